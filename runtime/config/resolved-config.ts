@@ -1,0 +1,171 @@
+import type {
+  FetchUpstream,
+  GatewrightConfig,
+  Hooks,
+  Plugin,
+  ProxyRequest,
+} from "@gatewright/sdk";
+
+/**
+ * The configuration as the engine uses it: every default filled in, durations in milliseconds, sizes in bytes, paths
+ * absolute, frozen. Code past `config/` never reads what the user wrote.
+ */
+export interface ResolvedConfig {
+  /** Absolute path of the config file and its folder. */
+  readonly file: string;
+  readonly dir: string;
+  readonly listen: readonly ResolvedListen[];
+  readonly admin: ResolvedAdmin | undefined;
+  readonly trustedProxies: ResolvedTrust;
+  readonly upstreams: ReadonlyMap<string, ResolvedUpstream>;
+  readonly routes: readonly ResolvedRoute[];
+  /** What applies to requests that match no route: the global rules. */
+  readonly headers: ResolvedHeaderRules;
+  readonly requestContentMemory: number;
+  readonly responseContentMemory: number;
+  readonly hookTimeoutMs: number;
+  readonly timeouts: ResolvedTimeouts;
+  readonly upgrades: readonly string[];
+  readonly trace: boolean;
+  readonly forwarded: { readonly forwarded: boolean; readonly xForwarded: boolean; readonly via: string | undefined };
+  readonly log: ResolvedLog;
+  /** Flattened, in running order: pre, unordered, post. */
+  readonly plugins: readonly Plugin[];
+  /** The config's own hooks (functions only, bound to nothing). */
+  readonly hooks: Hooks;
+  readonly dataDir: string;
+  readonly retireAfterMs: number;
+  readonly closeStreamsAfterMs: number | undefined;
+  readonly drainTimeoutMs: number;
+}
+
+export interface ResolvedListen {
+  readonly host: string;
+  readonly port: number;
+  readonly limits: ResolvedLimits;
+}
+
+export interface ResolvedLimits {
+  readonly headBytes: number;
+  readonly targetBytes: number;
+  readonly headTimeMs: number;
+  readonly contentIdleMs: number;
+  readonly keepAliveMs: number;
+  readonly connections: number;
+  readonly pipelined: number;
+}
+
+export interface ResolvedAdmin {
+  readonly host: string;
+  readonly port: number;
+  /** Take the next free port if `port` is taken (`dev` without `admin`). */
+  readonly anyPort: boolean;
+  readonly token: string | undefined;
+  readonly hosts: readonly string[];
+}
+
+export type ResolvedTrust =
+  | { readonly kind: "none" }
+  | { readonly kind: "hops"; readonly count: number }
+  | { readonly kind: "ranges"; readonly ranges: readonly string[] };
+
+export interface ResolvedTimeouts {
+  readonly connectMs: number;
+  readonly responseHeadMs: number;
+}
+
+export type ResolvedUpstream = ResolvedNetworkUpstream | ResolvedFetchUpstream;
+
+export interface ResolvedNetworkUpstream {
+  readonly kind: "network";
+  readonly name: string;
+  readonly targets: readonly ResolvedTarget[];
+  readonly maxConnections: number;
+  readonly maxQueue: number;
+  readonly queueTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** `"preserve"`, `"target"` or the text to send. */
+  readonly host: string;
+  readonly headers: ResolvedHeaderRules;
+  readonly timeouts: ResolvedTimeouts;
+}
+
+export interface ResolvedTarget {
+  readonly scheme: "http" | "https";
+  /** Without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+  /** What a Host field for it says: brackets for IPv6, no default port. */
+  readonly authority: string;
+  readonly weight: number;
+}
+
+export interface ResolvedFetchUpstream {
+  readonly kind: "fetch";
+  readonly name: string;
+  readonly app: FetchUpstream;
+  readonly host: string;
+  readonly headers: ResolvedHeaderRules;
+  readonly timeouts: ResolvedTimeouts;
+}
+
+export interface ResolvedFieldRules {
+  readonly remove: readonly string[];
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly append: readonly (readonly [name: string, value: string])[];
+  readonly default: readonly (readonly [name: string, value: string])[];
+}
+
+export interface ResolvedHeaderRules {
+  readonly request: ResolvedFieldRules;
+  readonly response: ResolvedFieldRules;
+}
+
+export interface ResolvedRoute {
+  /** Position in the config, from 0: the first that matches wins. */
+  readonly index: number;
+  readonly name: string;
+  readonly match: ResolvedMatch;
+  readonly action: ResolvedAction;
+  readonly rewrite: ResolvedRewrite | undefined;
+  /** The route's own rules; global and upstream's come before them. */
+  readonly headers: ResolvedHeaderRules;
+  readonly host: string | undefined;
+  readonly timeouts: { readonly connectMs?: number; readonly responseHeadMs?: number };
+  readonly upgrades: readonly string[];
+}
+
+export type ResolvedAction =
+  | { readonly kind: "upstream"; readonly upstream: string }
+  | { readonly kind: "redirect"; readonly to: string; readonly status: number }
+  | { readonly kind: "respond"; readonly status: number; readonly fields: readonly string[]; readonly body: Uint8Array }
+  /** Hooks decide. */
+  | { readonly kind: "none" };
+
+export interface ResolvedMatch {
+  /** Lower-case; empty: any host. */
+  readonly hosts: readonly string[];
+  /** Empty: any path. */
+  readonly paths: readonly string[];
+  /** Empty: any method. */
+  readonly methods: readonly string[];
+  readonly fields: readonly (readonly [lowerName: string, value: string | RegExp | true])[];
+  readonly query: readonly (readonly [name: string, value: string | RegExp | true])[];
+  readonly when: ((request: ProxyRequest) => boolean) | undefined;
+}
+
+export interface ResolvedRewrite {
+  readonly stripPrefix: string | undefined;
+  readonly addPrefix: string | undefined;
+  readonly replace: { readonly pattern: RegExp; readonly with: string } | undefined;
+}
+
+export interface ResolvedLog {
+  readonly level: "debug" | "info" | "warn" | "error" | "silent";
+  readonly access: boolean;
+  readonly format: "json" | "pretty" | "auto";
+  readonly redact: readonly string[];
+}
+
+/** What the user may write, before resolution. */
+export type UserConfig = GatewrightConfig<string>;

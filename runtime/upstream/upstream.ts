@@ -1,0 +1,65 @@
+import type { Duplex } from "node:stream";
+
+import type { ProxyError } from "../errors.ts";
+import type { ContentSource } from "../http/content.ts";
+import type { RawFields, ReadonlyRawFields } from "../http/raw-fields.ts";
+
+/** One request to an upstream: everything decided, nothing but bytes left. */
+export interface UpstreamRequest {
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** Origin-form: path and query. */
+  readonly path: string;
+  /** The Host to send, or `undefined` for the target's own. */
+  readonly authority: string | undefined;
+  /** Without Host, hop-by-hop and framing fields (Content-Length, Transfer-Encoding, Expect, TE, Trailer, Upgrade). */
+  readonly fields: ReadonlyRawFields;
+  readonly content: ContentSource | undefined;
+  /** Protocol to upgrade to. */
+  readonly upgrade: string | undefined;
+  readonly connectTimeoutMs: number;
+  readonly responseHeadTimeoutMs: number;
+}
+
+/**
+ * What comes back. Never called within `dispatch` itself. The last call is exactly one of `onEnd`, `onUpgrade` and
+ * `onError`; none comes after `abort`.
+ */
+export interface UpstreamReceiver {
+  /** A target was chosen: its address for logs, `host:port`. May come again on a retry. */
+  onTarget(address: string): void;
+  onInformational(status: number, fields: RawFields): void;
+  /** The final head, hop-by-hop fields included as received. */
+  onHead(status: number, fields: RawFields): void;
+  onData(chunk: Uint8Array): void;
+  /** `complete` is false for a body whose only end was the closed connection: legal, but not known to be whole. */
+  onEnd(trailers: RawFields, complete: boolean): void;
+  /** 101: the connection's bytes, first frame included. The stream already has an error listener. */
+  onUpgrade(fields: RawFields, stream: Duplex): void;
+  onError(error: ProxyError): void;
+}
+
+/** A request under way. */
+export interface UpstreamCall {
+  /** Stop reading the response: back pressure reaches the upstream's socket. */
+  pause(): void;
+  resume(): void;
+  /** Gives up: the connection is closed within a millisecond or so. Harmless when all is over. */
+  abort(): void;
+}
+
+export interface UpstreamStats {
+  readonly open: number;
+  readonly idle: number;
+  readonly active: number;
+  readonly queued: number;
+}
+
+/** A named group of targets, or an app in this process. */
+export interface Upstream {
+  readonly name: string;
+  dispatch(request: UpstreamRequest, receiver: UpstreamReceiver): UpstreamCall;
+  stats(): UpstreamStats;
+  /** Takes no new requests, lets running ones end, closes idle connections. Resolves when the last connection is closed. */
+  close(): Promise<void>;
+}

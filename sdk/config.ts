@@ -1,0 +1,256 @@
+import type { HeadersInput } from "./headers.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Plugin } from "./plugin.ts";
+import type { ProxyRequest } from "./request.ts";
+import type { Duration, MaybePromise, Size } from "./units.ts";
+
+/** One address to accept connections on. */
+export interface ListenConfig {
+  /** 0 picks a free port, which the `listening` line names. */
+  port: number;
+  /** Default `"127.0.0.1"`. Use `"0.0.0.0"` or `"::"` to be reachable from other machines. */
+  host?: string;
+}
+
+/** The admin listener: health, readiness, status, reload. */
+export interface AdminConfig {
+  /** Default 9901. */
+  port?: number;
+  /** Default `"127.0.0.1"`. Any address that is not loopback needs `token`. */
+  host?: string;
+  /** Bearer token. Required off loopback; at least 16 characters. */
+  token?: string;
+  /** Host names besides loopback ones that requests may name (against DNS rebinding). Default none. */
+  hosts?: readonly string[];
+}
+
+/** Changes of header fields. `remove` runs first, then `set`, `append` and `default` (set only if absent). */
+export interface FieldRules {
+  set?: Readonly<Record<string, string>>;
+  append?: Readonly<Record<string, string>>;
+  default?: Readonly<Record<string, string>>;
+  remove?: readonly string[];
+}
+
+/** Field rules in both directions. Global, upstream's and route's rules add up in this order. */
+export interface HeaderRules {
+  request?: FieldRules;
+  response?: FieldRules;
+}
+
+/** Time limits towards an upstream. */
+export interface UpstreamTimeouts {
+  /** Until the TCP (and TLS) connection stands. Default `"10s"`. Error: `PROXY_UPSTREAM_CONNECT_TIMEOUT` (504). */
+  connect?: Duration;
+  /** From dispatch to the response head. Default `"5m"`, so that long polls live. Error: `PROXY_UPSTREAM_HEAD_TIMEOUT` (504). */
+  responseHead?: Duration;
+}
+
+/** One address of an upstream. */
+export interface TargetConfig {
+  /** `http://` or `https://` origin; a path is a compile-time mistake and refused. */
+  url: string;
+  /** Share of the traffic relative to the others. Whole number of at least 1. Default 1. */
+  weight?: number;
+}
+
+/** An upstream on the network. */
+export interface NetworkUpstream {
+  /** At least one. Requests go to them in turn, by weight. */
+  targets: readonly (string | TargetConfig)[];
+  /** Most connections over all targets, old and new generation together. Default 100. */
+  maxConnections?: number;
+  /** Requests that wait for a connection; beyond that 503. Default 1000. */
+  maxQueue?: number;
+  /** Longest wait for a connection. Default `"30s"`. Error: `PROXY_UPSTREAM_QUEUE_TIMEOUT` (503). */
+  queueTimeout?: Duration;
+  /** How long an unused connection is kept. Default `"60s"`. */
+  idleTimeout?: Duration;
+  /** The Host that the upstream sees. Default `"preserve"`: the client's. */
+  host?: "preserve" | "target" | (string & {});
+  headers?: HeaderRules;
+  timeouts?: UpstreamTimeouts;
+}
+
+/** What a `{ fetch }` upstream gets as its third argument, as in Workers. */
+export interface FetchExecutionContext {
+  waitUntil(promise: Promise<unknown>): void;
+  passThroughOnException(): void;
+}
+
+/** An upstream in this process: a Hono app, a Workers-style `export default { fetch }`, or any function of that shape. */
+export interface FetchUpstream {
+  // oxlint-disable-next-line typescript/no-explicit-any -- frameworks type env and context in ways of their own
+  fetch(request: Request, env?: any, ctx?: any): MaybePromise<Response>;
+}
+
+export type UpstreamConfig = NetworkUpstream | FetchUpstream;
+
+/** A text that must be equal, a pattern that must match, or `true` for "present". */
+export type ValueMatch = string | RegExp | true;
+
+/** When a route applies. All given conditions must hold; lists are alternatives. */
+export interface RouteMatch {
+  /** `"a.test"`, `"*.a.test"` (exactly one label more) or `"**.a.test"` (one or more). The port is ignored. */
+  host?: string | readonly string[];
+  /** `"/a"`, `"/users/:id"` (one segment) or `"/api/*"` (`/api` and everything below it). */
+  path?: string | readonly string[];
+  method?: string | readonly string[];
+  headers?: Readonly<Record<string, ValueMatch>>;
+  query?: Readonly<Record<string, ValueMatch>>;
+  /** Any condition. Runs only when the others hold. A route with nothing but `when` is tried after all indexed routes. */
+  when?: (request: ProxyRequest) => boolean;
+}
+
+/** A change of the path before forwarding. The query stays as sent. */
+export interface Rewrite {
+  /** Removed from the start of the path if it is there, on a segment boundary. */
+  stripPrefix?: string;
+  /** Put before the path, after `stripPrefix`. */
+  addPrefix?: string;
+  /** Replaces what the pattern matches, after the prefixes. */
+  replace?: { pattern: RegExp; with: string };
+}
+
+/** One route. The first one in the list that matches is taken. */
+export interface RouteConfig<U extends string = string> {
+  /** Shown in logs, `explain` and `ctx.route`. Default: made from its position and match. */
+  name?: string;
+  match?: RouteMatch;
+  upstream?: U;
+  rewrite?: Rewrite;
+  /** Answer with a redirect. `:name` and `*` of the path pattern can be used in it. Default status 308. */
+  redirect?: string | { to: string; status?: 301 | 302 | 303 | 307 | 308 };
+  /** Answer with this, without an upstream. Default status 200. */
+  respond?: { status?: number; headers?: HeadersInput; body?: string };
+  headers?: HeaderRules;
+  /** The Host that the upstream sees. Default: the upstream's `host`. */
+  host?: "preserve" | "target" | (string & {});
+  timeouts?: UpstreamTimeouts;
+  /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
+  upgrades?: readonly string[];
+}
+
+/** Bounds of what one client may send. Every one is on by default. */
+export interface LimitsConfig {
+  /** Request line and fields together. Default `"16kb"`. Answer 431. */
+  head?: Size;
+  /** Request-target. Default `"8kb"`. Answer 414. */
+  target?: Size;
+  /** From the first byte of a request (or from accept) to the end of its head. Default `"10s"`. Answer 408. */
+  headTime?: Duration;
+  /** Longest pause within request content. Default `"60s"`. Answer 408 and close. There is no limit on the total time. */
+  contentIdle?: Duration;
+  /** How long a client's connection may be unused. Default `"60s"`. */
+  keepAlive?: Duration;
+  /** Open connections for each listener; more are closed at accept. Default 10000. */
+  connections?: number;
+  /** Requests of one connection that may wait behind the running one; beyond that it is closed. Default 16. */
+  pipelined?: number;
+}
+
+export interface TimeoutsConfig extends UpstreamTimeouts {
+  /** For each hook and each awaited step of a transform. Default `"30s"`. Error: `PROXY_HOOK_TIMEOUT` (504). */
+  hook?: Duration;
+}
+
+export interface LogConfig {
+  /** Default `"info"`. */
+  level?: "debug" | "info" | "warn" | "error" | "silent";
+  /** One line a request. Default true. */
+  access?: boolean;
+  /** `"json"`, `"pretty"` or `"auto"` (pretty in a terminal). Default `"auto"`. */
+  format?: "json" | "pretty" | "auto";
+  /** More names of header fields and query parameters whose values are never logged. */
+  redact?: readonly string[];
+}
+
+/** The whole configuration. Every key is optional; at least one upstream, route or hook must be able to answer. */
+export interface GatewrightConfig<U extends string = string> extends Hooks<NoInfer<U>> {
+  /** Default `{ port: 8080, host: "127.0.0.1" }`. */
+  listen?: ListenConfig | readonly ListenConfig[];
+  /** Default: none in `start`; 127.0.0.1:9901 or the next free port in `dev`. */
+  admin?: AdminConfig | false;
+  /**
+   * Proxies in front of us whose `Forwarded` / `X-Forwarded-*` we believe: addresses or CIDR ranges (walked from the
+   * right to the first address that is not one of them), or the number of hops. Default: none, so such fields from
+   * clients are replaced.
+   */
+  trustedProxies?: readonly string[] | number;
+  upstreams?: Record<U, UpstreamConfig>;
+  routes?: readonly RouteConfig<NoInfer<U>>[];
+  requestContent?: {
+    /** Most that a hook may read of a request's content. Default `"1mb"`. */
+    memory?: Size;
+  };
+  responseContent?: {
+    /** Most that a hook may read of a response's content. Default `"1mb"`. */
+    memory?: Size;
+  };
+  headers?: HeaderRules;
+  limits?: LimitsConfig;
+  timeouts?: TimeoutsConfig;
+  /** Protocols that may be upgraded. Default `["websocket"]`. */
+  upgrades?: readonly string[];
+  /** Answer TRACE by forwarding it instead of 405. Default false: it can show fields that we added. */
+  trace?: boolean;
+  /** Fields added towards upstreams. Default all true. */
+  forwarded?: {
+    /** `Forwarded` (RFC 7239). */
+    forwarded?: boolean;
+    /** `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`. */
+    xForwarded?: boolean;
+    /** `Via` (RFC 9110 §7.6.3), with loop detection. The pseudonym is generated unless given. */
+    via?: boolean | string;
+  };
+  log?: LogConfig;
+  plugins?: readonly (Plugin | false | null | undefined | readonly Plugin[])[];
+  /** Folder for state. Default `".gatewright"` beside the config file. */
+  dataDir?: string;
+  /** How long a replaced generation may wait for its requests before its disposers run. Default `"30s"`. */
+  retireAfter?: Duration;
+  /** Cut streams and tunnels of replaced generations after this time. Default: never. */
+  closeStreamsAfter?: Duration;
+  /** How long shutdown waits for requests in flight. Default `"30s"`. */
+  drainTimeout?: Duration;
+}
+
+/** What a config function gets. */
+export interface ConfigEnv {
+  readonly command: "dev" | "start" | "check" | "explain";
+  /** Environment variables, as `process.env`. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folder of the config file. */
+  readonly dir: string;
+}
+
+/** What `defineConfig` accepts and a config file exports: the object, a promise of it, or a function (async too) that makes it. */
+export type ConfigInput<U extends string = string> =
+  | GatewrightConfig<U>
+  | Promise<GatewrightConfig<U>>
+  | ((env: ConfigEnv) => MaybePromise<GatewrightConfig<U>>);
+
+/**
+ * Types a config and returns it unchanged. The names in `upstreams` type every place that takes one:
+ * `ctx.forward("apii")` does not compile.
+ *
+ * @example
+ * ```ts
+ * export default defineConfig({
+ *   upstreams: { api: { targets: ["http://127.0.0.1:9000"] } },
+ *   routes: [{ match: { path: "/api/*" }, upstream: "api" }],
+ * });
+ * ```
+ */
+export function defineConfig<const U extends string = never>(
+  config: GatewrightConfig<U>,
+): GatewrightConfig<U>;
+export function defineConfig<const U extends string = never>(
+  config: (env: ConfigEnv) => MaybePromise<GatewrightConfig<U>>,
+): (env: ConfigEnv) => MaybePromise<GatewrightConfig<U>>;
+export function defineConfig<const U extends string = never>(
+  config: Promise<GatewrightConfig<U>>,
+): Promise<GatewrightConfig<U>>;
+export function defineConfig(config: unknown): unknown {
+  return config;
+}

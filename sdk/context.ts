@@ -1,0 +1,124 @@
+import type {
+  BlockDecision,
+  ChallengeDecision,
+  DropDecision,
+  ForwardDecision,
+  ForwardOptions,
+  RespondDecision,
+} from "./decisions.ts";
+import type { BodyInput, HeadersInput } from "./headers.ts";
+
+/** Who is on the other end: after trusted proxies have been taken into account, the same value for every part. */
+export interface ClientInfo {
+  /** IPv4 dotted, or IPv6 in its canonical form (RFC 5952); IPv4-mapped addresses as IPv4; no zone. */
+  readonly address: string;
+  /** Port of the client's connection, or 0 if the address came from a trusted proxy that named none. */
+  readonly port: number;
+  /** Address of the peer of the TCP connection: the client itself or the last proxy before us. */
+  readonly peerAddress: string;
+  /** TLS server name, if the connection is TLS and the client sent one. */
+  readonly servername?: string;
+  /** Protocol of the connection: `"HTTP/1.1"`, `"HTTP/2"`. */
+  readonly protocol: string;
+}
+
+/** Structured logger: an optional object of fields first, then the message. Lines carry the request's id and the hook's name. */
+export interface HookLog {
+  debug(fields: object, message?: string): void;
+  debug(message: string): void;
+  info(fields: object, message?: string): void;
+  info(message: string): void;
+  warn(fields: object, message?: string): void;
+  warn(message: string): void;
+  error(fields: object, message?: string): void;
+  error(message: string): void;
+}
+
+/** One reason why a request looks suspicious. */
+export interface ScoreEntry {
+  readonly points: number;
+  readonly reason: string;
+  readonly rule?: string;
+}
+
+/** Suspicion collected by limits, lists, the WAF and your hooks. */
+export interface Score {
+  /** Sum of all points. */
+  readonly total: number;
+  readonly entries: readonly ScoreEntry[];
+  add(points: number, reason: string, rule?: string): void;
+}
+
+/** Per-request values of your own. Plugins add their keys by declaration merging. */
+export interface RequestState {
+  [key: string]: unknown;
+}
+
+/** Options of {@link Context.fetch}. */
+export interface SubrequestInit {
+  /** Default `"GET"`. */
+  method?: string;
+  headers?: HeadersInput;
+  body?: BodyInput;
+  /** Path and query when the first argument is an upstream's name. Default `"/"`. */
+  path?: string;
+  /** Ends the subrequest. The request's own `signal` ends it in any case. */
+  signal?: AbortSignal;
+}
+
+/** One request's context: facts, decisions and capabilities. Lives as long as the request. */
+export interface Context<U extends string = string> {
+  /** The request's id, also sent as `X-Request-ID`. */
+  readonly id: string;
+  readonly client: ClientInfo;
+  /** The matched route, or `undefined`. It does not change when a hook changes the request. */
+  readonly route: { readonly name: string; readonly params: Readonly<Record<string, string>> } | undefined;
+  /** Name of the upstream chosen so far, or `undefined`. */
+  readonly upstream: U | undefined;
+  readonly state: RequestState;
+  readonly score: Score;
+  readonly log: HookLog;
+  /** Fires when the client goes away, or when the running hook's time limit passes. */
+  readonly signal: AbortSignal;
+  /** Wall-clock time of the request's start, in milliseconds since 1970. */
+  readonly now: number;
+  /** Number of the config generation that serves this request. */
+  readonly generation: number;
+
+  /** Go to this upstream. Later hooks still run and may choose again. An unknown name is a compile error and, at run time, a 500. */
+  forward(upstream: U, options?: ForwardOptions): ForwardDecision;
+  /** Answer with this status. `RangeError` outside 200 to 599. */
+  respond(status: number, body?: BodyInput, headers?: HeadersInput): RespondDecision;
+  /** Answer with JSON. */
+  json(value: unknown, status?: number, headers?: HeadersInput): RespondDecision;
+  /**
+   * Redirect. `location` is re-encoded, so it never breaks the head, and stays on this host unless it is an absolute
+   * http(s) URL: `//evil.test` and `/\evil.test` become paths. Default status 302.
+   */
+  redirect(location: string, status?: 301 | 302 | 303 | 307 | 308): RespondDecision;
+  /** Needs `challenge` in the config; throws where that is switched off. */
+  challenge(policy?: string): ChallengeDecision;
+  /** Refuse. `reason` is for the log. Default status 403. */
+  block(reason: string, status?: number): BlockDecision;
+  /** Close the connection without an answer. */
+  drop(): DropDecision;
+
+  /**
+   * A subrequest through the shared upstream pools. `target` is an upstream's name (then `init.path` says where) or an
+   * absolute http(s) URL. The response's content is decoded and its `Content-Encoding` removed, so it can be returned from a hook as it is.
+   */
+  fetch(target: U | URL | `http://${string}` | `https://${string}`, init?: SubrequestInit): Promise<Response>;
+  /** Keeps the work alive after the response; a rejection is logged. At shutdown it gets the drain's grace time. */
+  waitUntil(promise: Promise<unknown>): void;
+  /** Sends a 103 with these `Link` values (RFC 8297). Ignored for HTTP/1.0 clients and once the response head is out. */
+  earlyHints(links: string | readonly string[]): void;
+
+  /** Names reserved for primitives that come with later parts: each throws "needs X, which is switched off". */
+  readonly cache: never;
+  readonly waf: never;
+  readonly compression: never;
+  readonly tls: never;
+  readonly upstreams: never;
+  readonly load: never;
+  readonly limits: never;
+}

@@ -1,0 +1,87 @@
+import type { Context } from "./context.ts";
+import type { ErrorDecision, RequestDecision, ResponseDecision } from "./decisions.ts";
+import type { ProxyRequest } from "./request.ts";
+import type { ProxyResponse } from "./response.ts";
+import type { MaybePromise } from "./units.ts";
+
+/** What `onError` sees of a failure. Private causes stay in the log. */
+export interface ProxyErrorView {
+  /** Stable code, for example `"PROXY_UPSTREAM_CONNECT"`. All codes: docs/errors.md. */
+  readonly code: string;
+  /** Status that the client gets unless the hook decides otherwise. */
+  readonly status: number;
+  readonly source: "downstream" | "upstream" | "hook" | "config" | "internal";
+  readonly message: string;
+  /** True if the same request may safely be tried again. */
+  readonly retryable: boolean;
+}
+
+/** One finished request, as the access log has it. Times are milliseconds. */
+export interface AccessRecord {
+  readonly id: string;
+  readonly generation: number;
+  readonly client: string;
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  readonly host: string;
+  /** Path and query with secrets redacted. */
+  readonly path: string;
+  readonly protocol: string;
+  readonly route: string | undefined;
+  readonly upstream: string | undefined;
+  /** Address of the target that answered, if any. */
+  readonly target: string | undefined;
+  /** Status sent, or 499 if the client went away before a head was sent, or 0 if the connection was dropped by decision. */
+  readonly status: number;
+  /** `"complete"`, `"aborted"` (the client went away), `"cut"` (the response broke off after its head) or `"dropped"`. */
+  readonly outcome: "complete" | "aborted" | "cut" | "dropped";
+  /** Code of the error, if one was answered or cut the message. */
+  readonly error: string | undefined;
+  /** Reason given with a block decision. */
+  readonly reason: string | undefined;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly score: number;
+  readonly cache: string | undefined;
+  readonly times: {
+    /** From the request's head to the last byte handed to the socket. */
+    readonly total: number;
+    /** Spent in request hooks. */
+    readonly hooks: number;
+    /** From dispatch to the upstream's response head. */
+    readonly upstream: number;
+  };
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+}
+
+/**
+ * The phases that user code can join. All are optional. A hook that throws or exceeds its time limit
+ * (`timeouts.hook`, default 30 s) fails that request only: 500 or 504, with the hook's name in the log.
+ */
+export interface Hooks<U extends string = string> {
+  /** After the built-in gates, before anything is sent to an upstream. May answer, refuse, choose the upstream or change the request. */
+  onRequest?(
+    request: ProxyRequest,
+    ctx: Context<U>,
+  ): MaybePromise<RequestDecision | Response | void>;
+  /** When an upstream's response head is there, before the cache stores it. Changes here are shared by all clients of a stored response. */
+  onUpstreamResponse?(response: ProxyResponse, ctx: Context<U>): MaybePromise<void>;
+  /** Before any response is sent: upstream's, cached, your own, errors too. Per client. */
+  onResponse?(
+    response: ProxyResponse,
+    ctx: Context<U>,
+  ): MaybePromise<ResponseDecision | Response | void>;
+  /** After `onRequest`, for requests that ask for an upgrade the config allows. */
+  onUpgrade?(
+    request: ProxyRequest,
+    ctx: Context<U>,
+  ): MaybePromise<RequestDecision | Response | void>;
+  /** When the request failed. The decision, if any, replaces the error answer. */
+  onError?(
+    error: ProxyErrorView,
+    ctx: Context<U>,
+  ): MaybePromise<ErrorDecision | Response | void>;
+  /** Exactly once for every request, when everything is over. Must not return a promise: use `ctx.waitUntil`. */
+  onComplete?(record: AccessRecord, ctx: Context<U>): void;
+}

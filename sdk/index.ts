@@ -1,0 +1,50 @@
+export { defineConfig } from "./config.ts";
+export type {
+  AdminConfig,
+  ConfigEnv,
+  ConfigInput,
+  FetchExecutionContext,
+  FetchUpstream,
+  FieldRules,
+  GatewrightConfig,
+  HeaderRules,
+  LimitsConfig,
+  ListenConfig,
+  LogConfig,
+  NetworkUpstream,
+  Rewrite,
+  RouteConfig,
+  RouteMatch,
+  TargetConfig,
+  TimeoutsConfig,
+  UpstreamConfig,
+  UpstreamTimeouts,
+  ValueMatch,
+} from "./config.ts";
+export type {
+  ClientInfo,
+  Context,
+  HookLog,
+  RequestState,
+  Score,
+  ScoreEntry,
+  SubrequestInit,
+} from "./context.ts";
+export type {
+  BlockDecision,
+  ChallengeDecision,
+  DropDecision,
+  ErrorDecision,
+  ForwardDecision,
+  ForwardOptions,
+  RequestDecision,
+  RespondDecision,
+  ResponseDecision,
+} from "./decisions.ts";
+export type { BodyInput, HeaderFields, HeadersInput } from "./headers.ts";
+export type { AccessRecord, Hooks, ProxyErrorView } from "./hooks.ts";
+export { definePlugin } from "./plugin.ts";
+export type { Plugin, PluginEnv } from "./plugin.ts";
+export type { ProxyRequest } from "./request.ts";
+export type { ProxyResponse, TransformFunction } from "./response.ts";
+export type { Duration, MaybePromise, Size } from "./units.ts";
