@@ -1,0 +1,24 @@
+import type { ClientInfo, Context, HookLog, SubrequestInit } from "@gatewright/sdk";
+
+/** What a hook's context stands on. The flow implements it. */
+export interface ContextOwner {
+  readonly id: string;
+  readonly client: ClientInfo;
+  readonly route: Context["route"];
+  /** The upstream chosen so far. */
+  readonly upstreamName: string | undefined;
+  /** Names that `forward` and `fetch` accept. */
+  readonly upstreamNames: { has(name: string): boolean; keys(): IterableIterator<string> };
+  /** Wall clock at the request's start. */
+  readonly startedAt: number;
+  readonly generationNumber: number;
+  /** Fires when the client goes away or the running hook's time is up. Made by the first access. */
+  readonly signal: AbortSignal;
+  /** A child logger with the request's id; called once for each request at most. Lines name the running hook. */
+  createHookLog(): HookLog;
+  /** `target` is a known upstream's name or an absolute http(s) URL: already checked. Content comes back decoded. */
+  fetch(target: string | URL, init: SubrequestInit): Promise<Response>;
+  waitUntil(promise: Promise<unknown>): void;
+  /** `Link` values, already checked. */
+  earlyHints(links: readonly string[]): void;
+}
