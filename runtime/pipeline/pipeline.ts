@@ -1,5 +1,24 @@
+/**
+ * START HERE: one request, top to bottom. Each step is a function in the file of its name.
+ *
+ *   begin            client address, id, path, Host and loop checks; the route, once
+ *   request-phase    onRequest (and onUpgrade): answer, refuse, or choose the upstream
+ *   forward          fields, Host, path, rules; dispatch to the upstream
+ *   receive          what comes back: 1xx, head, content, trailers, errors
+ *   response-phase   onUpstreamResponse, then onResponse
+ *   send             response rules, transforms, head and content to the client
+ *   complete         access record, onComplete, lease; always, once
+ *
+ * Beside the path: `decide` carries out what a hook decided, `respond` answers without an upstream, `fail` is the one
+ * way out for errors, `tunnel` carries upgraded connections, `subrequest` is `ctx.fetch`.
+ */
 import type { Exchange } from "../downstream/exchange.ts";
+import { begin } from "./begin.ts";
 import type { ExplainInput, Explanation } from "./explain.ts";
+import { explainRequest } from "./explain-request.ts";
+import { Flow, type FlowRegistry } from "./flow.ts";
+import type { PipelineParts } from "./parts.ts";
+import { runRequestHooks } from "./request-phase.ts";
 
 /** The compiled request path of one generation. */
 export interface Pipeline {
@@ -7,8 +26,46 @@ export interface Pipeline {
   serve(exchange: Exchange): void;
   /** Runs the phases up to the dispatch, dispatching nothing, and tells why. */
   explain(input: ExplainInput): Promise<Explanation>;
-  /** Cuts every stream and tunnel that this pipeline still carries (WebSockets with 1001 where a frame boundary is known, else closed). */
+  /** Cuts every stream and tunnel that this pipeline still carries: WebSockets with 1001 where a frame may begin. */
   cutStreams(): void;
   /** Requests, streams and tunnels alive. */
-  readonly stats: { readonly requests: number; readonly streams: number; readonly tunnels: number };
+  readonly stats: {
+    readonly requests: number;
+    readonly streams: number;
+    readonly tunnels: number;
+  };
+}
+
+export function createPipeline(parts: PipelineParts): Pipeline {
+  const registry: FlowRegistry = { live: new Set(), tunnels: 0 };
+
+  return {
+    serve(exchange) {
+      const flow = new Flow(parts, exchange, registry);
+      exchange.receiver = flow;
+      registry.live.add(flow);
+      parts.lease.acquire();
+      try {
+        if (begin(flow)) runRequestHooks(flow);
+      } catch (error) {
+        flow.failInternal(error);
+      }
+    },
+    explain: (input) => explainRequest(parts, input),
+    cutStreams() {
+      for (const flow of registry.live) {
+        if (flow.tunnel !== undefined) flow.tunnel.cut();
+        else if (flow.stage === "send") flow.exchange.abort();
+      }
+    },
+    get stats() {
+      let streams = 0;
+      for (const flow of registry.live) if (flow.stage === "send") streams += 1;
+      return {
+        requests: registry.live.size - registry.tunnels - streams,
+        streams,
+        tunnels: registry.tunnels,
+      };
+    },
+  };
 }

@@ -1,0 +1,90 @@
+import type { AccessRecord } from "@gatewright/sdk";
+
+import { ProxyError } from "../errors.ts";
+import { fieldValue } from "../http/raw-fields.ts";
+import type { Flow } from "./flow.ts";
+
+/** Step 15, exactly once for every request: everything that still runs is let go, then the record is told. */
+export function complete(flow: Flow, whole: boolean): void {
+  if (flow.stage === "over") return;
+  const { parts } = flow;
+  const before = flow.stage;
+  flow.stage = "over";
+  flow.turn += 1;
+  flow.disarmHookDeadline();
+  if (!whole) {
+    if (flow.outcome === "complete" && before !== "tunnel") {
+      flow.outcome = flow.error === undefined ? "aborted" : "cut";
+    }
+    const reason = flow.error ?? new ProxyError("PROXY_CLIENT_ABORTED");
+    flow.fireSignal(reason);
+    flow.dropUpstream(reason);
+    flow.sending?.cancel();
+    flow.response?.content?.cancel();
+  }
+  flow.registry.live.delete(flow);
+  if (flow.trace === null && (parts.accessLog !== undefined || parts.hooks.complete.length > 0)) {
+    tell(flow);
+  }
+  flow.releaseLease();
+}
+
+function tell(flow: Flow): void {
+  const record = accessRecord(flow);
+  flow.parts.accessLog?.(record);
+  for (const hook of flow.parts.hooks.complete) {
+    flow.hookOwner = hook.owner;
+    try {
+      hook.run(record, flow.context);
+    } catch (error) {
+      flow.parts.log.error(
+        { id: flow.id, hook: hook.owner, ...flow.parts.describeError(error) },
+        `onComplete of ${hook.owner} failed`,
+      );
+    }
+  }
+}
+
+function accessRecord(flow: Flow): AccessRecord {
+  const { exchange, parts } = flow;
+  const fields = exchange.fields;
+  const referer = fieldValue(fields, "referer");
+  return {
+    id: flow.id,
+    generation: parts.generation,
+    client: flow.clientAddress,
+    method: exchange.method,
+    scheme: flow.scheme,
+    host: exchange.authority,
+    path: parts.redactTarget(exchange.target),
+    protocol: exchange.protocol,
+    route: flow.routePlan?.name,
+    upstream: flow.upstreamPlan?.name,
+    target: flow.target,
+    status: sentStatus(flow),
+    outcome: flow.outcome,
+    error: flow.error?.code,
+    reason: flow.blockReason,
+    requestBytes: exchange.bytesReceived,
+    responseBytes: exchange.bytesSent,
+    score: flow.madeContext?.scoreTotal ?? 0,
+    cache: undefined,
+    times: {
+      total: round(parts.clock.monotonic() - flow.startedTick),
+      hooks: round(flow.hookMs),
+      upstream: flow.headAt === 0 ? 0 : round(flow.headAt - flow.dispatchedAt),
+    },
+    userAgent: fieldValue(fields, "user-agent"),
+    referer: referer === undefined ? undefined : parts.redactUrl(referer),
+  };
+}
+
+function sentStatus(flow: Flow): number {
+  if (flow.outcome === "dropped") return 0;
+  if (!flow.exchange.headSent) return 499;
+  return flow.tunnel === undefined ? (flow.response?.status ?? 0) : 101;
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,52 @@
+import type { RequestDecision } from "@gatewright/sdk";
+
+import { ProxyError } from "../errors.ts";
+import { toContent, toFields } from "./facade/body-input.ts";
+import { fail } from "./fail.ts";
+import type { Flow } from "./flow.ts";
+import { respond, respondWeb } from "./respond.ts";
+import { traceStep } from "./trace.ts";
+
+type FinalDecision = Exclude<RequestDecision, { kind: "forward" }> | Response;
+
+/** Carries out a decision that ends the request: an answer, a refusal, or no answer at all. */
+export function settleDecision(flow: Flow, decision: FinalDecision, owner: string): void {
+  if (flow.trace !== null) {
+    const kind = decision instanceof Response ? `answers ${decision.status}` : decision.kind;
+    traceStep(flow, "decision", `${owner}: ${kind}`, [], "decided");
+  }
+  if (decision instanceof Response) {
+    respondWeb(flow, decision);
+    return;
+  }
+  switch (decision.kind) {
+    case "respond": {
+      const fields = toFields(decision.headers);
+      respond(flow, decision.status, fields, toContent(decision.body, fields), "hook");
+      return;
+    }
+    case "block":
+      flow.blockReason = decision.reason;
+      fail(
+        flow,
+        new ProxyError("PROXY_BLOCKED", {
+          message: `${owner} refused the request: ${decision.reason}`,
+          ...(decision.status === undefined ? {} : { status: decision.status }),
+        }),
+      );
+      return;
+    case "drop":
+      flow.outcome = "dropped";
+      flow.call?.abort();
+      flow.exchange.abort();
+      return;
+    case "challenge":
+      fail(
+        flow,
+        new ProxyError("PROXY_CAPABILITY_OFF", {
+          message: "ctx.challenge needs `challenge` in the config, which is switched off",
+        }),
+      );
+      return;
+  }
+}

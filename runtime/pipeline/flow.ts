@@ -1,0 +1,330 @@
+import type { ClientInfo, ForwardOptions, HookLog, SubrequestInit } from "@gatewright/sdk";
+import type { Duplex } from "node:stream";
+
+import { Deadline } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
+import type { ContentSource } from "../http/content.ts";
+import type { RawFields, ReadonlyRawFields } from "../http/raw-fields.ts";
+import type { ReplayBuffer } from "../primitives/content-buffer.ts";
+import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
+import { complete } from "./complete.ts";
+import type { ExplainStep } from "./explain.ts";
+import { ContextFacade } from "./facade/context.ts";
+import type { ContextOwner } from "./facade/context-owner.ts";
+import { ProxyRequestFacade } from "./facade/proxy-request.ts";
+import { ProxyResponseFacade } from "./facade/proxy-response.ts";
+import type { RequestState } from "./facade/request-state.ts";
+import { fail, hookTimedOut } from "./fail.ts";
+import type { OutgoingResponse } from "./outgoing-response.ts";
+import { outgoingFields } from "./outgoing-fields.ts";
+import type { PipelineParts, RoutePlan, UpstreamPlan } from "./parts.ts";
+import { receiveData, receiveEnd, receiveError, receiveHead, receiveInformational } from "./receive.ts";
+import { drained } from "./send.ts";
+import { subrequest } from "./subrequest.ts";
+import { openTunnel } from "./tunnel.ts";
+import type { UpstreamContent } from "./upstream-content.ts";
+
+/** Where a request is on its path. */
+export type Stage = "request" | "forward" | "response" | "send" | "tunnel" | "over";
+
+/** What the live flows of a pipeline share: counts, and the list that `cutStreams` walks. */
+export interface FlowRegistry {
+  readonly live: Set<Flow>;
+  tunnels: number;
+}
+
+/** What a stream or a tunnel can be cut by. */
+export interface Cut {
+  cut(): void;
+}
+
+/**
+ * One request: the facts, the decisions so far and the two connections. The phases are functions in files of their own
+ * that take a flow; this class only holds what they share and passes on what the connections report, so that a request
+ * costs one object and no closures.
+ */
+export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, ContextOwner {
+  readonly parts: PipelineParts;
+  readonly exchange: Exchange;
+  readonly registry: FlowRegistry;
+
+  stage: Stage = "request";
+  /** Goes up whenever what was awaited no longer matters; continuations compare it. */
+  turn = 0;
+
+  // Facts of the request, set by begin.
+  id = "";
+  readonly startedAt: number;
+  readonly startedTick: number;
+  clientAddress = "";
+  clientPort = 0;
+  peerTrusted = false;
+  scheme: "http" | "https";
+  method: string;
+  rawPath = "";
+  rawSearch = "";
+  normalizedPath = "";
+  routePlan: RoutePlan | undefined = undefined;
+  params: Readonly<Record<string, string>> = NO_PARAMS;
+
+  // What hooks changed and decided.
+  newPath: string | undefined = undefined;
+  newSearch: string | undefined = undefined;
+  newHost: string | undefined = undefined;
+  content: ContentSource | undefined;
+  buffer: ReplayBuffer | undefined = undefined;
+  contentReplaced = false;
+  chosen: UpstreamPlan | undefined = undefined;
+  forwardOptions: ForwardOptions | undefined = undefined;
+  blockReason: string | undefined = undefined;
+
+  // The upstream's side.
+  upstreamPlan: UpstreamPlan | undefined = undefined;
+  call: UpstreamCall | undefined = undefined;
+  target: string | undefined = undefined;
+  upgrading = false;
+  /** The client's content was handed to an upstream as a stream: it cannot be sent again. */
+  contentSpent = false;
+  fallbackUsed = false;
+
+  // The response's side.
+  response: OutgoingResponse | undefined = undefined;
+  upstreamContent: UpstreamContent | undefined = undefined;
+  /** Upstream chunks go straight to the client. */
+  direct = false;
+  /** Who is paused while the client is slow, if not the upstream's call. */
+  sending: ContentSource | undefined = undefined;
+  errorHooksDone = false;
+  responseHooksDone = false;
+  error: ProxyError | undefined = undefined;
+  outcome: "complete" | "aborted" | "cut" | "dropped" = "complete";
+  tunnel: Cut | undefined = undefined;
+
+  // Times, monotonic milliseconds.
+  hookMs = 0;
+  dispatchedAt = 0;
+  headAt = 0;
+
+  /** Name of the hook that runs now, for logs. */
+  hookOwner = "";
+  /** Steps for `explain`, or null in normal life. */
+  trace: ExplainStep[] | null = null;
+
+  leased = true;
+  #outgoing: RawFields | undefined;
+  #request: ProxyRequestFacade | undefined;
+  #context: ContextFacade | undefined;
+  #view: ProxyResponseFacade | undefined;
+  #viewed: OutgoingResponse | undefined;
+  #client: ClientInfo | undefined;
+  #abort: AbortController | undefined;
+  #hookDeadline: Deadline | undefined;
+
+  constructor(parts: PipelineParts, exchange: Exchange, registry: FlowRegistry) {
+    this.parts = parts;
+    this.exchange = exchange;
+    this.registry = registry;
+    this.startedAt = parts.clock.now();
+    this.startedTick = parts.clock.monotonic();
+    this.scheme = exchange.scheme;
+    this.method = exchange.method;
+    this.content = exchange.content;
+  }
+
+  // ---- facades, made when the first hook runs ----
+
+  get request(): ProxyRequestFacade {
+    return (this.#request ??= new ProxyRequestFacade(this));
+  }
+
+  get context(): ContextFacade {
+    return (this.#context ??= new ContextFacade(this));
+  }
+
+  /** Undefined if no hook was ever run: then nobody can have added to it. */
+  get madeContext(): ContextFacade | undefined {
+    return this.#context;
+  }
+
+  /** The current response as hooks see it. */
+  get responseView(): ProxyResponseFacade {
+    const response = this.response as OutgoingResponse;
+    if (this.#viewed !== response || this.#view === undefined) {
+      this.#viewed = response;
+      this.#view = new ProxyResponseFacade(response);
+    }
+    return this.#view;
+  }
+
+  // ---- RequestState ----
+
+  get authority(): string {
+    return this.exchange.authority;
+  }
+
+  get protocol(): Exchange["protocol"] {
+    return this.exchange.protocol;
+  }
+
+  get requestContentMemory(): number {
+    return this.parts.requestContentMemory;
+  }
+
+  /** What will be forwarded: hop-by-hop fields and untrusted claims are gone, ours are added, Host is listed. */
+  get fields(): ReadonlyRawFields {
+    return this.ownFields();
+  }
+
+  ownFields(): RawFields {
+    return (this.#outgoing ??= outgoingFields(this));
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.stage === "over") this.#abort.abort(this.error);
+    return this.#abort.signal;
+  }
+
+  /** What was started under the signal stops. Later phases (an error hook's subrequest) get a signal of their own. */
+  fireSignal(reason: Error): void {
+    this.#abort?.abort(reason);
+    this.#abort = undefined;
+  }
+
+  // ---- ContextOwner ----
+
+  get client(): ClientInfo {
+    if (this.#client === undefined) {
+      const { peerAddress, servername } = this.exchange.connection;
+      this.#client = {
+        address: this.clientAddress,
+        port: this.clientPort,
+        peerAddress,
+        protocol: this.exchange.protocol,
+        ...(servername === undefined ? {} : { servername }),
+      };
+    }
+    return this.#client;
+  }
+
+  get route(): { readonly name: string; readonly params: Readonly<Record<string, string>> } | undefined {
+    return this.routePlan === undefined
+      ? undefined
+      : { name: this.routePlan.name, params: this.params };
+  }
+
+  get upstreamName(): string | undefined {
+    return (this.upstreamPlan ?? this.chosen)?.name;
+  }
+
+  get upstreamNames(): ReadonlyMap<string, UpstreamPlan> {
+    return this.parts.upstreams;
+  }
+
+  get generationNumber(): number {
+    return this.parts.generation;
+  }
+
+  createHookLog(): HookLog {
+    return this.parts.log.child({ id: this.id, generation: this.parts.generation });
+  }
+
+  fetch(target: string | URL, init: SubrequestInit): Promise<Response> {
+    return subrequest(this, target, init);
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.parts.waitUntil(
+      promise.catch((error: unknown) => {
+        this.parts.log.error(
+          { id: this.id, ...this.parts.describeError(error) },
+          "a promise given to ctx.waitUntil was rejected",
+        );
+      }),
+    );
+  }
+
+  earlyHints(links: readonly string[]): void {
+    const fields: RawFields = [];
+    for (const link of links) fields.push("Link", link);
+    this.exchange.writeInformational(103, fields);
+  }
+
+  // ---- hook deadline: one for each flow, armed only while a hook's promise is pending ----
+
+  armHookDeadline(): void {
+    this.#hookDeadline ??= new Deadline(() => hookTimedOut(this));
+    this.parts.wheel.arm(this.#hookDeadline, this.parts.hookTimeoutMs);
+  }
+
+  disarmHookDeadline(): void {
+    if (this.#hookDeadline !== undefined) this.parts.wheel.disarm(this.#hookDeadline);
+  }
+
+  /** Lets go of the upstream: nothing more of it arrives. Whoever reads its content learns why. */
+  dropUpstream(reason: Error | undefined): void {
+    const call = this.call;
+    this.call = undefined;
+    this.direct = false;
+    const content = this.upstreamContent;
+    this.upstreamContent = undefined;
+    call?.abort();
+    if (reason !== undefined && content?.opened === true) content.fail(reason);
+  }
+
+  // ---- lease ----
+
+  releaseLease(): void {
+    if (!this.leased) return;
+    this.leased = false;
+    this.parts.lease.release();
+  }
+
+  // ---- ExchangeReceiver ----
+
+  onDrain(): void {
+    drained(this);
+  }
+
+  onClose(complete_: boolean): void {
+    complete(this, complete_);
+  }
+
+  // ---- UpstreamReceiver ----
+
+  onTarget(address: string): void {
+    this.target = address;
+  }
+
+  onInformational(status: number, fields: RawFields): void {
+    if (this.stage === "forward") receiveInformational(this, status, fields);
+  }
+
+  onHead(status: number, fields: RawFields): void {
+    if (this.stage === "forward") receiveHead(this, status, fields);
+  }
+
+  onData(chunk: Uint8Array): void {
+    receiveData(this, chunk);
+  }
+
+  onEnd(trailers: RawFields): void {
+    receiveEnd(this, trailers);
+  }
+
+  onUpgrade(fields: RawFields, stream: Duplex): void {
+    openTunnel(this, fields, stream);
+  }
+
+  onError(error: ProxyError): void {
+    receiveError(this, error);
+  }
+
+  /** Something of ours threw: never let it out, never leave the client waiting. */
+  failInternal(error: unknown): void {
+    fail(this, new ProxyError("PROXY_INTERNAL", { cause: error }));
+  }
+}
+
+const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});

@@ -1,0 +1,132 @@
+import type {
+  AccessRecord,
+  Context,
+  ForwardOptions,
+  Hooks,
+  ProxyErrorView,
+  ProxyRequest,
+  ProxyResponse,
+} from "@gatewright/sdk";
+
+import type { Clock, DeadlineWheel } from "../clock.ts";
+import type { RawFields } from "../http/raw-fields.ts";
+import type { Log } from "../log.ts";
+import type { ClientAddressResolver } from "../primitives/client-address.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import type { RouteTable } from "./routing/route-table.ts";
+import type { RewriteRule } from "./routing/rewrite.ts";
+
+/**
+ * Everything that one generation's request path runs on. `generation/provision.ts` makes it from options; nothing here
+ * is an option any more.
+ */
+export interface PipelineParts {
+  readonly generation: number;
+  readonly routes: RouteTable<RoutePlan>;
+  readonly upstreams: ReadonlyMap<string, UpstreamPlan>;
+  /** Where requests go that neither a hook nor a route directs, if there is exactly one upstream. */
+  readonly onlyUpstream: UpstreamPlan | undefined;
+  /** For absolute URLs in `ctx.fetch` that belong to no configured upstream. */
+  readonly originFor: (origin: URL) => Upstream;
+  readonly hooks: HookChains;
+  /** A response hook edits content: Range is withheld from upstreams, so that it never sees a part as the whole. */
+  readonly withholdRange: boolean;
+  readonly globalRules: DirectionRules;
+  readonly clientAddress: ClientAddressResolver;
+  /** Adds `Forwarded` and `X-Forwarded-*`, dropping those that no trusted proxy sent. */
+  readonly forwarded: ForwardedWriter;
+  /** Pseudonym for `Via`, or `undefined` if switched off. */
+  readonly via: string | undefined;
+  readonly trace: boolean;
+  /** Protocols that may be upgraded where no route says otherwise, lower case. */
+  readonly upgrades: ReadonlySet<string>;
+  readonly requestContentMemory: number;
+  readonly responseContentMemory: number;
+  readonly hookTimeoutMs: number;
+  readonly timeouts: { readonly connectMs: number; readonly responseHeadMs: number };
+  readonly clock: Clock;
+  readonly wheel: DeadlineWheel;
+  readonly log: Log;
+  readonly accessLog: ((record: AccessRecord) => void) | undefined;
+  /** Path and query without secrets, for logs. */
+  readonly redactTarget: (target: string) => string;
+  readonly redactUrl: (url: string) => string;
+  /** A thrown value for the log: message, mapped stack, place. */
+  readonly describeError: (error: unknown) => object;
+  readonly lease: { acquire(): void; release(): void };
+  readonly waitUntil: (promise: Promise<unknown>) => void;
+}
+
+export type FieldRule = (fields: RawFields) => void;
+
+export interface DirectionRules {
+  readonly request: FieldRule | undefined;
+  readonly response: FieldRule | undefined;
+}
+
+export type ForwardedWriter = (
+  fields: RawFields,
+  connection: {
+    readonly address: string;
+    readonly peerAddress: string;
+    readonly trusted: boolean;
+    readonly scheme: "http" | "https";
+    readonly authority: string;
+    readonly localPort: number;
+  },
+) => void;
+
+/** One route, compiled. */
+export interface RoutePlan {
+  readonly index: number;
+  readonly name: string;
+  readonly action: RouteAction;
+  readonly rewrite: RewriteRule | undefined;
+  readonly rules: DirectionRules;
+  /** `"preserve"`, `"target"`, a text, or `undefined` for the upstream's. */
+  readonly host: string | undefined;
+  readonly connectMs: number | undefined;
+  readonly responseHeadMs: number | undefined;
+  readonly upgrades: ReadonlySet<string>;
+}
+
+export type RouteAction =
+  | { readonly kind: "upstream"; readonly upstream: string }
+  | { readonly kind: "redirect"; readonly to: string; readonly status: number }
+  | {
+      readonly kind: "respond";
+      readonly status: number;
+      readonly fields: readonly string[];
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: "none" };
+
+export interface UpstreamPlan {
+  readonly name: string;
+  readonly upstream: Upstream;
+  readonly host: string;
+  readonly rules: DirectionRules;
+  readonly connectMs: number | undefined;
+  readonly responseHeadMs: number | undefined;
+}
+
+/** A hook with the name that logs and errors call it by. */
+export interface NamedHook<F> {
+  /** `"config"` or the plugin's name. */
+  readonly owner: string;
+  readonly run: F;
+}
+
+type Hook<K extends keyof Hooks> = NonNullable<Hooks[K]>;
+
+/** All hooks of a generation in running order: request hooks forwards, response hooks backwards. */
+export interface HookChains {
+  readonly request: readonly NamedHook<Hook<"onRequest">>[];
+  readonly upgrade: readonly NamedHook<Hook<"onUpgrade">>[];
+  readonly upstreamResponse: readonly NamedHook<Hook<"onUpstreamResponse">>[];
+  readonly response: readonly NamedHook<Hook<"onResponse">>[];
+  readonly error: readonly NamedHook<Hook<"onError">>[];
+  readonly complete: readonly NamedHook<Hook<"onComplete">>[];
+}
+
+export type { AccessRecord, Context, ForwardOptions, ProxyErrorView, ProxyRequest, ProxyResponse };

@@ -1,0 +1,54 @@
+import type { ProxyResponse } from "@gatewright/sdk";
+
+import { ProxyError } from "../errors.ts";
+import type { ContentSource } from "../http/content.ts";
+import { hasField, type RawFields } from "../http/raw-fields.ts";
+import { sourceFromBytes } from "../http/readable-source.ts";
+import { fromWebResponse } from "../http/web-response.ts";
+import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
+import { fail } from "./fail.ts";
+import type { Flow } from "./flow.ts";
+import { OutgoingResponse } from "./outgoing-response.ts";
+import { runResponseHooks } from "./response-phase.ts";
+
+/** Answers without an upstream: a route's, a hook's or our own response. Takes `fields` over. */
+export function respond(
+  flow: Flow,
+  status: number,
+  fields: RawFields,
+  content: ContentSource | Uint8Array | undefined,
+  source: ProxyResponse["source"],
+): void {
+  if (flow.stage === "over") {
+    if (content !== undefined && !(content instanceof Uint8Array)) content.cancel();
+    return;
+  }
+  const body = content instanceof Uint8Array ? sourceFromBytes(content) : content;
+  if (body?.length !== undefined && !hasField(fields, "content-length")) {
+    fields.push("Content-Length", String(body.length));
+  }
+  flow.response = new OutgoingResponse(
+    status,
+    fields,
+    body,
+    source,
+    flow.exchange.method === "HEAD",
+    flow.parts.responseContentMemory,
+  );
+  flow.stage = "response";
+  runResponseHooks(flow);
+}
+
+/** Answers with a Web Response that a hook returned. */
+export function respondWeb(flow: Flow, response: Response): void {
+  const turn = flow.turn;
+  fromWebResponse(response, declaredCodingHolds).then(
+    (raw) => {
+      if (flow.turn !== turn) raw.content?.cancel();
+      else respond(flow, raw.status, raw.fields, raw.content, "hook");
+    },
+    (error: unknown) => {
+      if (flow.turn === turn) fail(flow, new ProxyError("PROXY_HOOK_FAILED", { cause: error }));
+    },
+  );
+}

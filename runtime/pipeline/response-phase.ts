@@ -1,0 +1,57 @@
+import type { ResponseDecision } from "@gatewright/sdk";
+
+import { settleDecision } from "./decide.ts";
+import { toDecision } from "./facade/decision.ts";
+import { fail } from "./fail.ts";
+import type { Flow } from "./flow.ts";
+import { runHooks, type HookPhase } from "./hook-runner.ts";
+import type { HookChains } from "./parts.ts";
+import { send } from "./send.ts";
+
+const KINDS = ["respond", "block", "drop"] as const;
+
+const UPSTREAM_RESPONSE_PHASE: HookPhase<HookChains["upstreamResponse"][number]["run"]> = {
+  name: "onUpstreamResponse",
+  hooks: (chains) => chains.upstreamResponse,
+  call: (flow, hook) => hook.run(flow.responseView, flow.context),
+  accept(flow, value, hook) {
+    toDecision(value, [], hook.owner);
+    return true;
+  },
+  done: runResponseHooks,
+  failed: fail,
+};
+
+const RESPONSE_PHASE: HookPhase<HookChains["response"][number]["run"]> = {
+  name: "onResponse",
+  hooks: (chains) => chains.response,
+  call: (flow, hook) => hook.run(flow.responseView, flow.context),
+  accept(flow, value, hook) {
+    const decision = toDecision(value, KINDS, hook.owner) as ResponseDecision | Response;
+    // The decision replaces the response: what was on its way is let go, and no response hook runs twice.
+    flow.responseHooksDone = true;
+    flow.dropUpstream(undefined);
+    settleDecision(flow, decision, hook.owner);
+    return false;
+  },
+  done: send,
+  failed(flow, error) {
+    flow.responseHooksDone = true;
+    fail(flow, error);
+  },
+};
+
+/** Step 12: what is done here is shared by every client of a stored response. */
+export function runUpstreamResponseHooks(flow: Flow): void {
+  if (flow.parts.hooks.upstreamResponse.length === 0) runResponseHooks(flow);
+  else runHooks(flow, UPSTREAM_RESPONSE_PHASE, 0);
+}
+
+/** Step 13: every response passes here once, error answers too. */
+export function runResponseHooks(flow: Flow): void {
+  if (flow.responseHooksDone || flow.parts.hooks.response.length === 0) {
+    send(flow);
+    return;
+  }
+  runHooks(flow, RESPONSE_PHASE, 0);
+}

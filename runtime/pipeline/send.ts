@@ -1,0 +1,147 @@
+import { ProxyError } from "../errors.ts";
+import type { ContentSink, ContentSource } from "../http/content.ts";
+import { forwardableTrailers } from "../http/hop-by-hop.ts";
+import {
+  fieldValue,
+  hasField,
+  removeField,
+  setField,
+  type RawFields,
+} from "../http/raw-fields.ts";
+import { hasNoContent } from "../http/status.ts";
+import { fail } from "./fail.ts";
+import type { Flow } from "./flow.ts";
+import type { OutgoingResponse } from "./outgoing-response.ts";
+import { runTransforms } from "./transform/run-transforms.ts";
+import { transformedFields } from "./transform/transformed-fields.ts";
+
+/** Steps 13 (field rules) and 14: the head, then the content with back pressure from the client. */
+export function send(flow: Flow): void {
+  const { exchange, parts } = flow;
+  const response = flow.response as OutgoingResponse;
+  const fields = response.fields;
+  flow.responseHooksDone = true;
+
+  parts.globalRules.response?.(fields);
+  if (response.source === "upstream") flow.upstreamPlan?.rules.response?.(fields);
+  flow.routePlan?.rules.response?.(fields);
+  // An upstream must not send clients elsewhere past us.
+  if (response.source === "upstream") removeField(fields, "alt-svc");
+  // RFC 6797 §7.2: never over plain text.
+  if (flow.scheme === "http") removeField(fields, "strict-transport-security");
+
+  if (flow.trace !== null) {
+    traceResponse(flow, response);
+    return;
+  }
+
+  const transforming = response.transforms !== undefined && transformable(flow, response);
+  if (transforming) transformedFields(fields);
+
+  let source: ContentSource | undefined;
+  if (!hasNoContent(exchange.method, response.status)) {
+    source = response.buffer === undefined ? response.content : response.buffer.asSource();
+    if (transforming && source !== undefined) source = transformed(flow, response, source);
+  }
+
+  flow.stage = "send";
+  if (!transforming) flow.releaseLease();
+  exchange.writeHead(response.status, fields);
+  if (source === undefined) {
+    // Content that nobody may send: HEAD with a hook's body, 204, 304.
+    response.content?.cancel();
+    exchange.end();
+  } else if (source === flow.upstreamContent && !flow.upstreamContent.opened) {
+    sendDirect(flow);
+  } else if (source.bytes !== undefined) {
+    if (source.bytes.length > 0) exchange.write(source.bytes);
+    exchange.end();
+  } else {
+    flow.sending = source;
+    source.open(new ContentPump(flow));
+  }
+}
+
+/** The short way: chunks go from the upstream's socket to the client's, nothing between. */
+function sendDirect(flow: Flow): void {
+  const content = flow.upstreamContent;
+  if (content === undefined) return;
+  flow.direct = true;
+  let room = true;
+  for (const chunk of content.takeWaiting()) room = writeChunk(flow, chunk);
+  const end = content.ended;
+  if (end !== undefined) {
+    if (end.error === undefined) flow.exchange.end(forwardableTrailers(end.trailers));
+    else fail(flow, end.error as ProxyError);
+  } else if (room) {
+    flow.call?.resume();
+  }
+}
+
+export function writeChunk(flow: Flow, chunk: Uint8Array): boolean {
+  return flow.exchange.write(chunk);
+}
+
+/** The client can take more. */
+export function drained(flow: Flow): void {
+  if (flow.direct) flow.call?.resume();
+  else flow.sending?.resume();
+}
+
+/** Carries a source to the client: made only where the short way does not do. */
+class ContentPump implements ContentSink {
+  readonly #flow: Flow;
+
+  constructor(flow: Flow) {
+    this.#flow = flow;
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (!writeChunk(this.#flow, chunk)) this.#flow.sending?.pause();
+  }
+
+  onEnd(trailers: RawFields): void {
+    this.#flow.exchange.end(trailers.length === 0 ? trailers : forwardableTrailers(trailers));
+  }
+
+  onError(error: Error): void {
+    fail(
+      this.#flow,
+      error instanceof ProxyError ? error : new ProxyError("PROXY_UPSTREAM_HANDLER", { cause: error }),
+    );
+  }
+}
+
+function transformable(flow: Flow, response: OutgoingResponse): boolean {
+  if (response.status !== 206) return true;
+  // A part is not the whole: an edit would not know where in the document it is.
+  flow.parts.log.warn(
+    { id: flow.id },
+    "a 206 passes untransformed: declare `transforms: true` beside the hook, so that Range is withheld from the upstream",
+  );
+  return false;
+}
+
+function transformed(flow: Flow, response: OutgoingResponse, source: ContentSource): ContentSource {
+  return runTransforms(source, response.transforms ?? [], {
+    contentEncoding: fieldValue(response.fields, "content-encoding"),
+    hookTimeoutMs: flow.parts.hookTimeoutMs,
+    wheel: flow.parts.wheel,
+  });
+}
+
+function traceResponse(flow: Flow, response: OutgoingResponse): void {
+  const lines: string[] = [];
+  for (let i = 0; i < response.fields.length; i += 2) {
+    lines.push(`${response.fields[i]}: ${response.fields[i + 1]}`);
+  }
+  flow.trace?.push({
+    phase: "response",
+    text: `${response.status} from ${response.source}`,
+    details: lines,
+    outcome: response.source === "error" ? "failed" : "decided",
+  });
+  response.content?.cancel();
+  flow.exchange.abort();
+}
+

@@ -1,0 +1,178 @@
+import type { SubrequestInit } from "@gatewright/sdk";
+import type { Duplex } from "node:stream";
+
+import { ProxyError } from "../errors.ts";
+import type { ContentSource } from "../http/content.ts";
+import { forwardableFields } from "../http/hop-by-hop.ts";
+import { fieldValue, hasField, removeField, type RawFields } from "../http/raw-fields.ts";
+import { readableStreamFromSource } from "../http/readable-source.ts";
+import { hasNoContent } from "../http/status.ts";
+import { decodedSource } from "../primitives/content-coding/content-coding.ts";
+import type { Upstream, UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
+import { toContent, toFields } from "./facade/body-input.ts";
+import type { Flow } from "./flow.ts";
+import { UpstreamContent } from "./upstream-content.ts";
+
+/**
+ * `ctx.fetch`: a request of a hook's own through the same pools, caps and queues as everything else. Ends with the
+ * request it belongs to. Hooks do not run on it.
+ */
+export function subrequest(
+  flow: Flow,
+  target: string | URL,
+  init: SubrequestInit,
+): Promise<Response> {
+  const place = locate(flow, target, init);
+  const fields = toFields(init.headers);
+  const content = toContent(init.body, fields);
+  removeField(fields, "content-length");
+  if (!hasField(fields, "accept-encoding")) fields.push("Accept-Encoding", "identity");
+  if (!hasField(fields, "x-request-id")) fields.push("X-Request-ID", flow.id);
+  const host = fieldValue(fields, "host");
+  removeField(fields, "host");
+  const method = init.method ?? "GET";
+
+  return new Promise<Response>((resolve, reject) => {
+    const receiver = new SubrequestReceiver(method, resolve, reject);
+    const signals = init.signal === undefined ? [flow.signal] : [flow.signal, init.signal];
+    for (const signal of signals) {
+      if (signal.aborted) {
+        content?.cancel();
+        reject(signal.reason);
+        return;
+      }
+    }
+    const call = place.upstream.dispatch(
+      {
+        method,
+        scheme: place.scheme,
+        path: place.path,
+        authority: host ?? place.authority,
+        fields,
+        content,
+        upgrade: undefined,
+        connectTimeoutMs: flow.parts.timeouts.connectMs,
+        responseHeadTimeoutMs: flow.parts.timeouts.responseHeadMs,
+      },
+      receiver,
+    );
+    receiver.start(call, signals);
+  });
+}
+
+interface Place {
+  readonly upstream: Upstream;
+  readonly scheme: "http" | "https";
+  readonly path: string;
+  readonly authority: string | undefined;
+}
+
+function locate(flow: Flow, target: string | URL, init: SubrequestInit): Place {
+  if (typeof target === "string") {
+    const plan = flow.parts.upstreams.get(target);
+    if (plan !== undefined) {
+      const path = init.path ?? "/";
+      // The same rule as for a URL: what is no plain path is encoded, never sent raw.
+      const url = new URL(path.startsWith("/") ? `http://upstream${path}` : `http://upstream/${path}`);
+      return {
+        upstream: plan.upstream,
+        scheme: "http",
+        path: url.pathname + url.search,
+        authority: plan.host === "preserve" || plan.host === "target" ? undefined : plan.host,
+      };
+    }
+  }
+  const url = new URL(target);
+  return {
+    upstream: flow.parts.originFor(url),
+    scheme: url.protocol === "https:" ? "https" : "http",
+    path: url.pathname + url.search,
+    authority: undefined,
+  };
+}
+
+class SubrequestReceiver implements UpstreamReceiver {
+  readonly #method: string;
+  readonly #resolve: (response: Response) => void;
+  readonly #reject: (error: unknown) => void;
+  #content: UpstreamContent | undefined;
+  #call: UpstreamCall | undefined;
+  #signals: readonly AbortSignal[] = [];
+  readonly #onAbort: (event: Event) => void;
+
+  constructor(
+    method: string,
+    resolve: (response: Response) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#method = method;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#onAbort = (event) => {
+      const reason: unknown = (event.target as AbortSignal).reason;
+      this.#call?.abort();
+      this.#over();
+      const error = reason instanceof Error ? reason : new ProxyError("PROXY_CLIENT_ABORTED");
+      if (this.#content === undefined) this.#reject(error);
+      else this.#content.fail(error);
+    };
+  }
+
+  start(call: UpstreamCall, signals: readonly AbortSignal[]): void {
+    this.#call = call;
+    this.#signals = signals;
+    for (const signal of signals) signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  onTarget(): void {}
+
+  onInformational(): void {}
+
+  onHead(status: number, raw: RawFields): void {
+    const fields = forwardableFields(raw, "response");
+    const headers = new Headers();
+    const coding = fieldValue(fields, "content-encoding");
+    for (let i = 0; i < fields.length; i += 2) {
+      const name = fields[i] as string;
+      // Decoded below: what is left of these would be untrue.
+      if (coding !== undefined && /^content-(?:encoding|length)$/i.test(name)) continue;
+      headers.append(name, fields[i + 1] as string);
+    }
+    if (hasNoContent(this.#method, status)) {
+      this.#resolve(new Response(null, { status, headers }));
+      return;
+    }
+    const length = fieldValue(fields, "content-length");
+    const content = new UpstreamContent(length === undefined ? undefined : Number(length));
+    if (this.#call !== undefined) content.attach(this.#call);
+    this.#content = content;
+    const source: ContentSource = coding === undefined ? content : decodedSource(content, coding);
+    this.#resolve(new Response(readableStreamFromSource(source), { status, headers }));
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#content?.push(chunk);
+  }
+
+  onEnd(trailers: RawFields): void {
+    this.#over();
+    this.#content?.finish(trailers);
+  }
+
+  onUpgrade(_fields: RawFields, stream: Duplex): void {
+    stream.destroy();
+    this.#over();
+    this.#reject(new ProxyError("PROXY_UPSTREAM_PROTOCOL"));
+  }
+
+  onError(error: ProxyError): void {
+    this.#over();
+    if (this.#content === undefined) this.#reject(error);
+    else this.#content.fail(error);
+  }
+
+  #over(): void {
+    for (const signal of this.#signals) signal.removeEventListener("abort", this.#onAbort);
+    this.#signals = [];
+  }
+}

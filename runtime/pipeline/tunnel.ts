@@ -1,0 +1,92 @@
+import type { Duplex } from "node:stream";
+
+import { forwardableFields } from "../http/hop-by-hop.ts";
+import type { RawFields } from "../http/raw-fields.ts";
+import {
+  FrameBoundary,
+  GOING_AWAY_FROM_CLIENT,
+  GOING_AWAY_FROM_SERVER,
+} from "../http/websocket-frames.ts";
+import type { Cut, Flow } from "./flow.ts";
+
+/** How long a closed-with-1001 WebSocket may take to say goodbye. */
+const GOODBYE_MS = 1000;
+
+/**
+ * After 101: bytes in both directions, with back pressure, until either side is gone. The lease goes back now, so that
+ * a socket that lives for a week holds no generation.
+ */
+export function openTunnel(flow: Flow, fields: RawFields, upstream: Duplex): void {
+  if (flow.stage !== "forward") {
+    upstream.destroy();
+    return;
+  }
+  flow.stage = "tunnel";
+  flow.headAt = flow.parts.clock.monotonic();
+  const token = flow.exchange.upgrade ?? "";
+  const head = forwardableFields(fields, "response");
+  head.push("Upgrade", token);
+  const client = flow.exchange.acceptUpgrade(head);
+  flow.tunnel = new Tunnel(client, upstream, token === "websocket", () => {
+    flow.registry.tunnels -= 1;
+  });
+  flow.registry.tunnels += 1;
+  flow.releaseLease();
+}
+
+class Tunnel implements Cut {
+  readonly #client: Duplex;
+  readonly #upstream: Duplex;
+  readonly #toClient: FrameBoundary | undefined;
+  readonly #toUpstream: FrameBoundary | undefined;
+  readonly #closed: () => void;
+  #open = 2;
+
+  constructor(client: Duplex, upstream: Duplex, framed: boolean, closed: () => void) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#closed = closed;
+    if (framed) {
+      this.#toClient = new FrameBoundary();
+      this.#toUpstream = new FrameBoundary();
+      upstream.on("data", (chunk: Uint8Array) => this.#toClient?.push(chunk));
+      client.on("data", (chunk: Uint8Array) => this.#toUpstream?.push(chunk));
+    }
+    this.#join(client, upstream);
+    this.#join(upstream, client);
+    client.pipe(upstream);
+    upstream.pipe(client);
+  }
+
+  /** An orderly end of one side is passed on by `pipe`; any other close takes the other side with it. */
+  #join(side: Duplex, other: Duplex): void {
+    side.on("error", () => other.destroy());
+    side.on("close", () => {
+      if (side.readableEnded) other.end();
+      else other.destroy();
+      this.#open -= 1;
+      if (this.#open === 0) this.#closed();
+    });
+  }
+
+  /** RFC 6455 §7.4.1: 1001 to both sides where a frame may begin; then, or else, the end. */
+  cut(): void {
+    this.#goodbye(this.#client, this.#toClient, GOING_AWAY_FROM_SERVER);
+    this.#goodbye(this.#upstream, this.#toUpstream, GOING_AWAY_FROM_CLIENT);
+    setTimeout(() => {
+      this.#client.destroy();
+      this.#upstream.destroy();
+    }, GOODBYE_MS).unref();
+  }
+
+  #goodbye(side: Duplex, boundary: FrameBoundary | undefined, frame: Uint8Array): void {
+    if (boundary?.atBoundary !== true || !side.writable) {
+      side.destroy();
+      return;
+    }
+    this.#client.unpipe(this.#upstream);
+    this.#upstream.unpipe(this.#client);
+    side.resume();
+    side.end(frame);
+  }
+}

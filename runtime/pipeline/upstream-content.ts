@@ -1,0 +1,111 @@
+import type { ContentSink, ContentSource } from "../http/content.ts";
+import type { RawFields } from "../http/raw-fields.ts";
+import type { UpstreamCall } from "../upstream/upstream.ts";
+
+/**
+ * The content of an upstream's response as a source, for those who read or edit it. What arrives before somebody opens
+ * it waits here while the upstream is paused: at most what its connection had already read.
+ *
+ * A response that nobody reads never takes this way: the flow writes its chunks straight to the client.
+ */
+export class UpstreamContent implements ContentSource {
+  readonly length: number | undefined;
+  readonly bytes = undefined;
+  #call: UpstreamCall | undefined;
+  #sink: ContentSink | undefined;
+  #waiting: Uint8Array[] | undefined;
+  #paused = false;
+  #flushing = false;
+  #over = false;
+  #end: { readonly trailers: RawFields; readonly error: Error | undefined } | undefined;
+
+  constructor(length: number | undefined) {
+    this.length = length;
+  }
+
+  /** True once somebody reads it through the sink. */
+  get opened(): boolean {
+    return this.#sink !== undefined || this.#over;
+  }
+
+  /** Known only after `dispatch` has returned. */
+  attach(call: UpstreamCall): void {
+    this.#call = call;
+    if (this.#over) call.abort();
+  }
+
+  /** How the content ended, if it has. */
+  get ended(): { readonly trailers: RawFields; readonly error: Error | undefined } | undefined {
+    return this.#end;
+  }
+
+  /** Chunks that arrived before anyone opened it, taken over by whoever sends them directly. */
+  takeWaiting(): readonly Uint8Array[] {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#over) return;
+    if (this.#sink !== undefined && !this.#paused && this.#waiting === undefined) {
+      this.#sink.onData(chunk);
+      return;
+    }
+    (this.#waiting ??= []).push(chunk);
+    this.#call?.pause();
+  }
+
+  finish(trailers: RawFields): void {
+    this.#end = { trailers, error: undefined };
+    this.#flush();
+  }
+
+  fail(error: Error): void {
+    this.#end = { trailers: [], error };
+    this.#flush();
+  }
+
+  open(sink: ContentSink): void {
+    this.#sink = sink;
+    queueMicrotask(() => {
+      this.#flush();
+      if (!this.#paused && this.#end === undefined) this.#call?.resume();
+    });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#call?.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#flush();
+    if (!this.#paused && this.#end === undefined) this.#call?.resume();
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#waiting = undefined;
+    if (this.#end === undefined) this.#call?.abort();
+  }
+
+  #flush(): void {
+    if (this.#sink === undefined || this.#flushing || this.#over) return;
+    this.#flushing = true;
+    while (!this.#paused && !this.#over && this.#waiting !== undefined) {
+      const chunk = this.#waiting.shift();
+      if (this.#waiting.length === 0) this.#waiting = undefined;
+      if (chunk !== undefined) this.#sink.onData(chunk);
+    }
+    this.#flushing = false;
+    if (this.#paused || this.#over || this.#waiting !== undefined || this.#end === undefined)
+      return;
+    this.#over = true;
+    if (this.#end.error === undefined) this.#sink.onEnd(this.#end.trailers);
+    else this.#sink.onError(this.#end.error);
+  }
+}
