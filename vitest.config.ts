@@ -1,0 +1,24 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["@gatewright/source", "node", "import", "module", "default"];
+
+export default defineConfig({
+  // Workspace packages are tested as sources: no build comes before a test run.
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: ["@gatewright/source"] } },
+  test: {
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**", "test/fixtures/**"],
+    pool: "forks",
+    // Processes that tests start inherit it: `node file.ts` then finds the sources of the workspace packages.
+    env: { NODE_ENV: "test" },
+    execArgv: ["--conditions=@gatewright/source", "--expose-gc"],
+    testTimeout: 15_000,
+    hookTimeout: 15_000,
+    teardownTimeout: 5_000,
+    reporters: [
+      process.stdout.isTTY ? "default" : ["default", { summary: false }],
+      "./test/helpers/summary-reporter.ts",
+    ],
+  },
+});
