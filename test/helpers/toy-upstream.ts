@@ -135,7 +135,7 @@ export async function startToyUpstream(options: ToyUpstreamOptions = {}): Promis
       onViolation: (text) => violations.push(text),
     });
     socket.on("error", () => {});
-    socket.on("data", (chunk) => {
+    socket.on("data", (chunk: Buffer) => {
       connection.received = Buffer.concat([connection.received, chunk]);
       if (!connection.raw) parser.push(chunk, () => connection.raw);
       changed();
