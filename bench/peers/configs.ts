@@ -1,0 +1,111 @@
+/** Configuration texts of the peers that are programs of their own: one worker, keep-alive upstreams, one field touched in each direction. */
+
+const ORIGIN_BODY = JSON.stringify({ hello: "world", list: [1, 2, 3], text: "x".repeat(60) });
+
+function nginx(dir: string, modules: string, http: string): string {
+  return `${modules}
+worker_processes 1;
+daemon off;
+pid ${dir}/nginx.pid;
+error_log ${dir}/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  client_body_temp_path ${dir}/body;
+  proxy_temp_path ${dir}/proxy;
+  fastcgi_temp_path ${dir}/fastcgi;
+  uwsgi_temp_path ${dir}/uwsgi;
+  scgi_temp_path ${dir}/scgi;
+  keepalive_requests 100000000;
+${http}
+}
+`;
+}
+
+export function nginxOrigin(dir: string, port: number): string {
+  return nginx(
+    dir,
+    "",
+    `  server {
+    listen 127.0.0.1:${port};
+    location / { default_type application/json; return 200 '${ORIGIN_BODY}'; }
+  }`,
+  );
+}
+
+export function nginxProxy(dir: string, port: number, originPort: number): string {
+  return nginx(
+    dir,
+    "",
+    `  upstream origin { server 127.0.0.1:${originPort}; keepalive 100; keepalive_requests 100000000; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Hook 1;
+      add_header X-Served-By nginx;
+    }
+  }`,
+  );
+}
+
+export function nginxLuaProxy(dir: string, port: number, originPort: number): string {
+  return nginx(
+    dir,
+    `load_module /usr/lib/nginx/modules/ndk_http_module.so;
+load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;`,
+    `  upstream origin { server 127.0.0.1:${originPort}; keepalive 100; keepalive_requests 100000000; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      access_by_lua_block { ngx.req.set_header("X-Hook", "1") }
+      header_filter_by_lua_block { ngx.header["X-Served-By"] = "nginx-lua" }
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }
+  }`,
+  );
+}
+
+export function caddyProxy(port: number, originPort: number): string {
+  return `{
+  admin off
+  auto_https off
+  log {
+    output discard
+  }
+}
+http://127.0.0.1:${port} {
+  header X-Served-By caddy
+  reverse_proxy 127.0.0.1:${originPort} {
+    header_up X-Hook 1
+    transport http {
+      keepalive_idle_conns 100
+      keepalive_idle_conns_per_host 100
+    }
+  }
+}
+`;
+}
+
+export function gatewrightConfig(port: number, originPort: number, accessLog: boolean): string {
+  return `export default {
+  listen: { port: ${port} },
+  log: { access: ${accessLog}, format: "json", level: "error" },
+  upstreams: { origin: { targets: ["http://127.0.0.1:${originPort}"] } },
+  onRequest(request) {
+    request.headers.set("x-hook", "1");
+  },
+  onResponse(response) {
+    response.headers.set("x-served-by", "gatewright");
+  },
+};
+`;
+}
