@@ -1,0 +1,136 @@
+import { promisify } from "node:util";
+import zlib from "node:zlib";
+import type { Transform } from "node:stream";
+
+import { ProxyError } from "../../errors.ts";
+import type { ErrorCode } from "../../errors.ts";
+
+/**
+ * Content codings (RFC 9110 §8.4.1). Implemented: gzip (also as `x-gzip`), deflate (zlib format as §8.4.1.2 has it, not
+ * the bare deflate that some servers send), br (RFC 7932), zstd (RFC 8878). Not implemented: compress.
+ */
+export type Coding = "gzip" | "deflate" | "br" | "zstd";
+
+/** More codings than anybody applies on purpose: a longer list is an attempt to multiply work. */
+const MAX_CODINGS = 3;
+
+/** Read-ahead on either side of a coder. Bounds what one stream holds, whatever the ratio. */
+const WINDOW_BYTES = 64 * 1024;
+
+/**
+ * The codings of a `Content-Encoding` value in the order in which they were applied; empty for none and for `identity`.
+ * `undefined` if one is unknown or there are more than three: such content can be passed on, but not read.
+ */
+export function parseCodings(value: string | null | undefined): Coding[] | undefined {
+  const codings: Coding[] = [];
+  if (value === null || value === undefined) return codings;
+  for (const part of value.toLowerCase().split(",", 32)) {
+    const name = part.trim();
+    if (name === "" || name === "identity") continue;
+    const coding = name === "x-gzip" ? "gzip" : name;
+    if (coding !== "gzip" && coding !== "deflate" && coding !== "br" && coding !== "zstd") {
+      return undefined;
+    }
+    if (codings.length === MAX_CODINGS) return undefined;
+    codings.push(coding);
+  }
+  return codings;
+}
+
+/** A zlib stream that takes the coding off. */
+export function createDecoder(coding: Coding): Transform {
+  const options = { chunkSize: WINDOW_BYTES, highWaterMark: WINDOW_BYTES };
+  switch (coding) {
+    case "gzip":
+      return zlib.createGunzip(options);
+    case "deflate":
+      return zlib.createInflate(options);
+    case "br":
+      return zlib.createBrotliDecompress(options);
+    case "zstd":
+      return zlib.createZstdDecompress(options);
+  }
+}
+
+/**
+ * A zlib stream that applies the coding at a level meant for content that is made on the fly, and flushes after each
+ * write: an event of a stream must not wait in the compressor for the next one.
+ */
+export function createEncoder(coding: Coding): Transform {
+  const { constants } = zlib;
+  const window = { highWaterMark: WINDOW_BYTES };
+  switch (coding) {
+    case "gzip":
+      return zlib.createGzip({ ...window, flush: constants.Z_SYNC_FLUSH });
+    case "deflate":
+      return zlib.createDeflate({ ...window, flush: constants.Z_SYNC_FLUSH });
+    case "br":
+      return zlib.createBrotliCompress({
+        ...window,
+        flush: constants.BROTLI_OPERATION_FLUSH,
+        // The default of 11 costs tens of milliseconds for each 64 KiB.
+        params: { [constants.BROTLI_PARAM_QUALITY]: 4 },
+      });
+    case "zstd":
+      return zlib.createZstdCompress({ ...window, flush: constants.ZSTD_e_flush });
+  }
+}
+
+const DECODE = {
+  gzip: promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gunzip),
+  deflate: promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.inflate),
+  br: promisify<Uint8Array, zlib.BrotliOptions, Buffer>(zlib.brotliDecompress),
+  zstd: promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress),
+} as const;
+
+/**
+ * Takes all codings off content that is in memory. `maxBytes` holds for the result of each step, so a few bytes that
+ * expand without end (a decompression bomb) stop there with `tooLarge`. Content that is not in its coding, or cut short,
+ * rejects with `PROXY_UPSTREAM_CONTENT_CODING`.
+ */
+export async function decodeBytes(
+  bytes: Uint8Array<ArrayBuffer>,
+  codings: readonly Coding[],
+  maxBytes: number,
+  tooLarge: ErrorCode = "PROXY_UPSTREAM_CONTENT_TOO_LARGE",
+): Promise<Uint8Array<ArrayBuffer>> {
+  let decoded = bytes;
+  // The coding applied last comes off first.
+  for (const coding of codings.toReversed()) {
+    // An empty content is sent with every coding, though none of them allows it.
+    if (decoded.length === 0) break;
+    try {
+      // zlib refuses a limit of 0; one byte too many is found below.
+      const buffer = await DECODE[coding](decoded, { maxOutputLength: Math.max(1, maxBytes) });
+      decoded = new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
+        throw decodedTooLarge(maxBytes, tooLarge);
+      }
+      throw codingError(coding, error);
+    }
+  }
+  if (decoded.length > maxBytes) throw decodedTooLarge(maxBytes, tooLarge);
+  return decoded;
+}
+
+/** The one place where zlib's errors become ours. */
+export function codingError(coding: Coding, cause: unknown): ProxyError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new ProxyError("PROXY_UPSTREAM_CONTENT_CODING", {
+    message: `the content is not valid ${coding}: ${detail}`,
+    cause,
+  });
+}
+
+export function unknownCodingError(contentEncoding: string): ProxyError {
+  return new ProxyError("PROXY_UPSTREAM_CONTENT_CODING", {
+    message: `content with Content-Encoding ${JSON.stringify(contentEncoding.slice(0, 64))} cannot be read`,
+  });
+}
+
+function decodedTooLarge(maxBytes: number, code: ErrorCode): ProxyError {
+  return new ProxyError(code, {
+    message: `the decoded content is larger than ${maxBytes} bytes, the most that may be read`,
+  });
+}
