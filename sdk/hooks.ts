@@ -60,6 +60,11 @@ export interface AccessRecord {
  * (`timeouts.hook`, default 30 s) fails that request only: 500 or 504, with the hook's name in the log.
  */
 export interface Hooks<U extends string = string> {
+  /**
+   * Declares that response hooks here edit content (`response.transform`, `setBody`): Range is then withheld from
+   * upstreams, so that an edit always sees the whole. Default false: a 206 passes untransformed with a warning.
+   */
+  transforms?: boolean;
   /** After the built-in gates, before anything is sent to an upstream. May answer, refuse, choose the upstream or change the request. */
   onRequest?(
     request: ProxyRequest,

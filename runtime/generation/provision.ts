@@ -1,6 +1,26 @@
+import type { AccessRecord, Hooks } from "@gatewright/sdk";
+
+import { systemClock, DeadlineWheel, type Clock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type {
+  ResolvedConfig,
+  ResolvedHeaderRules,
+  ResolvedRoute,
+  ResolvedUpstream,
+} from "../config/resolved-config.ts";
 import type { Log } from "../log.ts";
-import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { DirectionRules, HookChains, NamedHook, RoutePlan, UpstreamPlan } from "../pipeline/parts.ts";
+import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
+import { createRouteTable } from "../pipeline/routing/route-table.ts";
+import { createClientAddress } from "../primitives/client-address.ts";
+import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
+import { createForwardedWriter } from "../primitives/forwarded-fields.ts";
+import { compileFieldRules } from "../primitives/header-rules.ts";
+import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
+import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
+import { createNetworkUpstream, type NetworkUpstream } from "../upstream/network-upstream.ts";
+import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
 /** What a generation runs on, made from options in this one place. */
@@ -10,7 +30,7 @@ export interface Provisioned {
   readonly upgradeTokens: ReadonlySet<string>;
   /** Fills `adjust`-able options of shared resources (caps, time limits) in place: called at commit, never before. */
   commit(): void;
-  /** Gives back every resource and runs the plugins' disposers. */
+  /** Gives back every resource. */
   dispose(): Promise<void>;
 }
 
@@ -25,3 +45,172 @@ export interface ProvisionOptions {
 }
 
 export type Provision = (options: ProvisionOptions) => Promise<Provisioned>;
+
+/** What all generations of a process share. */
+export interface ProvisionDependencies {
+  readonly accessLog: ((record: AccessRecord) => void) | undefined;
+  /** A thrown value for the log: message, stack in the author's lines, place. */
+  readonly describeError: (error: unknown) => object;
+  readonly clock?: Clock;
+  readonly wheel?: DeadlineWheel;
+}
+
+/** The one place where options become instances. */
+export function createProvision(dependencies: ProvisionDependencies): Provision {
+  const clock = dependencies.clock ?? systemClock;
+  const wheel = dependencies.wheel ?? new DeadlineWheel(clock);
+
+  return async ({ loaded, resources, log, lease, waitUntil }) => {
+    const { config, slot } = loaded;
+    const held: string[] = [];
+    const adjust: (() => void)[] = [];
+
+    const upstreams = new Map<string, UpstreamPlan>();
+    for (const resolved of config.upstreams.values()) {
+      upstreams.set(resolved.name, upstreamPlan(resolved, acquireUpstream(resolved)));
+    }
+
+    const pipeline = createPipeline({
+      generation: slot.generation,
+      routes: createRouteTable(config.routes.map((route) => ({ ...route, payload: routePlan(route) }))),
+      upstreams,
+      onlyUpstream: upstreams.size === 1 ? [...upstreams.values()][0] : undefined,
+      originFor: acquireOrigins(),
+      hooks: hookChains(config),
+      withholdRange: config.plugins.some((plugin) => plugin.transforms) || config.hooks.transforms === true,
+      globalRules: directionRules(config.headers),
+      clientAddress: createClientAddress(config.trustedProxies),
+      forwarded: createForwardedWriter(config.forwarded),
+      via: config.forwarded.via,
+      trace: config.trace,
+      upgrades: new Set(config.upgrades),
+      requestContentMemory: config.requestContentMemory,
+      responseContentMemory: config.responseContentMemory,
+      hookTimeoutMs: config.hookTimeoutMs,
+      timeouts: config.timeouts,
+      clock,
+      wheel,
+      log,
+      accessLog: config.log.access ? dependencies.accessLog : undefined,
+      ...redaction(config),
+      describeError: dependencies.describeError,
+      lease,
+      waitUntil,
+    });
+
+    return {
+      pipeline,
+      upgradeTokens: new Set([...config.upgrades, ...config.routes.flatMap((route) => route.upgrades)]),
+      commit() {
+        for (const change of adjust) change();
+      },
+      async dispose() {
+        await Promise.all(held.splice(0).map((key) => resources.release(key)));
+      },
+    };
+
+    /** Connections outlive an edit that leaves their addresses alone; caps and limits change in place at commit. */
+    function acquireUpstream(resolved: ResolvedUpstream): Upstream {
+      if (resolved.kind === "fetch") {
+        return createFetchUpstream({
+          name: resolved.name,
+          app: resolved.app,
+          wheel,
+          waitUntil,
+          declaredCodingHolds,
+        });
+      }
+      const addresses = resolved.targets.map((target) => `${target.scheme}://${target.authority}`);
+      const key = JSON.stringify(["upstream", resolved.name, addresses]);
+      const upstream = resources.acquire<NetworkUpstream>(
+        key,
+        () => createNetworkUpstream({ ...resolved, wheel }),
+        (value) => value.close(),
+      );
+      held.push(key);
+      adjust.push(() => upstream.adjust(resolved));
+      return upstream;
+    }
+
+    function acquireOrigins(): (origin: URL) => Upstream {
+      const key = JSON.stringify(["origins"]);
+      const pool = resources.acquire<OriginPool>(
+        key,
+        () => createOriginPool({ wheel }),
+        (value) => value.close(),
+      );
+      held.push(key);
+      return (origin) => pool.upstreamFor(origin);
+    }
+  };
+}
+
+function upstreamPlan(resolved: ResolvedUpstream, upstream: Upstream): UpstreamPlan {
+  return {
+    name: resolved.name,
+    upstream,
+    host: resolved.host,
+    rules: directionRules(resolved.headers),
+    connectMs: resolved.timeouts.connectMs,
+    responseHeadMs: resolved.timeouts.responseHeadMs,
+  };
+}
+
+function routePlan(route: ResolvedRoute): RoutePlan {
+  return {
+    index: route.index,
+    name: route.name,
+    action: route.action,
+    rewrite: route.rewrite,
+    rules: directionRules(route.headers),
+    host: route.host,
+    connectMs: route.timeouts.connectMs,
+    responseHeadMs: route.timeouts.responseHeadMs,
+    upgrades: new Set(route.upgrades),
+  };
+}
+
+function directionRules(rules: ResolvedHeaderRules): DirectionRules {
+  return {
+    request: compileFieldRules([rules.request]),
+    response: compileFieldRules([rules.response]),
+  };
+}
+
+function redaction(config: ResolvedConfig): {
+  redactTarget: (target: string) => string;
+  redactUrl: (url: string) => string;
+} {
+  const redactor = createRedactor(config.log.redact);
+  return {
+    redactTarget: (target) => redactTarget(target, redactor),
+    redactUrl: (url) => redactUrl(url, redactor),
+  };
+}
+
+/** Plugins come flattened as pre, unordered, post; the config's own hooks run between the last two. Responses take the way back. */
+function hookChains(config: ResolvedConfig): HookChains {
+  const post = config.plugins.findIndex((plugin) => plugin.order === "post");
+  const owners: readonly { readonly owner: string; readonly hooks: Hooks }[] = config.plugins
+    .map((plugin) => ({ owner: plugin.name, hooks: plugin as Hooks }))
+    .toSpliced(post === -1 ? config.plugins.length : post, 0, { owner: "config", hooks: config.hooks });
+  const back = owners.toReversed();
+  return {
+    request: chain(owners, "onRequest"),
+    upgrade: chain(owners, "onUpgrade"),
+    upstreamResponse: chain(back, "onUpstreamResponse"),
+    response: chain(back, "onResponse"),
+    error: chain(back, "onError"),
+    complete: chain(back, "onComplete"),
+  };
+}
+
+function chain<K extends "onRequest" | "onUpgrade" | "onUpstreamResponse" | "onResponse" | "onError" | "onComplete">(
+  owners: readonly { readonly owner: string; readonly hooks: Hooks }[],
+  name: K,
+): readonly NamedHook<NonNullable<Hooks[K]>>[] {
+  return owners.flatMap(({ owner, hooks }) => {
+    const run = hooks[name];
+    return run === undefined ? [] : [{ owner, run: run.bind(hooks) as NonNullable<Hooks[K]> }];
+  });
+}

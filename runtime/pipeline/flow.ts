@@ -5,7 +5,7 @@ import { Deadline } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { ContentSource } from "../http/content.ts";
-import type { RawFields, ReadonlyRawFields } from "../http/raw-fields.ts";
+import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import type { ReplayBuffer } from "../primitives/content-buffer.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import { complete } from "./complete.ts";
@@ -113,6 +113,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   leased = true;
   #outgoing: RawFields | undefined;
+  /** The list holds Host and Content-Length for hooks to read. */
+  #shown = false;
   #request: ProxyRequestFacade | undefined;
   #context: ContextFacade | undefined;
   #view: ProxyResponseFacade | undefined;
@@ -171,13 +173,35 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     return this.parts.requestContentMemory;
   }
 
-  /** What will be forwarded: hop-by-hop fields and untrusted claims are gone, ours are added, Host is listed. */
+  /**
+   * What will be forwarded, as hooks see it: hop-by-hop fields and untrusted claims are gone, ours are added. Host and
+   * Content-Length are listed for reading, though the upstream's connection writes them.
+   */
   get fields(): ReadonlyRawFields {
     return this.ownFields();
   }
 
   ownFields(): RawFields {
-    return (this.#outgoing ??= outgoingFields(this));
+    const fields = (this.#outgoing ??= outgoingFields(this));
+    if (!this.#shown) {
+      this.#shown = true;
+      if (this.exchange.authority !== "") fields.unshift("Host", this.exchange.authority);
+      const length = this.exchange.content?.length;
+      if (length !== undefined) fields.push("Content-Length", String(length));
+    }
+    return fields;
+  }
+
+  /** What the upstream gets: without what its connection writes itself. */
+  dispatchFields(): RawFields {
+    const fields = (this.#outgoing ??= outgoingFields(this));
+    if (this.#shown) {
+      this.#shown = false;
+      removeField(fields, "host");
+      removeField(fields, "content-length");
+    }
+    // A fallback applies its own upstream's rules to the same start.
+    return this.parts.hooks.error.length === 0 ? fields : [...fields];
   }
 
   get signal(): AbortSignal {

@@ -12,7 +12,7 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
   flow.upstreamPlan = plan;
   flow.stage = "forward";
 
-  const fields = flow.ownFields();
+  const fields = flow.dispatchFields();
   const hookHost = flow.newHost;
   parts.globalRules.request?.(fields);
   plan.rules.request?.(fields);
@@ -23,13 +23,11 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
   const path = forwardedPath(flow);
 
   if (flow.trace !== null) {
-    traceForward(flow, plan, authority, path);
+    traceForward(flow, plan, authority, path, fields);
     return;
   }
 
-  if (content !== undefined && content.bytes === undefined && !flow.contentReplaced) {
-    flow.contentSpent = true;
-  }
+  if (content !== undefined && content.bytes === undefined) flow.contentSpent = true;
   flow.dispatchedAt = parts.clock.monotonic();
   try {
     flow.call = plan.upstream.dispatch(
@@ -82,9 +80,9 @@ function traceForward(
   plan: UpstreamPlan,
   authority: string | undefined,
   path: string,
+  fields: readonly string[],
 ): void {
   const lines: string[] = [];
-  const fields = flow.ownFields();
   for (let i = 0; i < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`);
   traceStep(
     flow,

@@ -14,6 +14,7 @@ export class OutgoingResponse implements ResponseState {
   content: ContentSource | undefined;
   buffer: ReplayBuffer | undefined = undefined;
   contentReplaced = false;
+  contentSpent = false;
   transforms: TransformFunction[] | undefined = undefined;
   readonly #fields: RawFields;
 

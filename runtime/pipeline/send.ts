@@ -45,6 +45,7 @@ export function send(flow: Flow): void {
   }
 
   flow.stage = "send";
+  response.contentSpent = true;
   if (!transforming) flow.releaseLease();
   exchange.writeHead(response.status, fields);
   if (source === undefined) {
