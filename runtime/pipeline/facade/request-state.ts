@@ -40,7 +40,7 @@ export interface RequestState extends FieldOwner {
   /** True once `setBody` was called: the client's content has been cancelled and is not to be forwarded. */
   contentReplaced: boolean;
   /** Set by `forward` when it opens `content` itself: from then on only content that is in memory can still be read. */
-  contentTaken: boolean;
+  contentSpent: boolean;
   /** Most that a hook may read of the content. */
   readonly requestContentMemory: number;
 

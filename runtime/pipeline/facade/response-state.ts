@@ -23,7 +23,7 @@ export interface ResponseState extends FieldOwner {
   /** Streaming edits in the order of their declaration, or `undefined`. `setBody` forgets those declared before it. */
   transforms: TransformFunction[] | undefined;
   /** Set by the sender when it opens `content` itself: from then on only content that is in memory can still be read. */
-  contentTaken: boolean;
+  contentSpent: boolean;
   /** Most that a hook may read of the content, decoded. */
   readonly responseContentMemory: number;
 }

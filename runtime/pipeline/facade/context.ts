@@ -1,0 +1,230 @@
+import type {
+  BlockDecision,
+  BodyInput,
+  ChallengeDecision,
+  ClientInfo,
+  Context,
+  DropDecision,
+  ForwardDecision,
+  ForwardOptions,
+  HeadersInput,
+  HookLog,
+  RequestState,
+  RespondDecision,
+  Score,
+  SubrequestInit,
+} from "@gatewright/sdk";
+
+import { ProxyError } from "../../errors.ts";
+import { safeLocation } from "../../http/location.ts";
+import { isFinalStatus, isRefusal, unknownUpstream } from "./decision.ts";
+import { fieldValueText } from "./field-checks.ts";
+import { hookRangeError, hookTypeError } from "./field-error.ts";
+import type { ContextOwner } from "./context-owner.ts";
+import { RequestScore } from "./request-score.ts";
+
+const JSON_TYPE = "application/json";
+const JSON_HEADERS = Object.freeze({ "content-type": JSON_TYPE });
+const DROP: DropDecision = Object.freeze({ kind: "drop" });
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** One request's context for hooks. Decisions are plain objects; everything else is the owner's. */
+export class ContextFacade implements Context {
+  readonly #owner: ContextOwner;
+  #state: RequestState | undefined = undefined;
+  #score: RequestScore | undefined = undefined;
+  #log: HookLog | undefined = undefined;
+
+  constructor(owner: ContextOwner) {
+    this.#owner = owner;
+  }
+
+  get id(): string {
+    return this.#owner.id;
+  }
+
+  get client(): ClientInfo {
+    return this.#owner.client;
+  }
+
+  get route(): Context["route"] {
+    return this.#owner.route;
+  }
+
+  get upstream(): string | undefined {
+    return this.#owner.upstreamName;
+  }
+
+  get state(): RequestState {
+    return (this.#state ??= {});
+  }
+
+  get score(): Score {
+    return (this.#score ??= new RequestScore());
+  }
+
+  /** For the access log: makes no score where none was asked for. */
+  get scoreTotal(): number {
+    return this.#score?.total ?? 0;
+  }
+
+  get log(): HookLog {
+    return (this.#log ??= this.#owner.createHookLog());
+  }
+
+  get signal(): AbortSignal {
+    return this.#owner.signal;
+  }
+
+  get now(): number {
+    return this.#owner.startedAt;
+  }
+
+  get generation(): number {
+    return this.#owner.generationNumber;
+  }
+
+  forward(upstream: string, options?: ForwardOptions): ForwardDecision {
+    const { upstreamNames } = this.#owner;
+    if (!upstreamNames.has(upstream)) throw unknownUpstream(upstream, upstreamNames);
+    return options === undefined
+      ? { kind: "forward", upstream }
+      : { kind: "forward", upstream, options };
+  }
+
+  respond(status: number, body?: BodyInput, headers?: HeadersInput): RespondDecision {
+    if (!isFinalStatus(status)) throw badStatus("ctx.respond", status, "200 to 599");
+    return {
+      kind: "respond",
+      status,
+      ...(headers === undefined ? {} : { headers }),
+      ...(body === undefined ? {} : { body }),
+    };
+  }
+
+  json(value: unknown, status = 200, headers?: HeadersInput): RespondDecision {
+    const body = JSON.stringify(value) as string | undefined;
+    if (body === undefined) {
+      throw hookTypeError("PROXY_HOOK_DECISION", `ctx.json cannot send ${typeof value}`);
+    }
+    return this.respond(status, body, headers === undefined ? JSON_HEADERS : withJsonType(headers));
+  }
+
+  redirect(location: string, status: 301 | 302 | 303 | 307 | 308 = 302): RespondDecision {
+    if (!REDIRECTS.has(status)) {
+      throw badStatus("ctx.redirect", status, "301, 302, 303, 307 or 308");
+    }
+    const safe = typeof location === "string" ? safeLocation(location) : undefined;
+    if (safe === undefined) {
+      throw hookTypeError("PROXY_HOOK_DECISION", "ctx.redirect needs a path or an http(s) URL");
+    }
+    return { kind: "respond", status, headers: { location: safe } };
+  }
+
+  challenge(_policy?: string): ChallengeDecision {
+    throw switchedOff("ctx.challenge()", "challenge");
+  }
+
+  block(reason: string, status?: number): BlockDecision {
+    if (typeof reason !== "string") {
+      throw hookTypeError("PROXY_HOOK_DECISION", "ctx.block needs a reason for the log");
+    }
+    if (status === undefined) return { kind: "block", reason };
+    if (!isRefusal(status)) throw badStatus("ctx.block", status, "400 to 599");
+    return { kind: "block", reason, status };
+  }
+
+  drop(): DropDecision {
+    return DROP;
+  }
+
+  async fetch(target: string | URL, init: SubrequestInit = {}): Promise<Response> {
+    const owner = this.#owner;
+    if (typeof target === "string" && owner.upstreamNames.has(target)) {
+      return owner.fetch(target, init);
+    }
+    return owner.fetch(absoluteUrl(target, owner), init);
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.#owner.waitUntil(Promise.resolve(promise));
+  }
+
+  earlyHints(links: string | readonly string[]): void {
+    const list = typeof links === "string" ? [links] : links;
+    this.#owner.earlyHints(list.map((link) => fieldValueText("link", link)));
+  }
+
+  limit(): never {
+    throw switchedOff("ctx.limit()", "rateLimits");
+  }
+
+  listed(): never {
+    throw switchedOff("ctx.listed()", "blocklists");
+  }
+
+  get cache(): never {
+    throw switchedOff("ctx.cache", "cache");
+  }
+
+  get waf(): never {
+    throw switchedOff("ctx.waf", "waf");
+  }
+
+  get compression(): never {
+    throw switchedOff("ctx.compression", "compression");
+  }
+
+  get tls(): never {
+    throw switchedOff("ctx.tls", "tls");
+  }
+
+  get upstreams(): never {
+    throw switchedOff("ctx.upstreams", "upstreams");
+  }
+
+  get load(): never {
+    throw switchedOff("ctx.load", "load");
+  }
+
+  get limits(): never {
+    throw switchedOff("ctx.limits", "limits");
+  }
+}
+
+function switchedOff(name: string, option: string): ProxyError {
+  return new ProxyError("PROXY_CAPABILITY_OFF", {
+    message: `${name} needs \`${option}\`, which is switched off`,
+  });
+}
+
+function badStatus(name: string, status: unknown, allowed: string): RangeError {
+  return hookRangeError(
+    "PROXY_HOOK_DECISION",
+    `${name} takes a status of ${allowed}, got ${String(status)}`,
+  );
+}
+
+/** The caller's fields with a JSON type, unless they name one. */
+function withJsonType(headers: HeadersInput): HeadersInput {
+  const isList = typeof (headers as Partial<Iterable<unknown>>)[Symbol.iterator] === "function";
+  const pairs = isList
+    ? [...(headers as Iterable<readonly [string, string]>)]
+    : Object.entries(headers as Readonly<Record<string, string>>);
+  for (const [name] of pairs) {
+    if (String(name).toLowerCase() === "content-type") return headers;
+  }
+  return isList
+    ? [...(pairs as (readonly [string, string])[]), ["content-type", JSON_TYPE]]
+    : { ...(headers as Readonly<Record<string, string>>), "content-type": JSON_TYPE };
+}
+
+function absoluteUrl(target: string | URL, owner: ContextOwner): URL {
+  const url = URL.parse(String(target));
+  if (url === null) throw unknownUpstream(target, owner.upstreamNames);
+  // file: and the like would let a value from a request read what no client may.
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw hookTypeError("PROXY_HOOK_DECISION", `ctx.fetch takes http(s) URLs, not ${url.protocol}`);
+  }
+  return url;
+}
