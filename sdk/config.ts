@@ -234,6 +234,9 @@ export type ConfigInput<U extends string = string> =
  * Types a config and returns it unchanged. The names in `upstreams` type every place that takes one:
  * `ctx.forward("apii")` does not compile.
  *
+ * In a function with a parameter, TypeScript reads the hooks before it knows the names, and any text passes as one.
+ * Wrap the object itself, then they are checked there too: `defineConfig((env) => defineConfig({ … }))`.
+ *
  * @example
  * ```ts
  * export default defineConfig({
@@ -242,15 +245,16 @@ export type ConfigInput<U extends string = string> =
  * });
  * ```
  */
+export function defineConfig<const U extends string = string>(
+  config: (env: ConfigEnv) => MaybePromise<GatewrightConfig<U>>,
+): (env: ConfigEnv) => MaybePromise<GatewrightConfig<U>>;
+export function defineConfig<const U extends string = string>(
+  config: Promise<GatewrightConfig<U>>,
+): Promise<GatewrightConfig<U>>;
+// The object comes last because TypeScript explains a mistake by the last overload.
 export function defineConfig<const U extends string = never>(
   config: GatewrightConfig<U>,
 ): GatewrightConfig<U>;
-export function defineConfig<const U extends string = never>(
-  config: (env: ConfigEnv) => MaybePromise<GatewrightConfig<U>>,
-): (env: ConfigEnv) => MaybePromise<GatewrightConfig<U>>;
-export function defineConfig<const U extends string = never>(
-  config: Promise<GatewrightConfig<U>>,
-): Promise<GatewrightConfig<U>>;
 export function defineConfig(config: unknown): unknown {
   return config;
 }
