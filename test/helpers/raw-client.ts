@@ -71,7 +71,7 @@ export class RawClient {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    socket.on("data", (chunk) => {
+    socket.on("data", (chunk: Buffer) => {
       this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
       this.#wake();
     });

@@ -1,0 +1,409 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+import { Deadline, type DeadlineWheel } from "../clock.ts";
+import type { ResolvedLimits } from "../config/resolved-config.ts";
+import { ProxyError, type ErrorCode } from "../errors.ts";
+import type { ConnectionFacts, Exchange } from "./exchange.ts";
+import { Http1Content } from "./http1-content.ts";
+import { Http1Exchange } from "./http1-exchange.ts";
+import type { Http1Request } from "./http1-request.ts";
+import { refusalBytes, type Refusal } from "./refusal.ts";
+import { createHeadFacts, readHead } from "./request-head.ts";
+
+/** What a connection needs of the listener that accepted it. */
+export interface ConnectionOwner {
+  readonly limits: ResolvedLimits;
+  readonly wheel: DeadlineWheel;
+  readonly draining: boolean;
+  serve(exchange: Exchange): void;
+  mayUpgrade(token: string): boolean;
+  onError(error: unknown): void;
+  onRefused(refusal: Refusal): void;
+  onConnectionClosed(connection: Http1Connection): void;
+}
+
+/** The keep-alive limit is looked at this often within itself, so that a request costs no timer operation. */
+const LOOKS = 4;
+/**
+ * Lingering (RFC 9112 §9.6): after the last response we send FIN and go on reading, so that what the client still
+ * sends does not turn into a reset that takes the response from it. While content is owed: at most 30 s and 128 MiB,
+ * and no pause of 5 s. Else only until the client closes too, at most 1 s.
+ */
+const LINGER_LOOK_MS = 250;
+const LINGER_QUIET_LOOKS = 20;
+const LINGER_LOOKS = 120;
+const LINGER_BYTES = 128 * 1024 * 1024;
+const LINGER_LOOKS_WITHOUT_CONTENT = 4;
+/** How long a connection that has sent nothing yet may still do so when the listener drains. */
+const UNUSED_GRACE_MS = 1000;
+/** Bytes of the new protocol that a client may send before its upgrade is accepted. */
+const MAX_EARLY_BYTES = 64 * 1024;
+
+const facts = createHeadFacts();
+
+/** One client connection: its requests one after the other, and its orderly end. */
+export class Http1Connection {
+  readonly socket: Socket;
+  readonly scheme: "http" | "https";
+  readonly facts: ConnectionFacts;
+  /** For the write that completes a response: one function for all of them. */
+  readonly onWritten: (error?: Error | null) => void;
+
+  readonly #owner: ConnectionOwner;
+  readonly #deadline: Deadline;
+  #state: "open" | "tunnel" | "closing" | "closed" = "open";
+  #current: Http1Exchange | null = null;
+  readonly #waiting: Http1Request[] = [];
+  /** A refusal that has to wait for the responses before it. */
+  #refusal: { code: ErrorCode; request: Http1Request | undefined } | undefined;
+  #closeAfterCurrent = false;
+  #used = false;
+  #touched = true;
+  #looks = 0;
+  #quietSince = 0;
+  #bytesAtLook = 0;
+  #bytesAtClosing = 0;
+  #owedContent = false;
+  #early: EarlyBytes | undefined;
+
+  constructor(socket: Socket, scheme: "http" | "https", owner: ConnectionOwner) {
+    this.socket = socket;
+    this.scheme = scheme;
+    this.#owner = owner;
+    this.facts = {
+      peerAddress: socket.remoteAddress ?? "",
+      peerPort: socket.remotePort ?? 0,
+      localAddress: socket.localAddress ?? "",
+      localPort: socket.localPort ?? 0,
+      servername: undefined,
+    };
+    this.onWritten = (error) => {
+      if (error === undefined || error === null) this.#current?.flushed();
+    };
+    socket.on("error", ignoreError);
+    socket.on("drain", () => this.#current?.receiver?.onDrain());
+    socket.on("close", () => this.#closed());
+    // node calls this after a response with `Connection: close`; ours reads on for a while (see above).
+    socket.destroySoon = () => this.closeGracefully();
+    this.#deadline = new Deadline(() => this.#look());
+    this.#arm();
+  }
+
+  get limits(): ResolvedLimits {
+    return this.#owner.limits;
+  }
+
+  get wheel(): DeadlineWheel {
+    return this.#owner.wheel;
+  }
+
+  get isTunnel(): boolean {
+    return this.#state === "tunnel";
+  }
+
+  get isIdle(): boolean {
+    return this.#state === "open" && this.#current === null;
+  }
+
+  /** A request's head has arrived. */
+  receive(request: Http1Request): void {
+    if (this.#state !== "open" || this.#refusal !== undefined) {
+      // Read on, so that the connection comes to its end.
+      request.resume();
+      return;
+    }
+    if (this.#current === null) {
+      this.#begin(request, undefined);
+    } else if (this.#waiting.length < this.limits.pipelined) {
+      this.#waiting.push(request);
+    } else {
+      // More than a client has reason to send ahead: work that would pile up here.
+      this.#waiting.length = 0;
+      this.socket.destroy();
+    }
+  }
+
+  /** Whether a request that asks for an upgrade may have one. If not, it is an ordinary request. */
+  mayUpgrade(request: Http1Request, token: string | undefined, hasContent: boolean): boolean {
+    return (
+      token !== undefined &&
+      !hasContent &&
+      request.method === "GET" &&
+      request.httpVersionMajor === 1 &&
+      request.httpVersionMinor === 1 &&
+      // node lets go of the socket at once: responses before this one could not be finished.
+      this.isIdle &&
+      this.#refusal === undefined &&
+      this.#owner.mayUpgrade(token)
+    );
+  }
+
+  /** node has let go of the socket; `early` is what came after the head. */
+  receiveUpgrade(request: Http1Request, token: string, early: Buffer): void {
+    if (this.#state !== "open") return;
+    this.#closeAfterCurrent = true;
+    this.#early = new EarlyBytes(this.socket, early, () => this.socket.destroy());
+    this.#begin(request, token);
+  }
+
+  /** Answers an error by itself and closes, once the responses before it are out. */
+  refuse(code: ErrorCode, request: Http1Request | undefined): void {
+    if (this.#state !== "open" || this.#refusal !== undefined) return;
+    if (this.#current !== null) {
+      this.#refusal = { code, request };
+      return;
+    }
+    this.#owner.onRefused({
+      code,
+      peerAddress: this.facts.peerAddress,
+      method: request?.method,
+      target: request?.url,
+    });
+    if (this.socket.writable) this.socket.write(refusalBytes(code, request?.method));
+    request?.resume();
+    this.#owedContent = true;
+    this.closeGracefully();
+  }
+
+  /** What the client sent is not HTTP. */
+  receiveBroken(code: ErrorCode): void {
+    const content = this.#current?.content;
+    if (content !== undefined && !content.complete && this.#waiting.length === 0) {
+      // The request that is being served is the broken one: whoever serves it answers.
+      this.closeAfterCurrent();
+      content.fail(new ProxyError(code));
+      return;
+    }
+    this.refuse(code, undefined);
+  }
+
+  /** Whether the response of `exchange` is the last one here: then it says so. */
+  closesAfter(exchange: Http1Exchange): boolean {
+    if (this.#closeAfterCurrent || exchange.request.response?.shouldKeepAlive !== true) return true;
+    const content = exchange.content;
+    // Nobody will read the rest, so the next request cannot be reached.
+    if (content !== undefined && !content.complete && !content.wanted) return true;
+    return this.#owner.draining && this.#waiting.length === 0;
+  }
+
+  closeAfterCurrent(): void {
+    this.#closeAfterCurrent = true;
+  }
+
+  contentOpened(): void {
+    this.#current?.sendContinue();
+  }
+
+  /** The whole response is with the kernel. */
+  exchangeOver(exchange: Http1Exchange): void {
+    const { request } = exchange;
+    const isIncomplete = exchange.content !== undefined && !exchange.content.complete;
+    this.#current = null;
+    this.#touched = true;
+    this.#notifyClosed(exchange);
+    exchange.content?.leave();
+    // node: take this request off the list, read and drop what is left of its content, go on with the next.
+    request.response?.emit("finish");
+    if (exchange.content !== undefined) request.resume();
+    if (this.#state !== "open") return;
+    if (this.#closeAfterCurrent || isIncomplete) {
+      this.#owedContent = isIncomplete;
+      this.closeGracefully();
+      return;
+    }
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#begin(next, undefined);
+    else if (this.#refusal !== undefined) this.#refuseNow();
+    else if (this.#owner.draining) this.closeGracefully();
+  }
+
+  /** The bytes are the new protocol's from here on. */
+  openTunnel(): Duplex {
+    this.#state = "tunnel";
+    this.wheel.disarm(this.#deadline);
+    this.#early?.giveBack();
+    return this.socket;
+  }
+
+  /** FIN after what is written, then reads on for a bounded time. */
+  closeGracefully(): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    this.#state = "closing";
+    this.#waiting.length = 0;
+    this.#looks = 0;
+    this.#quietSince = 0;
+    this.#bytesAtClosing = this.socket.bytesRead;
+    this.#bytesAtLook = this.#bytesAtClosing;
+    this.#early?.discard();
+    this.socket.end();
+    this.socket.resume();
+    this.wheel.arm(this.#deadline, LINGER_LOOK_MS);
+  }
+
+  /** The listener drains: idle connections close now, unused ones after a moment, busy ones after their response. */
+  drain(): void {
+    if (!this.isIdle) return;
+    if (this.#used) this.closeGracefully();
+    else this.wheel.arm(this.#deadline, UNUSED_GRACE_MS);
+  }
+
+  /** At once. A message that ends with its connection must not look whole. */
+  cut(): void {
+    if (this.#current !== null && this.#state === "open") this.#current.abort();
+    this.socket.destroy();
+  }
+
+  #begin(request: Http1Request, upgrade: string | undefined): void {
+    this.#used = true;
+    this.#touched = true;
+    const method = request.method as string;
+    const code = readHead(
+      method,
+      request.url as string,
+      request.httpVersionMajor,
+      request.httpVersionMinor,
+      request.rawHeaders,
+      this.limits.targetBytes,
+      facts,
+    );
+    if (code !== undefined) {
+      this.refuse(code, request);
+      return;
+    }
+    const hasContent = facts.chunked || facts.contentLength > 0;
+    const content = hasContent
+      ? new Http1Content(request, this, facts.chunked ? undefined : facts.contentLength)
+      : undefined;
+    const exchange = new Http1Exchange(this, request, facts, content, upgrade);
+    // node's parser stops after a head with Upgrade and drops what came with it in one packet, declined or not.
+    if (request.upgradeDeclined) this.#closeAfterCurrent = true;
+    this.#current = exchange;
+    try {
+      this.#owner.serve(exchange);
+    } catch (error) {
+      this.#owner.onError(error);
+      if (exchange.headSent) {
+        exchange.abort();
+      } else {
+        this.#current = null;
+        exchange.closed(new ProxyError("PROXY_INTERNAL"));
+        this.refuse("PROXY_INTERNAL", request);
+      }
+    }
+  }
+
+  #refuseNow(): void {
+    const refusal = this.#refusal;
+    if (refusal === undefined) return;
+    this.#refusal = undefined;
+    this.refuse(refusal.code, refusal.request);
+  }
+
+  #notifyClosed(exchange: Http1Exchange): void {
+    try {
+      exchange.receiver?.onClose(true);
+    } catch (error) {
+      this.#owner.onError(error);
+    }
+  }
+
+  #closed(): void {
+    const exchange = this.#current;
+    this.#state = "closed";
+    this.#current = null;
+    this.#waiting.length = 0;
+    this.wheel.disarm(this.#deadline);
+    this.#owner.onConnectionClosed(this);
+    try {
+      exchange?.closed(new ProxyError("PROXY_CLIENT_ABORTED"));
+    } catch (error) {
+      this.#owner.onError(error);
+    }
+  }
+
+  #look(): void {
+    if (this.#state === "closing") this.#lookAtLingering();
+    else if (this.#state === "open") this.#lookAtIdle();
+  }
+
+  #lookAtIdle(): void {
+    if (this.#owner.draining) {
+      if (this.isIdle) this.closeGracefully();
+      return;
+    }
+    if (this.#touched || !this.isIdle || !this.#used) {
+      // An unused connection has the head's time limit instead.
+      this.#touched = false;
+      this.#looks = 0;
+    } else {
+      this.#looks += 1;
+      if (this.#looks >= LOOKS) {
+        this.closeGracefully();
+        return;
+      }
+    }
+    this.#arm();
+  }
+
+  #lookAtLingering(): void {
+    this.#looks += 1;
+    const read = this.socket.bytesRead;
+    if (read !== this.#bytesAtLook) {
+      this.#bytesAtLook = read;
+      this.#quietSince = this.#looks;
+    }
+    const isOver = this.#owedContent
+      ? this.#looks >= LINGER_LOOKS ||
+        this.#looks - this.#quietSince >= LINGER_QUIET_LOOKS ||
+        read - this.#bytesAtClosing > LINGER_BYTES
+      : this.#looks >= LINGER_LOOKS_WITHOUT_CONTENT;
+    if (isOver) this.socket.destroy();
+    else this.wheel.arm(this.#deadline, LINGER_LOOK_MS);
+  }
+
+  #arm(): void {
+    this.wheel.arm(this.#deadline, this.limits.keepAliveMs / LOOKS);
+  }
+}
+
+/** What a client sends before its upgrade is accepted, and the sign that it went away. */
+class EarlyBytes {
+  readonly #socket: Socket;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  readonly #onEnd: () => void;
+  readonly #onData = (chunk: Buffer) => {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size > MAX_EARLY_BYTES) this.#socket.pause();
+  };
+
+  constructor(socket: Socket, first: Buffer, onEnd: () => void) {
+    this.#socket = socket;
+    this.#onEnd = onEnd;
+    if (first.length > 0) this.#onData(first);
+    socket.on("data", this.#onData);
+    socket.on("end", onEnd);
+  }
+
+  giveBack(): void {
+    this.#stop();
+    this.#socket.pause();
+    if (this.#size > 0) this.#socket.unshift(Buffer.concat(this.#chunks));
+  }
+
+  discard(): void {
+    this.#stop();
+    this.#chunks.length = 0;
+  }
+
+  #stop(): void {
+    this.#socket.removeListener("data", this.#onData);
+    this.#socket.removeListener("end", this.#onEnd);
+  }
+}
+
+function ignoreError(): void {
+  // Every error of a socket is followed by its close, which is what counts.
+}

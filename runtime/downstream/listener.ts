@@ -1,0 +1,201 @@
+import { createServer, type AddressInfo, type Socket } from "node:net";
+
+import { DeadlineWheel } from "../clock.ts";
+import type { ResolvedLimits } from "../config/resolved-config.ts";
+import type { Exchange } from "./exchange.ts";
+import { Http1Connection, type ConnectionOwner } from "./http1-connection.ts";
+import { createHttp1Parser, type Http1Parser } from "./http1-server.ts";
+import type { Refusal } from "./refusal.ts";
+
+export interface ListenerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly limits: ResolvedLimits;
+  /** Every request that passed the head's checks, one at a time for each connection. */
+  readonly serve: (exchange: Exchange) => void;
+  /** What went wrong apart from any request: accepting, or a `serve` that threw. */
+  readonly onError: (error: unknown) => void;
+  /** Requests that were answered here, for the log. */
+  readonly onRefused?: (refusal: Refusal) => void;
+  /** Protocols (lower case) that an upgrade may go to; others are ordinary requests. Default: none. */
+  readonly mayUpgrade?: (token: string) => boolean;
+  readonly wheel?: DeadlineWheel;
+}
+
+export interface ListenerStats {
+  readonly connections: number;
+  readonly idle: number;
+  readonly tunnels: number;
+  /** Since the start. */
+  readonly accepted: number;
+  readonly refused: number;
+  /** Closed at accept because the listener was full. */
+  readonly dropped: number;
+}
+
+export interface ListenerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+}
+
+/** An open port and its connections. */
+export interface Listener {
+  /** Resolves when connections are accepted; rejects if the address cannot be had. */
+  readonly ready: Promise<ListenerAddress>;
+  /** New limits: head size for new connections, all others for the open ones too. */
+  adjust(limits: ResolvedLimits): void;
+  stats(): ListenerStats;
+  /** Frees the port. Connections that were accepted stay. */
+  stopAccepting(): void;
+  /**
+   * Stops accepting, closes idle connections now and busy ones after their response. Resolves when all are gone:
+   * tunnels and long responses stay until they end or `cutAll` is called.
+   */
+  drain(): Promise<void>;
+  /** Ends every connection at once. */
+  cutAll(): void;
+}
+
+/** TCP keep-alive probes find peers that vanished without a word behind a socket that lives for a week. */
+const KEEP_ALIVE_PROBE_MS = 60_000;
+
+export function createListener(options: ListenerOptions): Listener {
+  return new PortListener(options);
+}
+
+class PortListener implements Listener, ConnectionOwner {
+  readonly ready: Promise<ListenerAddress>;
+  readonly wheel: DeadlineWheel;
+  limits: ResolvedLimits;
+  draining = false;
+
+  readonly #options: ListenerOptions;
+  readonly #connections = new Set<Http1Connection>();
+  readonly #parser: Http1Parser;
+  readonly #server = createServer({
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
+  });
+  readonly #drained = Promise.withResolvers<void>();
+  #accepting = true;
+  #accepted = 0;
+  #refused = 0;
+  #dropped = 0;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.limits = options.limits;
+    this.wheel = options.wheel ?? new DeadlineWheel();
+    this.#parser = createHttp1Parser(options.limits);
+    this.#server.maxConnections = options.limits.connections;
+    this.#server.on("connection", (socket) => this.#accept(socket));
+    this.#server.on("drop", () => {
+      this.#dropped += 1;
+    });
+    this.ready = this.#listen();
+  }
+
+  adjust(limits: ResolvedLimits): void {
+    this.limits = limits;
+    this.#server.maxConnections = limits.connections;
+    this.#parser.adjust(limits);
+  }
+
+  stats(): ListenerStats {
+    let idle = 0;
+    let tunnels = 0;
+    for (const connection of this.#connections) {
+      if (connection.isTunnel) tunnels += 1;
+      else if (connection.isIdle) idle += 1;
+    }
+    return {
+      connections: this.#connections.size,
+      idle,
+      tunnels,
+      accepted: this.#accepted,
+      refused: this.#refused,
+      dropped: this.#dropped,
+    };
+  }
+
+  stopAccepting(): void {
+    if (!this.#accepting) return;
+    this.#accepting = false;
+    // net's close, not http's: that one also resets connections that have not sent their first request.
+    if (this.#server.listening) this.#server.close();
+    this.#settle();
+  }
+
+  drain(): Promise<void> {
+    this.draining = true;
+    this.stopAccepting();
+    for (const connection of this.#connections) connection.drain();
+    return this.#drained.promise;
+  }
+
+  cutAll(): void {
+    for (const connection of this.#connections) connection.cut();
+  }
+
+  serve(exchange: Exchange): void {
+    this.#options.serve(exchange);
+  }
+
+  mayUpgrade(token: string): boolean {
+    return this.#options.mayUpgrade?.(token) === true;
+  }
+
+  onError(error: unknown): void {
+    this.#options.onError(error);
+  }
+
+  onRefused(refusal: Refusal): void {
+    this.#refused += 1;
+    this.#options.onRefused?.(refusal);
+  }
+
+  onConnectionClosed(connection: Http1Connection): void {
+    this.#connections.delete(connection);
+    this.#settle();
+  }
+
+  #accept(socket: Socket): void {
+    this.#accepted += 1;
+    const connection = new Http1Connection(socket, "http", this);
+    this.#connections.add(connection);
+    this.#parser.accept(socket, connection);
+  }
+
+  #settle(): void {
+    if (this.#accepting || this.#connections.size > 0) return;
+    this.#parser.close();
+    this.#drained.resolve();
+  }
+
+  #listen(): Promise<ListenerAddress> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        this.#accepting = false;
+        this.#settle();
+        reject(error);
+      };
+      this.#server.once("error", fail);
+      this.#server.listen({ host, port }, () => {
+        this.#server.removeListener("error", fail);
+        this.#server.on("error", (error) => this.#options.onError(error));
+        const address = this.#server.address() as AddressInfo;
+        const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+        resolve({
+          host: address.address,
+          port: address.port,
+          url: `http://${name}:${address.port}`,
+        });
+      });
+    });
+  }
+}
