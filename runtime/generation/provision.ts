@@ -28,6 +28,8 @@ export interface Provisioned {
   readonly pipeline: Pipeline;
   /** Upgrade tokens that any route allows, lower case. */
   readonly upgradeTokens: ReadonlySet<string>;
+  /** Those that the config names, for the admin's figures. */
+  readonly upstreams: readonly Upstream[];
   /** Fills `adjust`-able options of shared resources (caps, time limits) in place: called at commit, never before. */
   commit(): void;
   /** Gives back every resource. */
@@ -101,6 +103,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     return {
       pipeline,
       upgradeTokens: new Set([...config.upgrades, ...config.routes.flatMap((route) => route.upgrades)]),
+      upstreams: [...upstreams.values()].map((plan) => plan.upstream),
       commit() {
         for (const change of adjust) change();
       },
