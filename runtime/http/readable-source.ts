@@ -87,7 +87,8 @@ export function readableStreamFromSource(
   return new ReadableStream(new SourceReader(source), { highWaterMark: 0 });
 }
 
-class SourceReader implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>>, ContentSink {
+/** The underlying source of a ReadableStream. */
+class SourceReader implements ContentSink {
   readonly #source: ContentSource;
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #over = false;

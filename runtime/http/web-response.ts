@@ -45,6 +45,8 @@ export type CodingCheck = (coding: string, firstChunk: Uint8Array) => boolean;
 export async function fromWebResponse(
   response: Response,
   codingHolds?: CodingCheck,
+  /** For HEAD: the body, if there is one, is cancelled and the fields stay as they are. */
+  withoutContent = false,
 ): Promise<ConvertedResponse> {
   const status = response.status;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
@@ -57,6 +59,10 @@ export async function fromWebResponse(
   const fields: RawFields = [];
   for (const [name, value] of response.headers) fields.push(name, value);
   if (body === null) return { status, fields, content: undefined };
+  if (withoutContent) {
+    body.cancel().catch(() => {});
+    return { status, fields, content: undefined };
+  }
 
   const fetched = typeof response.url === "string" && response.url !== "";
   const coding = response.headers.get("content-encoding");

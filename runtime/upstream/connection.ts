@@ -1,0 +1,196 @@
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { Client, type buildConnector } from "undici";
+
+import { Deadline, type DeadlineWheel } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import { ContinueFilter } from "./continue-filter.ts";
+import { fromForeignError } from "./foreign-errors.ts";
+import type { NetworkCall } from "./network-call.ts";
+import { targetAddress, type Target } from "./target.ts";
+
+export interface ConnectionOptions {
+  readonly target: Target;
+  readonly wheel: DeadlineWheel;
+  readonly idleTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly tls: UpstreamTls | undefined;
+  /** The socket is gone and no request waits for another one. */
+  readonly onClosed: (connection: Connection) => void;
+  /** The response is over; `usable` says whether the socket lives on. */
+  readonly onReleased: (connection: Connection, usable: boolean) => void;
+}
+
+export interface UpstreamTls {
+  /** Certificates to trust instead of the system's. */
+  readonly ca?: string | Buffer | (string | Buffer)[];
+  readonly rejectUnauthorized?: boolean;
+}
+
+type ConnectCallback = buildConnector.Callback;
+
+const MAX_HEAD_BYTES = 65_536;
+/** A connection is given up this long before the upstream's `Keep-Alive: timeout` says that it will close it. */
+const KEEP_ALIVE_MARGIN_MS = 1000;
+const TCP_KEEP_ALIVE_MS = 60_000;
+const SOCKET_BUFFER_BYTES = 65_536;
+
+/**
+ * One connection to a target: an undici Client of its own, whose socket we open ourselves. undici opens a second socket
+ * by itself if the first is found closed before anything of a waiting request was written; there is never more than one.
+ */
+export class Connection {
+  readonly target: Target;
+  readonly client: Client;
+  /** Whose request it serves. */
+  call: NetworkCall | null = null;
+  state: "active" | "idle" | "tunnel" | "gone" = "active";
+  /** The present socket has carried a whole exchange before: it may be stale. */
+  reused = false;
+  #socket: Socket | null = null;
+  #filter: ContinueFilter | null = null;
+  readonly #options: ConnectionOptions;
+  readonly #deadline: Deadline;
+  #connecting: ConnectCallback | null = null;
+
+  constructor(options: ConnectionOptions) {
+    this.target = options.target;
+    this.#options = options;
+    this.#deadline = new Deadline(() => this.#onDue());
+    const idleTimeoutMs = Math.max(1, options.idleTimeoutMs);
+    this.client = new Client(`${options.target.scheme}://${targetAddress(options.target)}`, {
+      pipelining: 1,
+      allowH2: false,
+      // Time is kept by the wheel.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: idleTimeoutMs,
+      keepAliveMaxTimeout: idleTimeoutMs,
+      keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
+      maxHeaderSize: MAX_HEAD_BYTES,
+      connect: (_options, callback) => this.#connect(callback),
+    });
+    this.client.on("disconnect", () => this.#onDisconnect());
+  }
+
+  /** A socket that can take a request at once. */
+  get usable(): boolean {
+    return this.#socket !== null && !this.#socket.destroyed && this.#connecting === null;
+  }
+
+  /** A byte of the current answer was read. */
+  get answered(): boolean {
+    return this.#filter?.answered ?? false;
+  }
+
+  /** The request is about to be written. */
+  begin(): void {
+    this.#filter?.expect();
+  }
+
+  /** The call is told if it has no final head `ms` from now. */
+  armHead(ms: number): void {
+    this.#options.wheel.arm(this.#deadline, ms);
+  }
+
+  disarmHead(): void {
+    this.#options.wheel.disarm(this.#deadline);
+  }
+
+  /** The exchange is over. Whether undici keeps the socket is known only when its parser has returned. */
+  release(): void {
+    this.call = null;
+    queueMicrotask(this.#onParserReturned);
+  }
+
+  /** The socket's bytes belong to two other parties now. It counts as open until it is closed. */
+  becomeTunnel(socket: Socket): void {
+    this.call = null;
+    this.state = "tunnel";
+    this.#filter?.remove();
+    socket.once("close", () => this.#options.onClosed(this));
+  }
+
+  /** Closes the socket now, whatever it is doing. */
+  destroy(): void {
+    this.disarmHead();
+    this.#connecting = null;
+    this.client.destroy(ignore);
+    this.#socket?.destroy();
+  }
+
+  readonly #onParserReturned = (): void => {
+    this.reused = true;
+    this.#options.onReleased(this, this.usable);
+  };
+
+  #onDisconnect(): void {
+    // An upgrade also "disconnects". With a call left, undici is about to open another socket for it.
+    if (this.state === "tunnel" || this.call !== null) return;
+    this.#options.onClosed(this);
+  }
+
+  #connect(callback: ConnectCallback): Socket {
+    const { target, wheel, connectTimeoutMs } = this.#options;
+    const socket = this.#open(target);
+    this.#socket = socket;
+    this.#filter = new ContinueFilter(socket);
+    this.reused = false;
+    this.#connecting = callback;
+    socket.once(target.scheme === "https" ? "secureConnect" : "connect", () => {
+      if (this.#takeConnecting() !== undefined) callback(null, socket);
+    });
+    // Stays for the socket's life: an error on an upgraded socket must not be unheard.
+    socket.on("error", (error) => {
+      this.#takeConnecting()?.(fromForeignError(error, "connect"), null);
+    });
+    socket.once("close", () => {
+      const message = "the connection was closed while it was being made";
+      this.#takeConnecting()?.(new ProxyError("PROXY_UPSTREAM_CONNECT", { message }), null);
+    });
+    wheel.arm(this.#deadline, connectTimeoutMs);
+    return socket;
+  }
+
+  #open(target: Target): Socket {
+    const options = {
+      host: target.hostname,
+      port: target.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      highWaterMark: SOCKET_BUFFER_BYTES,
+      // RFC 8305's idea: a name with addresses of both families is reached on whichever answers.
+      autoSelectFamily: true,
+    };
+    if (target.scheme === "http") return connectTcp(options);
+    return connectTls({
+      ...options,
+      ...this.#options.tls,
+      // RFC 6066 §3: an address is no server name.
+      servername: isIP(target.hostname) === 0 ? target.hostname : "",
+      ALPNProtocols: ["http/1.1"],
+    });
+  }
+
+  #takeConnecting(): ConnectCallback | undefined {
+    const connecting = this.#connecting;
+    if (connecting === null) return undefined;
+    this.#connecting = null;
+    this.#options.wheel.disarm(this.#deadline);
+    return connecting;
+  }
+
+  #onDue(): void {
+    const connecting = this.#takeConnecting();
+    if (connecting === undefined) {
+      this.call?.headTimedOut();
+      return;
+    }
+    const message = `no connection to ${targetAddress(this.target)} within ${this.#options.connectTimeoutMs} ms`;
+    this.#socket?.destroy();
+    connecting(new ProxyError("PROXY_UPSTREAM_CONNECT_TIMEOUT", { message }), null);
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,385 @@
+/**
+ * One request to a network upstream, from the queue to the last byte: the handler that undici calls, turned into the
+ * receiver's calls. What is decided here: when a failed attempt may be made again, and that the receiver gets exactly
+ * one last call, never within `dispatch`, whatever undici and the receiver itself do.
+ */
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Dispatcher } from "undici";
+
+import { Deadline } from "../clock.ts";
+import { ProxyError, type ErrorCode } from "../errors.ts";
+import type { RawFields } from "../http/raw-fields.ts";
+import type { Connection } from "./connection.ts";
+import type { ConnectionPool } from "./connection-pool.ts";
+import { ContentBridge, type UploadObserver } from "./content-bridge.ts";
+import { fromForeignError, isConnectionLoss } from "./foreign-errors.ts";
+import { responseFraming, toRawFields } from "./raw-head.ts";
+import { requestHeaders } from "./request-headers.ts";
+import { targetAddress } from "./target.ts";
+import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
+
+type Controller = Dispatcher.DispatchController;
+
+/** RFC 9110 §9.2.2: sent twice, they do what they do once. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+export class NetworkCall implements UpstreamCall, UploadObserver, Dispatcher.DispatchHandler {
+  readonly request: UpstreamRequest;
+  /** While queued; owned by the pool. */
+  queueDeadline: Deadline | null = null;
+  readonly #pool: ConnectionPool;
+  readonly #receiver: UpstreamReceiver;
+  #connection: Connection | null = null;
+  #controller: Controller | null = null;
+  /** The receiver has had its last call, or wants none. */
+  #over = false;
+  #dispatching = false;
+  #announced = false;
+  #headReceived = false;
+  #closeDelimited = false;
+  #paused = false;
+  #resuming = false;
+  #retriedStale = false;
+  #retriedConnect = false;
+
+  constructor(pool: ConnectionPool, request: UpstreamRequest, receiver: UpstreamReceiver) {
+    this.#pool = pool;
+    this.request = request;
+    this.#receiver = receiver;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  // --- for the pool ---
+
+  /** Sends the request on this connection. */
+  start(connection: Connection): void {
+    const { request } = this;
+    this.#connection = connection;
+    this.#controller = null;
+    this.#announced = false;
+    connection.call = this;
+    const content = request.content;
+    const options = {
+      path: request.path,
+      method: request.method,
+      headers: requestHeaders(request, connection.target),
+      body: content === undefined ? null : this.#body(content),
+      upgrade: request.upgrade ?? null,
+      // undici closes after HEAD and after content with a method that does not expect any. The former costs every HEAD
+      // a connection; the latter stays, because an upstream that overlooks such content takes it for a request, whose
+      // answer the next client would get.
+      reset: request.method === "HEAD" && content === undefined ? false : null,
+      // The same for all requests: undici closes a TLS connection when it changes.
+      servername: connection.target.hostname,
+    };
+    this.#dispatching = true;
+    connection.client.dispatch(options as Dispatcher.DispatchOptions, this);
+    this.#dispatching = false;
+  }
+
+  /** Ends without an attempt, or after the last: told in a later tick. */
+  failLater(error: ProxyError): void {
+    if (this.#over) return;
+    process.nextTick(deliverFailure, this, error);
+  }
+
+  failWith(code: ErrorCode, message: string): void {
+    this.failLater(new ProxyError(code, { message }));
+  }
+
+  // --- UpstreamCall ---
+
+  pause(): void {
+    this.#paused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#resuming || this.#controller === null) return;
+    // undici parses within resume() and must not be within another connection's parser then.
+    this.#resuming = true;
+    queueMicrotask(() => {
+      this.#resuming = false;
+      if (!this.#paused && !this.#over) this.#controller?.resume();
+    });
+  }
+
+  abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stop();
+  }
+
+  // --- Deadlines ---
+
+  headTimedOut(): void {
+    if (this.#over || this.#headReceived) return;
+    const message = `no response head within ${this.request.responseHeadTimeoutMs} ms`;
+    this.#giveUp(new ProxyError("PROXY_UPSTREAM_HEAD_TIMEOUT", { message }));
+  }
+
+  // --- UploadObserver ---
+
+  uploadWaitsForSource(): void {
+    this.#connection?.disarmHead();
+  }
+
+  uploadWaitsForUpstream(): void {
+    if (!this.#headReceived) this.#connection?.armHead(this.request.responseHeadTimeoutMs);
+  }
+
+  // --- undici's handler ---
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    this.#connection?.begin();
+    if (this.#paused) controller.pause();
+    if (!this.#dispatching) this.#announce();
+  }
+
+  onRequestSent(): void {
+    if (!this.#headReceived) this.#connection?.armHead(this.request.responseHeadTimeoutMs);
+  }
+
+  onResponseStart(controller: Controller, status: number): void {
+    if (this.#over) return;
+    try {
+      this.#announce();
+      const fields = toRawFields(controller.rawHeaders as Buffer[]);
+      if (status < 200) {
+        // A 101 without the upgrade that it belongs to is not a response to anything.
+        if (status === 101)
+          throw new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message: "unasked 101" });
+        this.#receiver.onInformational(status, fields);
+        return;
+      }
+      this.#headReceived = true;
+      this.#connection?.disarmHead();
+      const framing = responseFraming(fields);
+      if (framing === "invalid") {
+        const message = "the response's Content-Length or Transfer-Encoding is not valid";
+        throw new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message });
+      }
+      this.#closeDelimited = framing === "close" && hasContent(this.request.method, status);
+      this.#receiver.onHead(status, fields);
+    } catch (error) {
+      this.#giveUp(asInternal(error));
+    }
+  }
+
+  onResponseData(_controller: Controller, chunk: Buffer): void {
+    if (this.#over) return;
+    try {
+      this.#receiver.onData(chunk);
+    } catch (error) {
+      this.#giveUp(asInternal(error));
+    }
+  }
+
+  onResponseEnd(controller: Controller): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#controller = null;
+    connection?.release();
+    if (this.#over) return;
+    this.#over = true;
+    const trailers = controller.rawTrailers as Buffer[] | null | undefined;
+    try {
+      this.#receiver.onEnd(
+        trailers == null || trailers.length === 0 ? [] : toRawFields(trailers),
+        !this.#closeDelimited,
+      );
+    } catch (error) {
+      this.#pool.reportFault(error);
+    }
+  }
+
+  onRequestUpgrade(
+    controller: Controller,
+    _status: number,
+    _headers: unknown,
+    socket: Duplex,
+  ): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#controller = null;
+    connection?.disarmHead();
+    connection?.becomeTunnel(socket as Socket);
+    if (this.#over) {
+      socket.destroy();
+      return;
+    }
+    const fields: RawFields = toRawFields(controller.rawHeaders as Buffer[]);
+    this.#over = true;
+    try {
+      this.#announceOn(connection);
+      this.#receiver.onUpgrade(fields, socket);
+    } catch (error) {
+      socket.destroy();
+      this.#pool.reportFault(error);
+    }
+  }
+
+  onResponseError(_controller: Controller | null, error: Error): void {
+    const connection = this.#connection;
+    const started = this.#controller !== null;
+    this.#connection = null;
+    this.#controller = null;
+    if (connection === null) return;
+    connection.disarmHead();
+    connection.call = null;
+    if (this.#dispatching) {
+      // undici refused the request itself; the connection has not seen it.
+      this.#pool.unused(connection);
+      if (!this.#over) this.failLater(fromForeignError(error, "head"));
+      return;
+    }
+    if (this.#over) {
+      if (!started) this.#pool.drop(connection);
+      return;
+    }
+    if (!started) {
+      this.#connectFailed(connection, error);
+      return;
+    }
+    if (this.#mayRetry(connection, error)) {
+      this.#retriedStale = true;
+      this.#pool.replace(connection, this);
+      return;
+    }
+    this.#fail(this.#exchangeError(connection, error), connection);
+  }
+
+  // --- what becomes of a failure ---
+
+  #connectFailed(connection: Connection, error: Error): void {
+    // Nothing was sent, so another target may have it, whatever the method.
+    if (!this.#retriedConnect && this.#pool.startElsewhere(connection, this)) {
+      this.#retriedConnect = true;
+      return;
+    }
+    this.#pool.drop(connection);
+    this.#fail(fromForeignError(error, "connect"), connection);
+  }
+
+  /** RFC 9112 §9.3.1: closed just as we used it again, before it can have seen the request. */
+  #mayRetry(connection: Connection, error: Error): boolean {
+    const content = this.request.content;
+    return (
+      !this.#retriedStale &&
+      this.#isStale(connection, error) &&
+      (content === undefined || content.bytes !== undefined) &&
+      this.request.upgrade === undefined
+    );
+  }
+
+  /** An idempotent request on a connection from before that broke without a byte of an answer. */
+  #isStale(connection: Connection, error: Error): boolean {
+    return (
+      connection.reused &&
+      !connection.answered &&
+      !this.#headReceived &&
+      isConnectionLoss(error) &&
+      IDEMPOTENT.has(this.request.method)
+    );
+  }
+
+  #exchangeError(connection: Connection, error: Error): ProxyError {
+    if (this.#isStale(connection, error)) {
+      const message = "a connection from the pool was closed as the request went out";
+      return new ProxyError("PROXY_UPSTREAM_STALE", { cause: error, message });
+    }
+    return fromForeignError(error, this.#headReceived ? "content" : "head");
+  }
+
+  /** Ends this request by our own decision. */
+  #giveUp(error: ProxyError): void {
+    if (this.#over) return;
+    const connection = this.#connection;
+    this.#over = true;
+    this.#stop();
+    this.#over = false;
+    this.#fail(error, connection);
+  }
+
+  #fail(error: ProxyError, connection: Connection | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.request.content?.cancel();
+    try {
+      this.#announceOn(connection);
+      this.#receiver.onError(error);
+    } catch (fault) {
+      this.#pool.reportFault(fault);
+    }
+  }
+
+  /** Lets go of queue, connection and content. `#over` is set: what undici still says is not heard. */
+  #stop(): void {
+    const connection = this.#connection;
+    const controller = this.#controller;
+    if (connection === null) {
+      this.#pool.forget(this);
+    } else if (controller === null) {
+      // Not sent yet: it waits for the connection, which is of no use to anybody else now.
+      this.#pool.drop(connection);
+      connection.destroy();
+    } else {
+      connection.disarmHead();
+      controller.abort(ABORTED);
+    }
+    this.request.content?.cancel();
+  }
+
+  #announce(): void {
+    this.#announceOn(this.#connection);
+  }
+
+  #announceOn(connection: Connection | null): void {
+    if (this.#announced || connection === null) return;
+    this.#announced = true;
+    this.#receiver.onTarget(targetAddress(connection.target));
+  }
+
+  #body(content: NonNullable<UpstreamRequest["content"]>): Buffer | ContentBridge | null {
+    const bytes = content.bytes;
+    if (bytes !== undefined) {
+      if (bytes.byteLength === 0) return null;
+      if (Buffer.isBuffer(bytes)) return bytes;
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return content.length === 0 ? null : new ContentBridge(content, this);
+  }
+
+  /** @internal for deliverFailure */
+  deliver(error: ProxyError): void {
+    this.#fail(error, null);
+  }
+}
+
+const ABORTED = new Error("the request was given up");
+
+function deliverFailure(call: NetworkCall, error: ProxyError): void {
+  call.deliver(error);
+}
+
+/** RFC 9110 §6.4.1, §9.3.2. */
+function hasContent(method: string, status: number): boolean {
+  return method !== "HEAD" && status !== 204 && status !== 304;
+}
+
+/** A receiver must not throw; if it does, the request fails and the pool does not. */
+function asInternal(error: unknown): ProxyError {
+  return fromForeignErrorOrFault(error);
+}
+
+function fromForeignErrorOrFault(error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return new ProxyError("PROXY_INTERNAL", { cause: error, message: "a response receiver threw" });
+}
