@@ -1,0 +1,21 @@
+/** A WebSocket server to put behind the proxy: sends back what it gets, with the user's name before it. */
+import { createServer, type Server } from "node:http";
+import { WebSocketServer } from "ws";
+
+export function createChatServer(): Server {
+  const server = createServer((_request, response) => response.end("Connect by WebSocket.\n"));
+  const sockets = new WebSocketServer({ server, path: "/chat" });
+  sockets.on("connection", (socket, request) => {
+    const user = request.headers["x-user"] ?? "someone";
+    socket.on("message", (message, isBinary) => {
+      if (isBinary) socket.send(message);
+      else if (String(message) === "bye") socket.close(4000, "goodbye");
+      else socket.send(`${String(user)}: ${String(message)}`);
+    });
+  });
+  return server;
+}
+
+if (import.meta.main) {
+  createChatServer().listen(Number(process.env["CHAT_PORT"] ?? 9000), "127.0.0.1");
+}
