@@ -3,7 +3,8 @@ import type { Duplex } from "node:stream";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import type { ResolvedLimits } from "../config/resolved-config.ts";
-import { ProxyError, type ErrorCode } from "../errors.ts";
+import { ProxyError } from "../errors.ts";
+import type { Refusal as Reason } from "../http/refusal.ts";
 import type { ConnectionFacts, Exchange } from "./exchange.ts";
 import { Http1Content } from "./http1-content.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
@@ -56,7 +57,7 @@ export class Http1Connection {
   #current: Http1Exchange | null = null;
   readonly #waiting: Http1Request[] = [];
   /** A refusal that has to wait for the responses before it. */
-  #refusal: { code: ErrorCode; request: Http1Request | undefined } | undefined;
+  #refusal: { reason: Reason; request: Http1Request | undefined } | undefined;
   #closeAfterCurrent = false;
   #used = false;
   #touched = true;
@@ -125,10 +126,10 @@ export class Http1Connection {
   }
 
   /** Whether a request that asks for an upgrade may have one. If not, it is an ordinary request. */
-  mayUpgrade(request: Http1Request, token: string | undefined, hasContent: boolean): boolean {
+  mayUpgrade(request: Http1Request, token: string | undefined): boolean {
     return (
       token !== undefined &&
-      !hasContent &&
+      !request.hasContent &&
       request.method === "GET" &&
       request.httpVersionMajor === 1 &&
       request.httpVersionMinor === 1 &&
@@ -147,15 +148,22 @@ export class Http1Connection {
     this.#begin(request, token);
   }
 
+  /** CONNECT would be an open proxy (RFC 9110 §9.3.6). node has let go of the socket. */
+  receiveConnect(request: Http1Request): void {
+    this.refuse({ error: "PROXY_REQUEST_METHOD", message: "CONNECT" }, request);
+  }
+
   /** Answers an error by itself and closes, once the responses before it are out. */
-  refuse(code: ErrorCode, request: Http1Request | undefined): void {
+  refuse(reason: Reason, request: Http1Request | undefined): void {
     if (this.#state !== "open" || this.#refusal !== undefined) return;
     if (this.#current !== null) {
-      this.#refusal = { code, request };
+      this.#refusal = { reason, request };
       return;
     }
+    const code = reason.error;
     this.#owner.onRefused({
       code,
+      message: reason.message,
       peerAddress: this.facts.peerAddress,
       method: request?.method,
       target: request?.url,
@@ -167,15 +175,15 @@ export class Http1Connection {
   }
 
   /** What the client sent is not HTTP. */
-  receiveBroken(code: ErrorCode): void {
+  receiveBroken(reason: Reason): void {
     const content = this.#current?.content;
     if (content !== undefined && !content.complete && this.#waiting.length === 0) {
       // The request that is being served is the broken one: whoever serves it answers.
       this.closeAfterCurrent();
-      content.fail(new ProxyError(code));
+      content.fail(new ProxyError(reason.error, { message: reason.message }));
       return;
     }
-    this.refuse(code, undefined);
+    this.refuse(reason, undefined);
   }
 
   /** Whether the response of `exchange` is the last one here: then it says so. */
@@ -257,24 +265,12 @@ export class Http1Connection {
   #begin(request: Http1Request, upgrade: string | undefined): void {
     this.#used = true;
     this.#touched = true;
-    const method = request.method as string;
-    const code = readHead(
-      method,
-      request.url as string,
-      request.httpVersionMajor,
-      request.httpVersionMinor,
-      request.rawHeaders,
-      this.limits.targetBytes,
-      facts,
-    );
-    if (code !== undefined) {
-      this.refuse(code, request);
+    const reason = readHead(request, this.limits.targetBytes, facts);
+    if (reason !== undefined) {
+      this.refuse(reason, request);
       return;
     }
-    const hasContent = facts.chunked || facts.contentLength > 0;
-    const content = hasContent
-      ? new Http1Content(request, this, facts.chunked ? undefined : facts.contentLength)
-      : undefined;
+    const content = facts.hasContent ? new Http1Content(request, this, facts.length) : undefined;
     const exchange = new Http1Exchange(this, request, facts, content, upgrade);
     // node's parser stops after a head with Upgrade and drops what came with it in one packet, declined or not.
     if (request.upgradeDeclined) this.#closeAfterCurrent = true;
@@ -288,16 +284,16 @@ export class Http1Connection {
       } else {
         this.#current = null;
         exchange.closed(new ProxyError("PROXY_INTERNAL"));
-        this.refuse("PROXY_INTERNAL", request);
+        this.refuse({ error: "PROXY_INTERNAL", message: "serve failed" }, request);
       }
     }
   }
 
   #refuseNow(): void {
-    const refusal = this.#refusal;
-    if (refusal === undefined) return;
+    const waiting = this.#refusal;
+    if (waiting === undefined) return;
     this.#refusal = undefined;
-    this.refuse(refusal.code, refusal.request);
+    this.refuse(waiting.reason, waiting.request);
   }
 
   #notifyClosed(exchange: Http1Exchange): void {

@@ -92,7 +92,7 @@ export class Http1Exchange implements Exchange {
   writeHead(status: number, fields: ReadonlyRawFields): void {
     if (this.#phase !== "open") return;
     const isHttp11 = this.protocol === "HTTP/1.1";
-    writeResponseHead(status, fields, this.method === "HEAD", isHttp11, head);
+    writeResponseHead(status, fields, this.method, isHttp11, head);
     this.#framing = head.framing;
     this.#left = head.framing === "length" ? head.length : 0;
     const connection = this.#connection;

@@ -3,8 +3,10 @@ import type { Socket } from "node:net";
 
 import type { ResolvedLimits } from "../config/resolved-config.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { Refusal } from "../http/refusal.ts";
+import { isNamed } from "../http/raw-fields.ts";
 import type { Http1Connection } from "./http1-connection.ts";
-import { announcesContent, Http1Request } from "./http1-request.ts";
+import { Http1Request } from "./http1-request.ts";
 
 const CONNECTION = Symbol("Http1Connection");
 
@@ -49,13 +51,12 @@ export function createHttp1Parser(limits: ResolvedLimits): Http1Parser {
     connectionOf(socket as Socket)?.receiveUpgrade(request, upgradeToken(request) ?? "", head);
   });
   server.on("connect", (request, socket) => {
-    connectionOf(socket as Socket)?.refuse("PROXY_REQUEST_METHOD", request);
+    connectionOf(socket as Socket)?.receiveConnect(request);
   });
-  server.on("clientError", (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
-    const connection = connectionOf(socket as Socket);
-    const code = refusalCode(error, socket as Socket);
-    if (code === undefined) socket.destroy();
-    else connection?.receiveBroken(code);
+  server.on("clientError", (error: ParserError, socket) => {
+    const refusal = toRefusal(error);
+    if (refusal === undefined) socket.destroy();
+    else connectionOf(socket as Socket)?.receiveBroken(refusal);
   });
   // Starts the check of head times, which `listen` would do.
   server.emit("listening");
@@ -81,40 +82,45 @@ function connectionOf(socket: Socket | null): Http1Connection | undefined {
 }
 
 function shouldUpgradeCallback(request: Http1Request): boolean {
-  const accepted =
-    connectionOf(request.socket)?.mayUpgrade(
-      request,
-      upgradeToken(request),
-      announcesContent(request.rawHeaders),
-    ) === true;
+  const token = upgradeToken(request);
+  const accepted = connectionOf(request.socket)?.mayUpgrade(request, token) === true;
   request.upgradeDeclined = !accepted;
   return accepted;
 }
 
-/** The one protocol that is asked for, lower case. Of a list nothing is chosen: nobody sends one. */
+/** The one protocol that is asked for, lower case. Of several none is chosen: nobody sends a list. */
 function upgradeToken(request: Http1Request): string | undefined {
   let token: string | undefined;
-  for (let i = 0; i < request.rawHeaders.length; i += 2) {
-    if ((request.rawHeaders[i] as string).toLowerCase() !== "upgrade") continue;
+  const fields = request.rawHeaders;
+  for (let at = 0; at < fields.length; at += 2) {
+    if (!isNamed(fields[at] as string, "upgrade")) continue;
     if (token !== undefined) return undefined;
-    token = (request.rawHeaders[i + 1] as string).toLowerCase();
+    token = (fields[at + 1] as string).toLowerCase();
   }
   return token;
 }
 
+interface ParserError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
+}
+
 /** node's parser errors as ours. `undefined`: there is nobody to answer. */
-function refusalCode(
-  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
-  socket: Socket,
-): ErrorCode | undefined {
+function toRefusal(error: ParserError): Refusal | undefined {
+  const code = refusalCode(error);
+  return code === undefined ? undefined : { error: code, message: error.message };
+}
+
+function refusalCode(error: ParserError): ErrorCode | undefined {
   switch (error.code) {
     case "HPE_HEADER_OVERFLOW": {
-      // All that has come is one unfinished line: it is the target that is too long.
-      const packet = error.rawPacket;
-      const isFirst = packet !== undefined && packet.length === socket.bytesRead;
-      return isFirst && !packet.includes(0x0a)
-        ? "PROXY_REQUEST_TARGET_TOO_LONG"
-        : "PROXY_REQUEST_HEAD_TOO_LARGE";
+      const parsed = error.rawPacket?.subarray(0, error.bytesParsed);
+      // Everything that has come is one unfinished line that starts like a request: the target is what is too long.
+      const isTarget =
+        parsed !== undefined &&
+        !parsed.includes(0x0a) &&
+        /^[A-Z]+ /.test(parsed.toString("latin1", 0, 32));
+      return isTarget ? "PROXY_REQUEST_TARGET_TOO_LONG" : "PROXY_REQUEST_HEAD_TOO_LARGE";
     }
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return "PROXY_REQUEST_HEAD_TIMEOUT";

@@ -17,7 +17,7 @@ export interface ListenerOptions {
   /** What went wrong apart from any request: accepting, or a `serve` that threw. */
   readonly onError: (error: unknown) => void;
   /** Requests that were answered here, for the log. */
-  readonly onRefused?: (refusal: Refusal) => void;
+  readonly onRefused?: (refused: Refusal) => void;
   /** Protocols (lower case) that an upgrade may go to; others are ordinary requests. Default: none. */
   readonly mayUpgrade?: (token: string) => boolean;
   readonly wheel?: DeadlineWheel;
@@ -153,9 +153,9 @@ class PortListener implements Listener, ConnectionOwner {
     this.#options.onError(error);
   }
 
-  onRefused(refusal: Refusal): void {
+  onRefused(refused: Refusal): void {
     this.#refused += 1;
-    this.#options.onRefused?.(refusal);
+    this.#options.onRefused?.(refused);
   }
 
   onConnectionClosed(connection: Http1Connection): void {

@@ -3,15 +3,18 @@
  * a length, and the last on their connection.
  */
 import { ERRORS, type ErrorCode } from "../errors.ts";
+import { problemContent } from "../http/problem.ts";
 import { httpDate, statusLine } from "./response-head.ts";
 
 /** RFC 9110 §15.5.6: a 405 names what is allowed. CONNECT is the one method refused here. */
 const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/** What was refused, for the log. `method` and `target` are missing where the head could not be read. */
+/** What was refused, for the log. */
 export interface Refusal {
   readonly code: ErrorCode;
+  readonly message: string;
   readonly peerAddress: string;
+  /** Missing, as the target is, where the head could not be read. */
   readonly method: string | undefined;
   readonly target: string | undefined;
 }
@@ -19,8 +22,8 @@ export interface Refusal {
 /** The whole answer as bytes. */
 export function refusalBytes(code: ErrorCode, method: string | undefined): Buffer {
   const { status, publicDetail } = ERRORS[code];
-  const contentType = "application/problem+json";
-  const bytes = Buffer.from(JSON.stringify({ status, code, detail: publicDetail }));
+  const problem = { status, code, detail: publicDetail, id: undefined };
+  const { contentType, bytes } = problemContent(problem, false);
   const allow = code === "PROXY_REQUEST_METHOD" ? `Allow: ${ALLOWED}\r\n` : "";
   const head = Buffer.from(
     `${statusLine(status)}Content-Type: ${contentType}\r\nContent-Length: ${bytes.length}\r\n${allow}` +

@@ -1,121 +1,96 @@
 /**
- * What must hold of a request's head before anyone else may see it. node's parser refuses broken framing by itself;
- * here is what it lets through and a second parser could read differently.
+ * What must hold of a request's head before anyone else may see it. node's parser refuses broken syntax by itself; here
+ * is what it lets through and a second parser could read differently.
  *
- * Implements RFC 9112 §2.3 (version), §3.2 (request-target, Host), §6.1 (Transfer-Encoding) and RFC 9110 §10.1.1
- * (Expect). Not here: path normalisation, which is the pipeline's.
+ * Puts together RFC 9112 §2.3 (version), §3.2 (request-target, Host), §6 (framing) and RFC 9110 §10.1.1 (Expect). Not
+ * here: what the path means, which is the pipeline's.
  */
-import type { ErrorCode } from "../errors.ts";
-import type { ReadonlyRawFields } from "../http/raw-fields.ts";
+import { isAuthority } from "../http/host.ts";
+import { isNamed } from "../http/raw-fields.ts";
+import type { Refusal } from "../http/refusal.ts";
+import { parseRequestTarget } from "../http/request-target.ts";
+import type { Http1Request } from "./http1-request.ts";
 
-/** What a head says, as far as the connection needs to know it. Filled by `readHead`, one after the other: copy what must last. */
+/** What a head says, as far as the connection needs to know it. Filled anew for each request: copy what must last. */
 export interface HeadFacts {
   target: string;
   authority: string;
-  /** Declared length; -1 if there is none. */
-  contentLength: number;
-  chunked: boolean;
+  hasContent: boolean;
+  /** Declared length of the content, if there is one. */
+  length: number | undefined;
   expectsContinue: boolean;
 }
 
 export function createHeadFacts(): HeadFacts {
-  return { target: "", authority: "", contentLength: -1, chunked: false, expectsContinue: false };
+  return {
+    target: "",
+    authority: "",
+    hasContent: false,
+    length: undefined,
+    expectsContinue: false,
+  };
 }
 
 /** Reads and checks a head. `undefined`: it may be served, and `facts` holds what it says. */
 export function readHead(
-  method: string,
-  rawTarget: string,
-  versionMajor: number,
-  versionMinor: number,
-  fields: ReadonlyRawFields,
+  request: Http1Request,
   maxTargetBytes: number,
   facts: HeadFacts,
-): ErrorCode | undefined {
-  if (versionMajor !== 1 || versionMinor > 1) {
-    // HTTP/0.9 has no head at all; what follows such a line would be read as a request of its own.
-    return versionMajor === 0 ? "PROXY_REQUEST_MALFORMED" : "PROXY_REQUEST_VERSION";
+): Refusal | undefined {
+  const minor = request.httpVersionMinor;
+  if (request.httpVersionMajor !== 1 || minor > 1) return wrongVersion(request.httpVersionMajor);
+  const raw = request.url as string;
+  const method = request.method as string;
+  if (raw.length > maxTargetBytes) {
+    return { error: "PROXY_REQUEST_TARGET_TOO_LONG", message: `a target of ${raw.length} bytes` };
   }
-  if (rawTarget.length > maxTargetBytes) return "PROXY_REQUEST_TARGET_TOO_LONG";
+  const { framing } = request;
+  if ("error" in framing) return framing;
+  facts.hasContent = framing.chunked || (framing.length !== undefined && framing.length > 0);
+  facts.length = framing.length;
 
   let host: string | undefined;
   let hosts = 0;
-  let codings = 0;
-  facts.contentLength = -1;
-  facts.chunked = false;
-  facts.expectsContinue = false;
-  let unknownExpectation = false;
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    switch (name.length) {
-      case 4:
-        if (name === "Host" || name === "host" || name.toLowerCase() === "host") {
-          host = fields[i + 1] as string;
-          hosts += 1;
-        }
-        break;
-      case 6:
-        // RFC 9110 §10.1.1: an HTTP/1.0 client does not wait for 100, whatever it says.
-        if (versionMinor === 1 && name.toLowerCase() === "expect") {
-          if ((fields[i + 1] as string).toLowerCase() === "100-continue")
-            facts.expectsContinue = true;
-          else unknownExpectation = true;
-        }
-        break;
-      case 14:
-        if (name.toLowerCase() === "content-length") facts.contentLength = Number(fields[i + 1]);
-        break;
-      case 17:
-        if (name.toLowerCase() === "transfer-encoding") {
-          codings += 1;
-          facts.chunked = (fields[i + 1] as string).toLowerCase() === "chunked";
-        }
-        break;
+  let expectation: string | undefined;
+  const fields = request.rawHeaders;
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string;
+    if (name.length === 4 && isNamed(name, "host")) {
+      host = fields[at + 1];
+      hosts += 1;
+    } else if (name.length === 6 && isNamed(name, "expect")) {
+      const value = fields[at + 1] as string;
+      expectation = expectation === undefined ? value : `${expectation}, ${value}`;
     }
   }
-
-  // RFC 9112 §6.1: a coding that we would have to take off first, or two lines that others may join or not.
-  if (codings > 1 || (codings === 1 && !facts.chunked)) return "PROXY_REQUEST_TRANSFER_ENCODING";
-  // RFC 9112 §3.2: two Hosts would route by one and be acted on by the other.
-  if (hosts > 1 || (hosts === 0 && versionMinor === 1)) return "PROXY_REQUEST_HOST";
-  if (host !== undefined && !isHost(host)) return "PROXY_REQUEST_HOST";
-  if (method === "CONNECT") return "PROXY_REQUEST_METHOD";
-  if (unknownExpectation) return "PROXY_REQUEST_EXPECTATION";
-  facts.authority = host ?? "";
-  return readTarget(method, rawTarget, facts);
-}
-
-function readTarget(method: string, raw: string, facts: HeadFacts): ErrorCode | undefined {
-  // RFC 9112 §3.2: a fragment is never sent; some parsers cut there and some do not.
-  if (raw.includes("#")) return "PROXY_REQUEST_TARGET";
-  if (raw.charCodeAt(0) === 0x2f) {
-    facts.target = raw;
-    return undefined;
+  // RFC 9112 §3.2: with two Hosts one would route by the first and another act on the second.
+  if (hosts > 1) return { error: "PROXY_REQUEST_HOST", message: "more than one Host" };
+  if (host === undefined) {
+    if (minor === 1) return { error: "PROXY_REQUEST_HOST", message: "no Host" };
+  } else if (!isAuthority(host)) {
+    return { error: "PROXY_REQUEST_HOST", message: "a malformed Host" };
   }
-  if (raw === "*") {
-    facts.target = raw;
-    return method === "OPTIONS" ? undefined : "PROXY_REQUEST_TARGET";
-  }
-  return readAbsolute(method, raw, facts);
-}
 
-/** RFC 9112 §3.2.2: absolute-form; its authority takes the place of Host. */
-function readAbsolute(method: string, raw: string, facts: HeadFacts): ErrorCode | undefined {
-  const schemeEnd = raw.indexOf("://");
-  const scheme = schemeEnd > 0 ? raw.slice(0, schemeEnd).toLowerCase() : "";
-  if (scheme !== "http" && scheme !== "https") return "PROXY_REQUEST_TARGET";
-  const start = schemeEnd + 3;
-  let end = start;
-  while (end < raw.length && raw[end] !== "/" && raw[end] !== "?") end += 1;
-  const authority = raw.slice(start, end);
-  if (!isHost(authority)) return "PROXY_REQUEST_TARGET";
-  facts.authority = authority;
-  const rest = raw.slice(end);
-  if (rest === "") facts.target = method === "OPTIONS" ? "*" : "/";
-  else facts.target = rest.startsWith("?") ? `/${rest}` : rest;
+  const target = parseRequestTarget(method, raw);
+  if ("error" in target) return target;
+  if (target.kind === "authority") return { error: "PROXY_REQUEST_METHOD", message: "CONNECT" };
+  facts.target = target.target;
+  facts.authority = target.kind === "absolute" ? target.authority : (host ?? "");
+
+  // RFC 9110 §10.1.1: an HTTP/1.0 client does not wait for 100, whatever it says.
+  facts.expectsContinue = false;
+  if (expectation !== undefined && minor === 1) {
+    if (!isNamed(expectation, "100-continue")) {
+      return { error: "PROXY_REQUEST_EXPECTATION", message: "an unknown expectation" };
+    }
+    facts.expectsContinue = true;
+  }
   return undefined;
 }
 
-function isHost(text: string): boolean {
-  return /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(text);
+function wrongVersion(major: number): Refusal {
+  // HTTP/0.9 has no head at all; what follows such a line would be read as a request of its own.
+  return major === 0
+    ? { error: "PROXY_REQUEST_MALFORMED", message: "no HTTP version" }
+    : { error: "PROXY_REQUEST_VERSION", message: "an HTTP version other than 1.0 and 1.1" };
 }

@@ -4,11 +4,11 @@
  *
  * Implements RFC 9112 §4 (status line), §6 (which framing), §9.6 (Connection: close) and RFC 9110 §6.6.1 (Date).
  */
-import { STATUS_CODES } from "node:http";
-
 import { ProxyError } from "../errors.ts";
 import { isFieldValue, isToken } from "../http/field-syntax.ts";
-import type { ReadonlyRawFields } from "../http/raw-fields.ts";
+import { parseContentLength } from "../http/framing.ts";
+import { isNamed, type ReadonlyRawFields } from "../http/raw-fields.ts";
+import { hasNoContent, reasonPhrase } from "../http/status.ts";
 
 export type Framing = "none" | "length" | "chunked" | "close";
 
@@ -23,7 +23,7 @@ export interface ResponseHead {
 const statusLines: string[] = [];
 
 export function statusLine(status: number): string {
-  return (statusLines[status] ??= `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`);
+  return (statusLines[status] ??= `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
 }
 
 let dateSecond = 0;
@@ -43,11 +43,10 @@ export function httpDate(): string {
 export function writeResponseHead(
   status: number,
   fields: ReadonlyRawFields,
-  forHead: boolean,
+  method: string,
   chunkable: boolean,
   head: ResponseHead,
 ): void {
-  const bodiless = forHead || status === 204 || status === 304;
   let text = statusLine(status);
   let length = -1;
   let dated = false;
@@ -56,16 +55,14 @@ export function writeResponseHead(
     const value = fields[i + 1] as string;
     switch (name.length) {
       case 4:
-        if (!dated) dated = name === "Date" || name.toLowerCase() === "date";
+        if (!dated) dated = isNamed(name, "date");
         break;
-      case 10: {
+      case 10:
         // Ours to write: a hook or an upstream that sets them must not decide about this connection.
-        const lower = name.toLowerCase();
-        if (lower === "connection" || lower === "keep-alive") continue;
+        if (isNamed(name, "connection") || isNamed(name, "keep-alive")) continue;
         break;
-      }
       case 14:
-        if (name.toLowerCase() === "content-length") {
+        if (isNamed(name, "content-length")) {
           // RFC 9110 §8.6: none with 204; a repeated one is written once.
           const first = length === -1;
           length = readLength(value, length);
@@ -73,7 +70,7 @@ export function writeResponseHead(
         }
         break;
       case 17:
-        if (name.toLowerCase() === "transfer-encoding") continue;
+        if (isNamed(name, "transfer-encoding")) continue;
         break;
     }
     checkField(name, value);
@@ -81,7 +78,7 @@ export function writeResponseHead(
   }
   if (!dated) text += `Date: ${httpDate()}\r\n`;
 
-  if (bodiless) {
+  if (hasNoContent(method, status)) {
     head.framing = "none";
   } else if (length >= 0) {
     head.framing = "length";
@@ -120,7 +117,7 @@ function checkField(name: string, value: string): void {
 }
 
 function readLength(value: string, before: number): number {
-  const length = value.length <= 15 && /^\d+$/.test(value) ? Number(value) : -1;
+  const length = parseContentLength(value);
   if (length === -1 || (before !== -1 && before !== length)) {
     throw new ProxyError("PROXY_INTERNAL", {
       message: `not a Content-Length: ${JSON.stringify(value)}`,
