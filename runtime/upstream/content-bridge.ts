@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 
+import { toProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
 
 /** Who wants to know which side an upload waits for: time that the client takes is not the upstream's. */
@@ -65,7 +66,7 @@ export class ContentBridge extends Readable implements ContentSink {
   onError(error: Error): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.destroy(error);
+    this.destroy(toProxyError(error, "PROXY_REQUEST_CONTENT_INCOMPLETE"));
   }
 }
 
