@@ -4,6 +4,7 @@ import type { StackMapper } from "../config/stack-mapper.ts";
 import type { Exchange } from "../downstream/exchange.ts";
 import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 import { setUpPlugins, type PluginSetup } from "./plugin-setup.ts";
 import type { Provision, Provisioned } from "./provision.ts";
 import type { ResourceRegistry } from "./resources.ts";
@@ -93,6 +94,10 @@ export class Generation {
 
   get upgradeTokens(): ReadonlySet<string> {
     return this.#parts.provisioned.upgradeTokens;
+  }
+
+  get upstreams(): readonly Upstream[] {
+    return this.#parts.provisioned.upstreams;
   }
 
   get state(): GenerationState {

@@ -9,7 +9,13 @@ import type {
   ResolvedUpstream,
 } from "../config/resolved-config.ts";
 import type { Log } from "../log.ts";
-import type { DirectionRules, HookChains, NamedHook, RoutePlan, UpstreamPlan } from "../pipeline/parts.ts";
+import type {
+  DirectionRules,
+  HookChains,
+  NamedHook,
+  RoutePlan,
+  UpstreamPlan,
+} from "../pipeline/parts.ts";
 import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import { createRouteTable } from "../pipeline/routing/route-table.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
@@ -74,12 +80,15 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
 
     const pipeline = createPipeline({
       generation: slot.generation,
-      routes: createRouteTable(config.routes.map((route) => ({ ...route, payload: routePlan(route) }))),
+      routes: createRouteTable(
+        config.routes.map((route) => ({ ...route, payload: routePlan(route) })),
+      ),
       upstreams,
       onlyUpstream: upstreams.size === 1 ? [...upstreams.values()][0] : undefined,
       originFor: acquireOrigins(),
       hooks: hookChains(config),
-      withholdRange: config.plugins.some((plugin) => plugin.transforms) || config.hooks.transforms === true,
+      withholdRange:
+        config.plugins.some((plugin) => plugin.transforms) || config.hooks.transforms === true,
       globalRules: directionRules(config.headers),
       clientAddress: createClientAddress(config.trustedProxies),
       forwarded: createForwardedWriter(config.forwarded),
@@ -102,7 +111,10 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
 
     return {
       pipeline,
-      upgradeTokens: new Set([...config.upgrades, ...config.routes.flatMap((route) => route.upgrades)]),
+      upgradeTokens: new Set([
+        ...config.upgrades,
+        ...config.routes.flatMap((route) => route.upgrades),
+      ]),
       upstreams: [...upstreams.values()].map((plan) => plan.upstream),
       commit() {
         for (const change of adjust) change();
@@ -196,7 +208,10 @@ function hookChains(config: ResolvedConfig): HookChains {
   const post = config.plugins.findIndex((plugin) => plugin.order === "post");
   const owners: readonly { readonly owner: string; readonly hooks: Hooks }[] = config.plugins
     .map((plugin) => ({ owner: plugin.name, hooks: plugin as Hooks }))
-    .toSpliced(post === -1 ? config.plugins.length : post, 0, { owner: "config", hooks: config.hooks });
+    .toSpliced(post === -1 ? config.plugins.length : post, 0, {
+      owner: "config",
+      hooks: config.hooks,
+    });
   const back = owners.toReversed();
   return {
     request: chain(owners, "onRequest"),
@@ -208,7 +223,15 @@ function hookChains(config: ResolvedConfig): HookChains {
   };
 }
 
-function chain<K extends "onRequest" | "onUpgrade" | "onUpstreamResponse" | "onResponse" | "onError" | "onComplete">(
+function chain<
+  K extends
+    | "onRequest"
+    | "onUpgrade"
+    | "onUpstreamResponse"
+    | "onResponse"
+    | "onError"
+    | "onComplete",
+>(
   owners: readonly { readonly owner: string; readonly hooks: Hooks }[],
   name: K,
 ): readonly NamedHook<NonNullable<Hooks[K]>>[] {

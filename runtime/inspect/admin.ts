@@ -1,0 +1,260 @@
+/**
+ * The admin listener: health, readiness, status, reload. Its own node:http server, so that it answers whatever state
+ * the proxy is in, with limits far below those of the data path.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import type { Log } from "../log.ts";
+import { checkAccess, type AccessRules } from "./access.ts";
+import { PAGE_POLICY } from "./html.ts";
+import { renderStatusPage } from "./status-page.ts";
+import type { ProxyStatus, ReloadStatus } from "./status.ts";
+
+/** What the admin listener needs of the process behind it. */
+export interface AdminSource {
+  /** A generation is live and shutdown has not begun. */
+  isReady(): boolean;
+  status(): Promise<ProxyStatus>;
+  /** Loads the config again; resolves when that is over. */
+  reload(): Promise<ReloadStatus>;
+}
+
+export interface AdminOptions extends AccessRules {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Take the next free port if `port` is taken. */
+  readonly anyPort: boolean;
+  readonly source: AdminSource;
+  readonly log: Log;
+}
+
+export interface Admin {
+  readonly url: string;
+  readonly port: number;
+  /** Takes over a new token and new names without closing. */
+  adjust(rules: AccessRules): void;
+  /** Stops and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** How many ports after the wanted one are tried. */
+const PORT_TRIES = 100;
+const MAX_CONNECTIONS = 64;
+const MAX_HEAD_BYTES = 8 * 1024;
+const MAX_CONTENT_BYTES = 1024;
+const HEAD_TIME_MS = 5_000;
+const IDLE_TIME_MS = 5_000;
+
+/** Rejects if it cannot listen. */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  let rules: AccessRules = { token: options.token, hosts: options.hosts };
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEAD_BYTES,
+      headersTimeout: HEAD_TIME_MS,
+      requestTimeout: HEAD_TIME_MS,
+      keepAliveTimeout: IDLE_TIME_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => void answer(request, response, rules, options),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  // No protocol of ours is reached by an upgrade or CONNECT; without a listener node:http ends those connections.
+  const port = await listen(server, options);
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    adjust: (next) => (rules = next),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function listen(server: Server, options: AdminOptions): Promise<number> {
+  const tries = options.anyPort && options.port !== 0 ? PORT_TRIES : 1;
+  for (let attempt = 0; ; attempt++) {
+    const port = options.port + attempt;
+    try {
+      await listenOnce(server, port, options.host);
+      server.on("error", (error) => options.log.error({ error }, "the admin listener failed"));
+      return (server.address() as AddressInfo).port;
+    } catch (error) {
+      const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      if (!taken || attempt + 1 >= tries || port >= 65_535) throw error;
+    }
+  }
+}
+
+function listenOnce(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error): void => {
+      server.off("listening", onListening);
+      reject(error);
+    };
+    const onListening = (): void => {
+      server.off("error", onError);
+      resolve();
+    };
+    server.once("error", onError);
+    server.once("listening", onListening);
+    server.listen({ port, host, exclusive: true });
+  });
+}
+
+interface Endpoint {
+  readonly method: "GET" | "POST";
+  run(request: IncomingMessage, response: ServerResponse, source: AdminSource): Promise<void>;
+}
+
+const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
+  "/healthz": {
+    method: "GET",
+    async run(_request, response) {
+      sendJson(response, 200, { status: "ok" });
+    },
+  },
+  "/readyz": {
+    method: "GET",
+    async run(_request, response, source) {
+      const ready = source.isReady();
+      sendJson(response, ready ? 200 : 503, { status: ready ? "ready" : "not ready" });
+    },
+  },
+  "/api/status": {
+    method: "GET",
+    async run(_request, response, source) {
+      sendJson(response, 200, await source.status());
+    },
+  },
+  "/api/reload": {
+    method: "POST",
+    async run(request, response, source) {
+      const result = await source.reload();
+      // The form on the status page: back to it. A program gets the outcome.
+      if ((request.headers.accept ?? "").includes("text/html")) {
+        send(response, 303, "text/plain", "See /\n", { Location: "/" });
+      } else {
+        sendJson(response, result.outcome === "failed" ? 422 : 200, result);
+      }
+    },
+  },
+  "/": {
+    method: "GET",
+    async run(_request, response, source) {
+      const page = renderStatusPage(await source.status());
+      send(response, 200, "text/html; charset=utf-8", page, {
+        "Content-Security-Policy": PAGE_POLICY,
+      });
+    },
+  },
+};
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  rules: AccessRules,
+  options: AdminOptions,
+): Promise<void> {
+  try {
+    if (!drainContent(request, response)) return;
+    const access = checkAccess(factsOf(request), rules);
+    if (!access.allowed) {
+      const extra = access.status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
+      sendProblem(response, access.status, access.detail, extra);
+      return;
+    }
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined;
+    if (endpoint === undefined) {
+      sendProblem(response, 404, "There is nothing here.");
+    } else if (!allows(endpoint, request.method)) {
+      // RFC 9110 §15.5.6: a 405 names what is allowed.
+      const allowed = endpoint.method === "GET" ? "GET, HEAD" : "POST";
+      sendProblem(response, 405, "This method is not allowed here.", { Allow: allowed });
+    } else {
+      await endpoint.run(request, response, options.source);
+    }
+  } catch (error) {
+    options.log.error({ error }, "an admin request failed");
+    if (response.headersSent) response.destroy();
+    else sendProblem(response, 500, "The request could not be processed.");
+  }
+}
+
+/** No endpoint takes content. A little is read and dropped, more is refused before it is read. */
+function drainContent(request: IncomingMessage, response: ServerResponse): boolean {
+  const length = Number(request.headers["content-length"] ?? 0);
+  if (length > MAX_CONTENT_BYTES || request.headers["transfer-encoding"] !== undefined) {
+    sendProblem(response, 413, "The content is too large.", { Connection: "close" });
+    return false;
+  }
+  request.resume();
+  return true;
+}
+
+function allows(endpoint: Endpoint, method: string | undefined): boolean {
+  return method === endpoint.method || (method === "HEAD" && endpoint.method === "GET");
+}
+
+function factsOf(request: IncomingMessage): Parameters<typeof checkAccess>[0] {
+  const { headers, headersDistinct, socket } = request;
+  const hosts = headersDistinct["host"] ?? [];
+  const site = headers["sec-fetch-site"];
+  return {
+    peer: socket.remoteAddress ?? "",
+    local: socket.localAddress ?? "",
+    host: hosts.length === 1 ? hosts[0] : undefined,
+    origin: headers.origin,
+    fetchSite: typeof site === "string" ? site : undefined,
+    authorization: headers.authorization,
+  };
+}
+
+function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  fields: Readonly<Record<string, string>> = {},
+): void {
+  send(response, status, "application/json", `${JSON.stringify(value, null, 2)}\n`, fields);
+}
+
+/** RFC 9457. */
+function sendProblem(
+  response: ServerResponse,
+  status: number,
+  detail: string,
+  fields: Readonly<Record<string, string>> = {},
+): void {
+  const body = `${JSON.stringify({ status, detail })}\n`;
+  send(response, status, "application/problem+json", body, fields);
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+  fields: Readonly<Record<string, string>>,
+): void {
+  const content = Buffer.from(text);
+  response.writeHead(status, {
+    "Content-Type": type,
+    "Content-Length": content.length,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    ...fields,
+  });
+  response.end(content);
+}

@@ -1,0 +1,110 @@
+import { html, renderPage, type Html } from "./html.ts";
+import type { ProxyStatus, ReloadProblem, StatusIssue } from "./status.ts";
+
+/** The admin listener's front page. */
+export function renderStatusPage(status: ProxyStatus): string {
+  return renderPage({
+    title: `Gatewright: ${status.state}`,
+    refreshSeconds: 5,
+    body: html`
+      <h1>
+        Gatewright <span class="${status.state === "live" ? "good" : "bad"}">${status.state}</span>
+      </h1>
+      ${renderFacts(status)} ${renderProblem(status.lastReload?.problem)}
+      ${
+        status.restartToPickUp.length === 0
+          ? ""
+          : html`<p class="bad">Restart to pick up ${status.restartToPickUp.join(", ")}.</p>`
+      }
+      <form method="post" action="/api/reload"><button>Reload</button></form>
+      <h2>Listeners</h2>
+      ${renderTable(
+        ["URL", "Connections"],
+        status.listeners.map((listener) => [listener.url, listener.connections]),
+      )}
+      <h2>Upstreams</h2>
+      ${renderTable(
+        ["Name", "Open", "Idle", "Active", "Queued"],
+        status.upstreams.map((one) => [one.name, one.open, one.idle, one.active, one.queued]),
+      )}
+      <h2>Replaced generations that still run</h2>
+      ${renderTable(
+        ["Generation", "Requests", "Background work"],
+        status.retiring.map((one) => [one.number, one.leases, one.background]),
+      )}
+      <p class="quiet">The same as JSON: <a href="/api/status">/api/status</a></p>
+    `,
+  });
+}
+
+/** Issues of a broken config, with their code frames. */
+export function renderIssues(issues: readonly StatusIssue[]): Html {
+  return html`${issues.map(
+    (issue) => html`
+      <h2 class="bad">${issue.message}</h2>
+      ${renderTable(
+        [],
+        [
+          ["Option", issue.path],
+          ["Expected", issue.expected],
+          ["Got", issue.got],
+          ["What to do", issue.fix],
+          ["Place", renderPlace(issue)],
+        ].filter((row) => row[1] !== undefined && row[1] !== ""),
+      )}
+      ${issue.frame === undefined ? "" : html`<pre>${issue.frame}</pre>`}
+    `,
+  )}`;
+}
+
+function renderFacts(status: ProxyStatus): Html {
+  const { generation, lastReload, traffic } = status;
+  return renderTable(
+    [],
+    [
+      ["Generation", generation === undefined ? "none" : generation.number],
+      ["Live since", generation?.since ?? "never"],
+      ["Config", status.configFile],
+      ["Last load", lastReload === undefined ? "none" : `${lastReload.outcome}, ${lastReload.at}`],
+      ["Requests", traffic.requests],
+      ["Streams and tunnels", traffic.streams + traffic.tunnels],
+      ["Up since", status.startedAt],
+      ["Version", status.version],
+    ],
+  );
+}
+
+function renderProblem(problem: ReloadProblem | undefined): Html | string {
+  if (problem === undefined) return "";
+  return html`<p class="bad">
+      The config has an error (${problem.stage}). The last good generation, if any, goes on.
+    </p>
+    ${renderIssues(problem.issues)}`;
+}
+
+function renderPlace({ place }: StatusIssue): string | undefined {
+  return place === undefined ? undefined : `${place.file}:${place.line}:${place.column}`;
+}
+
+type Cell = string | number | undefined;
+
+function renderTable(heads: readonly string[], rows: readonly (readonly Cell[])[]): Html {
+  if (rows.length === 0) return html`<p class="quiet">None.</p>`;
+  const head =
+    heads.length === 0
+      ? ""
+      : html`<tr>
+          ${heads.map((name) => html`<th>${name}</th>`)}
+        </tr>`;
+  const body = rows.map(
+    (row) =>
+      html`<tr>
+        ${row.map((cell, at) =>
+          heads.length === 0 && at === 0 ? html`<th>${cell}</th>` : html`<td>${cell}</td>`,
+        )}
+      </tr>`,
+  );
+  return html`<table>
+    ${head}${body}
+  </table>`;
+}

@@ -1,0 +1,365 @@
+/**
+ * The role that decides: loads and watches the config, tells the worker role what to prepare and commit, serves the
+ * admin listener. At most one load runs at a time; what changes during one causes exactly one more.
+ */
+import type { ConfigIssue, ConfigReport, LoadedConfig, LoadResult } from "../config/load.ts";
+import type { ResolvedConfig, ResolvedListen } from "../config/resolved-config.ts";
+import { toPrepareIssues } from "../generation/prepare-error.ts";
+import type { AdminSource } from "../inspect/admin.ts";
+import type { ProxyStatus, ReloadStatus } from "../inspect/status.ts";
+import type { Log } from "../log.ts";
+import { AdminSeat } from "./admin-seat.ts";
+import { createBrokenContent } from "./broken-page.ts";
+import { applyOverrides, defaultListen, type ListenOverrides } from "./default-listen.ts";
+import type { Handover, SupervisorPort, ToSupervisor, WorkerStats } from "./messages.ts";
+
+/** Where configs come from. */
+export interface ConfigSource {
+  /** Same code as `previousDigest`: `"unchanged"`. Never rejects for a fault of the config. */
+  load(previousDigest: string | undefined): Promise<LoadResult>;
+  close(): Promise<void>;
+}
+
+/** What tells that something of the last load changed on disk. */
+export interface Watcher {
+  /** What the last load read. A failed one may know less than the one before it: those stay watched. */
+  update(inputs: readonly string[], packages: LoadedConfig["packages"] | undefined): void;
+  close(): Promise<void>;
+}
+
+export type Watch = (events: {
+  onChange(): void;
+  /** An npm package outside the bundle changed: only a restart can pick it up. */
+  onPackageChange(name: string): void;
+}) => Watcher;
+
+export interface SupervisorOptions {
+  readonly file: string;
+  readonly mode: "dev" | "start";
+  readonly version: string;
+  readonly port: SupervisorPort;
+  readonly handover: Handover;
+  readonly source: ConfigSource;
+  /** `undefined`: reloads only when asked to. */
+  readonly watch: Watch | undefined;
+  readonly log: Log;
+  readonly overrides: ListenOverrides;
+  /** A load failed in a way that was not reported just before. */
+  readonly report: (report: ConfigReport) => void;
+  /** A listener accepts connections. */
+  readonly onListening: (url: string) => void;
+  readonly onAdminListening: (url: string) => void;
+  /** A config went live. */
+  readonly onCommitted: (config: ResolvedConfig) => void;
+}
+
+/** The first load failed and there is nothing to fall back on. */
+export class StartError extends Error {
+  readonly report: ConfigReport;
+
+  constructor(report: ConfigReport) {
+    super(report.issues.map((issue) => issue.message).join(" "));
+    this.name = "StartError";
+    this.report = report;
+  }
+}
+
+const DEFAULT_DRAIN_MS = 30_000;
+
+type Answer = Exclude<ToSupervisor, { type: "stats" | "released" }>;
+
+export class Supervisor implements AdminSource {
+  readonly #options: SupervisorOptions;
+  readonly #log: Log;
+  readonly #admin: AdminSeat;
+  readonly #startedAt = Date.now();
+  readonly #restartFor = new Set<string>();
+  readonly #counts = new Map<number, (stats: WorkerStats) => void>();
+  readonly #urls = new Set<string>();
+  #watcher: Watcher | undefined;
+  #live: { config: ResolvedConfig; digest: string; number: number; since: number } | undefined;
+  #state: ProxyStatus["state"] = "starting";
+  #lastReload: ReloadStatus | undefined;
+  #reported = "";
+  #running: Promise<unknown> = Promise.resolve();
+  #queued: Promise<ReloadStatus> | undefined;
+  #drained: Promise<void> | undefined;
+  #answer: ((message: Answer) => void) | undefined;
+  #onDrained: (() => void) | undefined;
+  #nextCount = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#admin = new AdminSeat(this, options.log, options.mode, options.onAdminListening);
+    options.port.onMessage = (message) => this.#receive(message);
+  }
+
+  get urls(): readonly string[] {
+    return [...this.#urls];
+  }
+
+  get adminUrl(): string | undefined {
+    return this.#admin.url;
+  }
+
+  /** The first load. Rejects with a {@link StartError} after everything was closed again. */
+  async start(): Promise<void> {
+    this.#watcher = this.#options.watch?.({
+      onChange: () => void this.reload(),
+      onPackageChange: (name) => this.#onPackageChange(name),
+    });
+    const first = this.#enqueue(() => this.#loadFirst());
+    try {
+      await first;
+    } catch (error) {
+      await this.drain(0);
+      throw error;
+    }
+  }
+
+  /** Loads again and goes live with what changed. Never rejects: a failure is a result. */
+  reload(): Promise<ReloadStatus> {
+    // One that waits already will read whatever is on disk when its turn comes.
+    if (this.#queued !== undefined) return this.#queued;
+    const queued = this.#enqueue(() => {
+      this.#queued = undefined;
+      return this.#load();
+    });
+    this.#queued = queued;
+    return queued;
+  }
+
+  isReady(): boolean {
+    return this.#state === "live";
+  }
+
+  async status(): Promise<ProxyStatus> {
+    const live = this.#live;
+    const stats = this.#state === "stopped" ? EMPTY_STATS : await this.#count();
+    return {
+      version: this.#options.version,
+      mode: this.#options.mode,
+      state: this.#state,
+      startedAt: new Date(this.#startedAt).toISOString(),
+      uptimeMs: Date.now() - this.#startedAt,
+      configFile: this.#options.file,
+      generation: live && {
+        number: live.number,
+        digest: live.digest,
+        since: new Date(live.since).toISOString(),
+      },
+      lastReload: this.#lastReload,
+      restartToPickUp: [...this.#restartFor],
+      ...stats,
+    };
+  }
+
+  /** Stops accepting, finishes what runs within the limit, disposes of everything. A second call waits for the first. */
+  drain(limitMs?: number): Promise<void> {
+    return (this.#drained ??= this.#drainOnce(
+      limitMs ?? this.#live?.config.drainTimeoutMs ?? DEFAULT_DRAIN_MS,
+    ));
+  }
+
+  async #drainOnce(limitMs: number): Promise<void> {
+    this.#state = "draining";
+    const done = new Promise<void>((resolve) => (this.#onDrained = resolve));
+    this.#options.port.post({ type: "drain", limitMs });
+    await this.#watcher?.close();
+    await done;
+    this.#state = "stopped";
+    await this.#admin.close();
+    await this.#options.source.close();
+  }
+
+  #enqueue<T>(load: () => Promise<T>): Promise<T> {
+    const queued = this.#running.then(load);
+    this.#running = queued.catch(() => {});
+    return queued;
+  }
+
+  async #loadFirst(): Promise<void> {
+    const { problem, listen } = await this.#attempt();
+    if (problem === undefined || this.#isDraining) return;
+    if (this.#options.mode === "start" || problem.stage === "listen") throw new StartError(problem);
+    this.#reportOnce(problem);
+    await this.#break(problem, listen ?? defaultListen(this.#options.overrides));
+    await this.#admin.openDefault();
+  }
+
+  async #load(): Promise<ReloadStatus> {
+    const { problem, listen } = await this.#attempt();
+    if (problem !== undefined && !this.#isDraining) {
+      this.#reportOnce(problem);
+      if (this.#live === undefined) {
+        await this.#break(problem, listen ?? defaultListen(this.#options.overrides)).catch(
+          (error: StartError) => this.#options.report(error.report),
+        );
+      }
+    }
+    return this.#lastReload as ReloadStatus;
+  }
+
+  /** Saving a broken file again and again says nothing new. */
+  #reportOnce(problem: ConfigReport): void {
+    const text = JSON.stringify(problem);
+    if (text !== this.#reported) this.#options.report(problem);
+    this.#reported = text;
+  }
+
+  /** One load from the file to the commit. The result is in `#lastReload`. */
+  async #attempt(): Promise<{ problem?: ConfigReport; listen?: readonly ResolvedListen[] }> {
+    const startedAt = Date.now();
+    const begin = performance.now();
+    const finish = (outcome: ReloadStatus["outcome"], problem?: ConfigReport): void => {
+      this.#lastReload = {
+        at: new Date(startedAt).toISOString(),
+        outcome,
+        durationMs: Math.round((performance.now() - begin) * 10) / 10,
+        problem: problem && { stage: problem.stage, issues: problem.issues },
+      };
+      if (problem === undefined) this.#reported = "";
+    };
+    const result = await this.#read();
+    if (result.kind === "failed") {
+      finish("failed", result.report);
+      return { problem: result.report };
+    }
+    if (result.kind === "unchanged") {
+      if (this.#lastReload?.problem !== undefined) this.#log.info("the config is as it was again");
+      finish("unchanged");
+      return {};
+    }
+    const { loaded } = result;
+    const listen = applyOverrides(loaded.config.listen, this.#options.overrides);
+    const problem = await this.#goLive(loaded, listen);
+    finish(problem === undefined ? "live" : "failed", problem);
+    return problem === undefined ? {} : { problem, listen };
+  }
+
+  async #read(): Promise<LoadResult> {
+    if (this.#isDraining) return this.#failed("read", [SHUTTING_DOWN]);
+    try {
+      const result = await this.#options.source.load(this.#live?.digest);
+      const packages = result.kind === "loaded" ? result.loaded.packages : undefined;
+      if (!this.#isDraining) this.#watcher?.update(result.inputs, packages);
+      return result;
+    } catch (error) {
+      // A fault of ours, not of the config: it must not end the process either.
+      this.#log.error({ error }, "loading the config failed");
+      return this.#failed("read", toPrepareIssues(error));
+    }
+  }
+
+  #failed(stage: ConfigReport["stage"], issues: readonly ConfigIssue[]): LoadResult {
+    return { kind: "failed", report: this.#reportOf(stage, issues), inputs: [] };
+  }
+
+  #reportOf(stage: ConfigReport["stage"], issues: readonly ConfigIssue[]): ConfigReport {
+    return { stage, file: this.#options.file, issues };
+  }
+
+  /** Prepare everywhere, then commit everywhere; or abort and leave all as it was. */
+  async #goLive(
+    loaded: LoadedConfig,
+    listen: readonly ResolvedListen[],
+  ): Promise<ConfigReport | undefined> {
+    const { config, digest, slot } = loaded;
+    const { generation } = slot;
+    const { handover, port } = this.#options;
+    handover.set(generation, loaded);
+    port.post({ type: "prepare", generation, listen });
+    const prepared = await this.#nextAnswer();
+    if (prepared.type !== "prepared") {
+      return this.#reportOf(...refusalOf(prepared));
+    }
+    const admin = await this.#admin.change(config.admin);
+    if (admin.kind === "failed" || this.#isDraining) {
+      if (admin.kind === "ready") admin.abort();
+      port.post({ type: "abort", generation });
+      await this.#nextAnswer();
+      return this.#reportOf("listen", admin.kind === "failed" ? [admin.issue] : [SHUTTING_DOWN]);
+    }
+    port.post({ type: "commit", generation });
+    const committed = await this.#nextAnswer();
+    admin.commit();
+    const previous = this.#live;
+    this.#live = { config, digest, number: generation, since: Date.now() };
+    if (!this.#isDraining) this.#state = "live";
+    if (committed.type === "committed") this.#announce(committed.urls);
+    this.#options.onCommitted(config);
+    if (previous !== undefined) this.#log.info({ generation }, "reloaded");
+    return undefined;
+  }
+
+  async #break(problem: ConfigReport, listen: readonly ResolvedListen[]): Promise<void> {
+    this.#options.port.post({ type: "break", listen, page: createBrokenContent(problem) });
+    const answer = await this.#nextAnswer();
+    if (answer.type === "refused") throw new StartError(this.#reportOf(...refusalOf(answer)));
+    if (!this.#isDraining) this.#state = "broken";
+    if (answer.type === "breaking") this.#announce(answer.urls);
+  }
+
+  #announce(urls: readonly string[]): void {
+    const added = urls.filter((url) => !this.#urls.has(url));
+    this.#urls.clear();
+    for (const url of urls) this.#urls.add(url);
+    for (const url of added) this.#options.onListening(url);
+  }
+
+  #onPackageChange(name: string): void {
+    if (this.#restartFor.has(name)) return;
+    this.#restartFor.add(name);
+    this.#log.warn({ package: name }, `restart to pick up ${name}`);
+  }
+
+  get #isDraining(): boolean {
+    return this.#drained !== undefined;
+  }
+
+  /** The answer to the one message that waits for one: loads are serialised. */
+  #nextAnswer(): Promise<Answer> {
+    return new Promise((resolve) => (this.#answer = resolve));
+  }
+
+  #count(): Promise<WorkerStats> {
+    const id = this.#nextCount++;
+    return new Promise((resolve) => {
+      this.#counts.set(id, resolve);
+      this.#options.port.post({ type: "count", id });
+    });
+  }
+
+  #receive(message: ToSupervisor): void {
+    switch (message.type) {
+      case "stats":
+        this.#counts.get(message.id)?.(message.stats);
+        this.#counts.delete(message.id);
+        break;
+      case "released":
+        this.#log.debug({ generation: message.generation }, "a replaced generation is gone");
+        break;
+      case "drained":
+        this.#onDrained?.();
+        break;
+      default:
+        this.#answer?.(message);
+        this.#answer = undefined;
+    }
+  }
+}
+
+const SHUTTING_DOWN: ConfigIssue = { path: "", message: "The proxy is shutting down." };
+
+const EMPTY_STATS: WorkerStats = {
+  listeners: [],
+  upstreams: [],
+  retiring: [],
+  traffic: { leases: 0, background: 0, requests: 0, streams: 0, tunnels: 0 },
+};
+
+function refusalOf(answer: Answer): [ConfigReport["stage"], readonly ConfigIssue[]] {
+  if (answer.type === "refused") return [answer.stage, answer.issues];
+  return ["prepare", [{ path: "", message: `The worker answered ${answer.type}.` }]];
+}
