@@ -1,11 +1,11 @@
 import type { BodyInput, HeaderFields, ProxyRequest } from "@gatewright/sdk";
 
 import { ProxyError } from "../../errors.ts";
+import { cookieValue } from "../../http/cookie.ts";
 import { isToken } from "../../http/field-syntax.ts";
 import { createReplayBuffer } from "../../primitives/content-buffer.ts";
 import { hookTypeError } from "./field-error.ts";
 import { HeaderFieldsFacade } from "./header-fields.ts";
-import { cookieValue } from "./cookie-value.ts";
 import { replaceContent } from "./replaced-content.ts";
 import type { RequestState } from "./request-state.ts";
 import { pathText, searchText } from "./target-text.ts";

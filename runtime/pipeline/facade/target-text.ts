@@ -1,3 +1,4 @@
+import { isAuthority } from "../../http/host.ts";
 import { hookTypeError } from "./field-error.ts";
 
 /**
@@ -7,7 +8,6 @@ import { hookTypeError } from "./field-error.ts";
 
 const PATH_CHARS = table("!$&'()*+,-./:;=@_~");
 const QUERY_CHARS = table("!$&'()*+,-./:;=@_~?");
-const HOST_CHARS = table("-._:[]");
 const ENCODER = new TextEncoder();
 
 /** A path from its leading slash on. `?` and `#` in it are encoded: they would end the path. */
@@ -29,15 +29,11 @@ export function searchText(search: string): string {
 
 /** Host and port. Throws for what is none: user information, spaces, a path or a list would be read differently upstream. */
 export function authorityText(host: string): string {
-  if (host.length === 0) throw hookTypeError("PROXY_HOOK_FIELD", 'field "host" cannot be empty');
-  for (let at = 0; at < host.length; at++) {
-    const code = host.charCodeAt(at);
-    if (code > 127 || HOST_CHARS[code] === 0) {
-      throw hookTypeError(
-        "PROXY_HOOK_FIELD",
-        `field "host" cannot be ${JSON.stringify(host)}: it takes a host name or address and a port`,
-      );
-    }
+  if (!isAuthority(host)) {
+    throw hookTypeError(
+      "PROXY_HOOK_FIELD",
+      `field "host" cannot be ${JSON.stringify(host)}: it takes a host name or address and a port`,
+    );
   }
   return host;
 }

@@ -1,0 +1,72 @@
+import type { ProxyResponse, TransformFunction } from "@gatewright/sdk";
+
+import type { ContentSource } from "../../../../runtime/http/content.ts";
+import type { RequestState } from "../../../../runtime/pipeline/facade/request-state.ts";
+import type { ResponseState } from "../../../../runtime/pipeline/facade/response-state.ts";
+import type { ReplayBuffer } from "../../../../runtime/primitives/content-buffer.ts";
+
+/** A request for facade tests: its field list is frozen until somebody owns it. */
+export class FakeRequest implements RequestState {
+  method = "GET";
+  scheme: "http" | "https" = "https";
+  authority = "Shop.Test:8443";
+  rawPath = "/a%7Eb";
+  rawSearch = "?q=1&q=2";
+  normalizedPath = "/a~b";
+  protocol = "HTTP/1.1" as const;
+  newPath: string | undefined = undefined;
+  newSearch: string | undefined = undefined;
+  newHost: string | undefined = undefined;
+  content: ContentSource | undefined = undefined;
+  buffer: ReplayBuffer | undefined = undefined;
+  contentReplaced = false;
+  contentSpent = false;
+  requestContentMemory = 1000;
+  signalsMade = 0;
+  copies = 0;
+  #fields: readonly string[];
+  #owned: string[] | undefined;
+
+  constructor(fields: string[] = ["Host", "Shop.Test:8443", "X-A", "1"]) {
+    this.#fields = Object.freeze(fields);
+  }
+
+  get fields(): readonly string[] {
+    return this.#owned ?? this.#fields;
+  }
+
+  ownFields(): string[] {
+    if (this.#owned === undefined) {
+      this.copies++;
+      this.#owned = [...this.#fields];
+    }
+    return this.#owned;
+  }
+
+  get signal(): AbortSignal {
+    this.signalsMade++;
+    return new AbortController().signal;
+  }
+}
+
+export class FakeResponse implements ResponseState {
+  status = 200;
+  source: ProxyResponse["source"] = "upstream";
+  forHead = false;
+  content: ContentSource | undefined;
+  buffer: ReplayBuffer | undefined = undefined;
+  contentReplaced = false;
+  contentSpent = false;
+  transforms: TransformFunction[] | undefined = undefined;
+  responseContentMemory = 1000;
+  fields: string[];
+
+  constructor(content?: ContentSource, fields: string[] = []) {
+    this.content = content;
+    this.fields = fields;
+  }
+
+  ownFields(): string[] {
+    return this.fields;
+  }
+}
