@@ -37,9 +37,8 @@ function connectCode(code: string): ErrorCode {
 function exchangeCode(error: unknown, code: string): ErrorCode {
   if (LOST.has(code)) return "PROXY_UPSTREAM_RESET";
   switch (code) {
-    // The answer was cut: short of its length, or chunked without an end.
+    // The answer was cut short of its length.
     case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
-    case "HPE_INVALID_EOF_STATE":
       return "PROXY_UPSTREAM_RESET";
     case "UND_ERR_HEADERS_OVERFLOW":
       return "PROXY_UPSTREAM_PROTOCOL";
@@ -49,8 +48,9 @@ function exchangeCode(error: unknown, code: string): ErrorCode {
     case "UND_ERR_CLOSED":
       return "PROXY_UPSTREAM_CLOSED";
   }
-  if (code.startsWith("HPE_") || (error as Error | null)?.name === "HTTPParserError") {
-    return "PROXY_UPSTREAM_PROTOCOL";
+  if (error instanceof Error && error.name === "HTTPParserError") {
+    // Cut within chunks or trailers: the parser's complaint has no code of its own.
+    return error.message.includes("EOF") ? "PROXY_UPSTREAM_RESET" : "PROXY_UPSTREAM_PROTOCOL";
   }
   // undici refused what we gave it (UND_ERR_INVALID_ARG …): our fault, not the upstream's.
   if (code.startsWith("UND_ERR_")) return "PROXY_INTERNAL";
