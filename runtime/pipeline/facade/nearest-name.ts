@@ -5,13 +5,13 @@ const MAX_LENGTH = 64;
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (name.length > MAX_LENGTH) return undefined;
   const lower = name.toLowerCase();
-  // A third of the letters may be wrong, at least two: "api" for "apii", not "db" for "web".
-  let best = Math.max(2, Math.floor(name.length / 3)) + 1;
+  // A third of the letters may be wrong, at least one: "api" for "apii", not "web" for "db".
+  let best = Math.max(1, Math.floor(name.length / 3)) + 1;
   let nearest: string | undefined;
   for (const candidate of known) {
     if (candidate.length > MAX_LENGTH) continue;
     const distance = editDistance(lower, candidate.toLowerCase());
-    if (distance < best && distance < candidate.length) {
+    if (distance < best) {
       best = distance;
       nearest = candidate;
     }
