@@ -1,10 +1,4 @@
-import type {
-  FetchUpstream,
-  GatewrightConfig,
-  Hooks,
-  Plugin,
-  ProxyRequest,
-} from "@gatewright/sdk";
+import type { FetchUpstream, GatewrightConfig, Hooks, Plugin, ProxyRequest } from "@gatewright/sdk";
 
 /**
  * The configuration as the engine uses it: every default filled in, durations in milliseconds, sizes in bytes, paths
@@ -27,7 +21,11 @@ export interface ResolvedConfig {
   readonly timeouts: ResolvedTimeouts;
   readonly upgrades: readonly string[];
   readonly trace: boolean;
-  readonly forwarded: { readonly forwarded: boolean; readonly xForwarded: boolean; readonly via: string | undefined };
+  readonly forwarded: {
+    readonly forwarded: boolean;
+    readonly xForwarded: boolean;
+    readonly via: string | undefined;
+  };
   readonly log: ResolvedLog;
   /** Flattened, in running order: pre, unordered, post. */
   readonly plugins: readonly Plugin[];
@@ -138,7 +136,12 @@ export interface ResolvedRoute {
 export type ResolvedAction =
   | { readonly kind: "upstream"; readonly upstream: string }
   | { readonly kind: "redirect"; readonly to: string; readonly status: number }
-  | { readonly kind: "respond"; readonly status: number; readonly fields: readonly string[]; readonly body: Uint8Array }
+  | {
+      readonly kind: "respond";
+      readonly status: number;
+      readonly fields: readonly string[];
+      readonly body: Uint8Array;
+    }
   /** Hooks decide. */
   | { readonly kind: "none" };
 

@@ -1,0 +1,35 @@
+import type { ResolvedLimits, ResolvedTimeouts } from "./resolved-config.ts";
+
+/** Defaults of every option, as the doc comments of sdk/config.ts state them. */
+export const DEFAULT_LISTEN = { host: "127.0.0.1", port: 8080 } as const;
+
+export const DEFAULT_ADMIN = { host: "127.0.0.1", port: 9901 } as const;
+
+export const DEFAULT_LIMITS: ResolvedLimits = {
+  headBytes: 16 * 1024,
+  targetBytes: 8 * 1024,
+  headTimeMs: 10_000,
+  contentIdleMs: 60_000,
+  keepAliveMs: 60_000,
+  connections: 10_000,
+  pipelined: 16,
+};
+
+export const DEFAULT_TIMEOUTS: ResolvedTimeouts = { connectMs: 10_000, responseHeadMs: 300_000 };
+
+export const DEFAULT_HOOK_TIMEOUT_MS = 30_000;
+
+export const DEFAULT_UPSTREAM = {
+  maxConnections: 100,
+  maxQueue: 1000,
+  queueTimeoutMs: 30_000,
+  idleTimeoutMs: 60_000,
+  host: "preserve",
+} as const;
+
+export const DEFAULT_CONTENT_MEMORY = 1024 ** 2;
+export const DEFAULT_UPGRADES: readonly string[] = ["websocket"];
+export const DEFAULT_REDIRECT_STATUS = 308;
+export const DEFAULT_RETIRE_AFTER_MS = 30_000;
+export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000;
+export const DEFAULT_DATA_DIR = ".gatewright";

@@ -1,0 +1,139 @@
+/**
+ * Keys by place, for "did you mean", and keys of later versions, so that a config written from newer docs is told so
+ * instead of being asked about a misspelling. Places are option paths without names and numbers.
+ */
+const KNOWN: Readonly<Record<string, readonly string[]>> = {
+  "": [
+    "listen",
+    "admin",
+    "trustedProxies",
+    "upstreams",
+    "routes",
+    "requestContent",
+    "responseContent",
+    "headers",
+    "limits",
+    "timeouts",
+    "upgrades",
+    "trace",
+    "forwarded",
+    "log",
+    "plugins",
+    "dataDir",
+    "retireAfter",
+    "closeStreamsAfter",
+    "drainTimeout",
+    "onRequest",
+    "onUpstreamResponse",
+    "onResponse",
+    "onUpgrade",
+    "onError",
+    "onComplete",
+  ],
+  listen: ["port", "host"],
+  admin: ["port", "host", "token", "hosts"],
+  "upstreams.*": [
+    "targets",
+    "maxConnections",
+    "maxQueue",
+    "queueTimeout",
+    "idleTimeout",
+    "host",
+    "headers",
+    "timeouts",
+    "fetch",
+  ],
+  "upstreams.*.targets": ["url", "weight"],
+  routes: [
+    "name",
+    "match",
+    "upstream",
+    "rewrite",
+    "redirect",
+    "respond",
+    "headers",
+    "host",
+    "timeouts",
+    "upgrades",
+  ],
+  "routes.match": ["host", "path", "method", "headers", "query", "when"],
+  "routes.rewrite": ["stripPrefix", "addPrefix", "replace"],
+  "routes.rewrite.replace": ["pattern", "with"],
+  "routes.redirect": ["to", "status"],
+  "routes.respond": ["status", "headers", "body"],
+  requestContent: ["memory"],
+  responseContent: ["memory"],
+  limits: ["head", "target", "headTime", "contentIdle", "keepAlive", "connections", "pipelined"],
+  timeouts: ["connect", "responseHead", "hook"],
+  forwarded: ["forwarded", "xForwarded", "via"],
+  log: ["level", "access", "format", "redact"],
+};
+
+const HEADER_KEYS = ["request", "response"];
+const FIELD_RULE_KEYS = ["set", "append", "default", "remove"];
+const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead"];
+
+const LATER: Readonly<Record<string, readonly string[]>> = {
+  "": [
+    "cache",
+    "compression",
+    "rateLimits",
+    "allowlists",
+    "blocklists",
+    "waf",
+    "challenge",
+    "store",
+    "secrets",
+    "tls",
+    "metrics",
+    "telemetry",
+    "inspector",
+    "workers",
+  ],
+  listen: ["tls", "redirectToHttps", "proxyProtocol", "http2"],
+  "upstreams.*": [
+    "balance",
+    "healthCheck",
+    "retry",
+    "tls",
+    "http2",
+    "breaker",
+    "discovery",
+    "maxAge",
+  ],
+  routes: [
+    "cache",
+    "compression",
+    "rateLimits",
+    "allowlists",
+    "blocklists",
+    "waf",
+    "challenge",
+    "requestContent",
+    "responseContent",
+    "retry",
+  ],
+  requestContent: ["buffer", "max", "minRate"],
+  responseContent: ["buffer", "max"],
+};
+
+/** What may stand at a place (`path` as zod gives it). */
+export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
+  const place = placeOf(path);
+  if (/(?:^|\.)headers$/.test(place) && !place.endsWith("match.headers")) return HEADER_KEYS;
+  if (/(?:^|\.)headers\.(?:request|response)$/.test(place)) return FIELD_RULE_KEYS;
+  if (/\.timeouts$/.test(place)) return UPSTREAM_TIMEOUT_KEYS;
+  return KNOWN[place] ?? [];
+}
+
+/** Whether the key at this place belongs to a part that this version does not have. */
+export function isLaterKey(path: readonly PropertyKey[], key: string): boolean {
+  return LATER[placeOf(path)]?.includes(key) === true;
+}
+
+function placeOf(path: readonly PropertyKey[]): string {
+  const words = path.filter((part) => typeof part === "string");
+  return words
+    .map((word, index) => (index === 1 && words[0] === "upstreams" ? "*" : word))
+    .join(".");
+}

@@ -1,0 +1,294 @@
+import { z } from "zod";
+
+import {
+  adminTokenIssue,
+  listenHostIssue,
+  rangeIssue,
+  targetIssue,
+  upgradeIssue,
+  upstreamHostIssue,
+} from "./schema-addresses.ts";
+import { fieldValueIssue, headerRules } from "./schema-fields.ts";
+import {
+  boolean,
+  duration,
+  functionOf,
+  isToken,
+  leaf,
+  nonEmptyList,
+  oneOf,
+  oneOrMany,
+  pick,
+  plainText,
+  size,
+  type,
+  wholeNumber,
+} from "./schema-leaf.ts";
+import {
+  hostPatternIssue,
+  methodIssue,
+  pathPatternIssue,
+  regExpIssue,
+  valueMatchIssue,
+} from "./schema-patterns.ts";
+
+/*
+ * What each key may hold, key by key as in sdk/config.ts. Strict everywhere: a key that is not known is an issue, since
+ * a misspelt limit is a limit that is not there. What one key says about another is in validate.ts.
+ */
+
+const listen = z.strictObject({
+  port: wholeNumber(0, 65_535),
+  host: leaf(listenHostIssue).optional(),
+});
+
+const admin = z.strictObject({
+  port: wholeNumber(0, 65_535).optional(),
+  host: leaf(listenHostIssue).optional(),
+  token: leaf(adminTokenIssue).optional(),
+  hosts: z.array(leaf(listenHostIssue)).optional(),
+});
+
+const upstreamTimeouts = { connect: duration.optional(), responseHead: duration.optional() };
+
+const target = z.strictObject({
+  url: leaf(targetIssue),
+  weight: wholeNumber(1, 65_535).optional(),
+});
+
+const networkUpstream = z.strictObject({
+  targets: nonEmptyList(pick((value) => (typeof value === "string" ? leaf(targetIssue) : target))),
+  maxConnections: wholeNumber(1).optional(),
+  maxQueue: wholeNumber(0).optional(),
+  queueTimeout: duration.optional(),
+  idleTimeout: duration.optional(),
+  host: leaf(upstreamHostIssue).optional(),
+  headers: headerRules.optional(),
+  timeouts: z.strictObject(upstreamTimeouts).optional(),
+});
+
+const upstream = pick((value) => {
+  // An app is a whole of its own: what else it has is none of our business.
+  if (isApp(value)) return z.unknown();
+  if (typeof value === "function") {
+    return leaf(() => ({
+      message: "A function is no upstream.",
+      expected: "{ targets: [ … ] } or { fetch }",
+      fix: "Wrap it: { fetch: (request) => … }.",
+    }));
+  }
+  return networkUpstream;
+});
+
+const valueMatches = z.record(z.string(), leaf(valueMatchIssue));
+
+const fieldMatches = valueMatches.superRefine((fields, context) => {
+  for (const name of Object.keys(fields)) {
+    if (isToken(name)) continue;
+    context.addIssue({ code: "custom", message: "Not a field name.", path: [name], input: name });
+  }
+});
+
+const match = z.strictObject({
+  host: oneOrMany(leaf(hostPatternIssue)).optional(),
+  path: oneOrMany(leaf(pathPatternIssue)).optional(),
+  method: oneOrMany(leaf(methodIssue)).optional(),
+  headers: fieldMatches.optional(),
+  query: valueMatches.optional(),
+  when: leaf((value) => {
+    if (typeof value !== "function")
+      return { message: "Wrong type.", expected: "(request) => boolean" };
+    // A promise is truthy: such a condition would hold for every request.
+    return isAsyncFunction(value)
+      ? {
+          message: "A condition must not be async.",
+          expected: "(request) => boolean",
+          fix: "Decide in onRequest.",
+        }
+      : undefined;
+  }).optional(),
+});
+
+const prefix = leaf((value) => {
+  const issue = pathPatternIssue(value);
+  if (issue !== undefined) return { ...issue, expected: 'a path such as "/api"' };
+  return /[*:]/.test(value as string)
+    ? { message: "A prefix has no parameters and no wildcards.", expected: 'a path such as "/api"' }
+    : undefined;
+});
+
+const rewrite = z.strictObject({
+  stripPrefix: prefix.optional(),
+  addPrefix: prefix.optional(),
+  replace: z
+    .strictObject({
+      pattern: leaf((value) =>
+        Object.prototype.toString.call(value) === "[object RegExp]"
+          ? regExpIssue(value as RegExp, "y")
+          : { message: "Wrong type.", expected: "a regular expression" },
+      ),
+      with: leaf((value) => fieldValueIssue(value)),
+    })
+    .optional(),
+});
+
+const redirectTarget = leaf((value) => {
+  const issue = fieldValueIssue(value);
+  if (issue !== undefined) return issue;
+  return /^\/(?!\/)|^https?:\/\/[^/]/i.test(value as string)
+    ? undefined
+    : {
+        message: "Not a place to redirect to.",
+        expected: 'a path ("/new/*") or an address ("https://a.test/")',
+      };
+});
+
+const redirect = pick((value) =>
+  typeof value === "string"
+    ? redirectTarget
+    : z.strictObject({ to: redirectTarget, status: oneOf(301, 302, 303, 307, 308).optional() }),
+);
+
+const respond = z.strictObject({
+  status: wholeNumber(200, 599).optional(),
+  headers: pick((value) => {
+    if (value instanceof Headers) return z.unknown();
+    if (Array.isArray(value))
+      return z.array(z.tuple([fieldName, leaf((text) => fieldValueIssue(text))]));
+    return responseFields;
+  }).optional(),
+  body: type("a text", (value) => typeof value === "string").optional(),
+});
+
+const fieldName = leaf((name) =>
+  typeof name === "string" && isToken(name) ? undefined : { message: "Not a field name." },
+);
+
+const responseFields = z
+  .record(
+    z.string(),
+    pick((value) =>
+      Array.isArray(value)
+        ? z.array(leaf((text) => fieldValueIssue(text)))
+        : leaf((text) => fieldValueIssue(typeof text === "number" ? String(text) : text)),
+    ),
+  )
+  .superRefine((fields, context) => {
+    for (const name of Object.keys(fields)) {
+      if (isToken(name)) continue;
+      context.addIssue({ code: "custom", message: "Not a field name.", path: [name], input: name });
+    }
+  });
+
+const route = z.strictObject({
+  name: plainText.optional(),
+  match: match.optional(),
+  upstream: plainText.optional(),
+  rewrite: rewrite.optional(),
+  redirect: redirect.optional(),
+  respond: respond.optional(),
+  headers: headerRules.optional(),
+  host: leaf(upstreamHostIssue).optional(),
+  timeouts: z.strictObject(upstreamTimeouts).optional(),
+  upgrades: z.array(leaf(upgradeIssue)).optional(),
+});
+
+const limits = z.strictObject({
+  head: size.optional(),
+  target: size.optional(),
+  headTime: duration.optional(),
+  contentIdle: duration.optional(),
+  keepAlive: duration.optional(),
+  connections: wholeNumber(1).optional(),
+  pipelined: wholeNumber(0, 10_000).optional(),
+});
+
+const contentOptions = z.strictObject({ memory: size.optional() });
+
+const hook = functionOf("a function");
+
+export const HOOK_NAMES = [
+  "onRequest",
+  "onUpstreamResponse",
+  "onResponse",
+  "onUpgrade",
+  "onError",
+  "onComplete",
+] as const;
+
+/** `onComplete` runs after everything: nobody waits for a promise of it. */
+export const syncHook = leaf((value) => {
+  if (typeof value !== "function") return { message: "Wrong type.", expected: "a function" };
+  return isAsyncFunction(value)
+    ? {
+        message: "onComplete must not be async.",
+        expected: "a function without promise",
+        fix: "Use ctx.waitUntil(promise).",
+      }
+    : undefined;
+});
+
+export const configSchema = z.strictObject({
+  listen: oneOrMany(listen).optional(),
+  admin: pick((value) => (value === false ? z.unknown() : admin)).optional(),
+  trustedProxies: pick((value) =>
+    typeof value === "number" ? wholeNumber(0, 100) : z.array(leaf(rangeIssue)),
+  ).optional(),
+  upstreams: z.record(z.string(), upstream).optional(),
+  routes: z.array(route).optional(),
+  requestContent: contentOptions.optional(),
+  responseContent: contentOptions.optional(),
+  headers: headerRules.optional(),
+  limits: limits.optional(),
+  timeouts: z.strictObject({ ...upstreamTimeouts, hook: duration.optional() }).optional(),
+  upgrades: z.array(leaf(upgradeIssue)).optional(),
+  trace: boolean.optional(),
+  forwarded: z
+    .strictObject({
+      forwarded: boolean.optional(),
+      xForwarded: boolean.optional(),
+      via: leaf((value) =>
+        typeof value === "boolean" || (typeof value === "string" && isToken(value))
+          ? undefined
+          : {
+              message: "Not a pseudonym for Via.",
+              expected: 'true, false or a name such as "edge-1"',
+            },
+      ).optional(),
+    })
+    .optional(),
+  log: z
+    .strictObject({
+      level: oneOf("debug", "info", "warn", "error", "silent").optional(),
+      access: boolean.optional(),
+      format: oneOf("json", "pretty", "auto").optional(),
+      redact: z.array(plainText).optional(),
+    })
+    .optional(),
+  // Checked by validate-plugins.ts: what is wrong there is rarely a wrong type.
+  plugins: z.array(z.unknown()).optional(),
+  dataDir: plainText.optional(),
+  retireAfter: duration.optional(),
+  closeStreamsAfter: duration.optional(),
+  drainTimeout: duration.optional(),
+  onRequest: hook.optional(),
+  onUpstreamResponse: hook.optional(),
+  onResponse: hook.optional(),
+  onUpgrade: hook.optional(),
+  onError: hook.optional(),
+  onComplete: syncHook.optional(),
+});
+
+/** Whether a value is taken as a `{ fetch }` upstream: a Hono app, a Workers module, any object of that shape. */
+export function isApp(value: unknown): value is { fetch: (...args: never[]) => unknown } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "fetch" in value &&
+    typeof value.fetch === "function"
+  );
+}
+
+export function isAsyncFunction(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === "[object AsyncFunction]";
+}
