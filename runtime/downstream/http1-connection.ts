@@ -29,7 +29,7 @@ const LOOKS = 4;
 /**
  * Lingering (RFC 9112 §9.6): after the last response we send FIN and go on reading, so that what the client still
  * sends does not turn into a reset that takes the response from it. While content is owed: at most 30 s and 128 MiB,
- * and no pause of 5 s. Else only until the client closes too, at most 1 s.
+ * and no pause of 5 s (give or take the deadlines' grain). Else only until the client closes too, at most 1 s.
  */
 const LINGER_LOOK_MS = 250;
 const LINGER_QUIET_LOOKS = 20;
@@ -191,7 +191,7 @@ export class Http1Connection {
     if (this.#closeAfterCurrent || exchange.request.response?.shouldKeepAlive !== true) return true;
     const content = exchange.content;
     // Nobody will read the rest, so the next request cannot be reached.
-    if (content !== undefined && !content.complete && !content.wanted) return true;
+    if (content !== undefined && !content.wanted && !content.skippable) return true;
     return this.#owner.draining && this.#waiting.length === 0;
   }
 
@@ -199,14 +199,14 @@ export class Http1Connection {
     this.#closeAfterCurrent = true;
   }
 
-  contentOpened(): void {
+  sendContinue(): void {
     this.#current?.sendContinue();
   }
 
   /** The whole response is with the kernel. */
   exchangeOver(exchange: Http1Exchange): void {
     const { request } = exchange;
-    const isIncomplete = exchange.content !== undefined && !exchange.content.complete;
+    const isStuck = exchange.content !== undefined && !exchange.content.skippable;
     this.#current = null;
     this.#touched = true;
     this.#notifyClosed(exchange);
@@ -215,8 +215,8 @@ export class Http1Connection {
     request.response?.emit("finish");
     if (exchange.content !== undefined) request.resume();
     if (this.#state !== "open") return;
-    if (this.#closeAfterCurrent || isIncomplete) {
-      this.#owedContent = isIncomplete;
+    if (this.#closeAfterCurrent || isStuck) {
+      this.#owedContent = exchange.content !== undefined && !exchange.content.complete;
       this.closeGracefully();
       return;
     }
@@ -270,7 +270,9 @@ export class Http1Connection {
       this.refuse(reason, request);
       return;
     }
-    const content = facts.hasContent ? new Http1Content(request, this, facts.length) : undefined;
+    const content = facts.hasContent
+      ? new Http1Content(request, this, facts.length, facts.expectsContinue)
+      : undefined;
     const exchange = new Http1Exchange(this, request, facts, content, upgrade);
     // node's parser stops after a head with Upgrade and drops what came with it in one packet, declined or not.
     if (request.upgradeDeclined) this.#closeAfterCurrent = true;

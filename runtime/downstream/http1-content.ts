@@ -4,6 +4,8 @@ import type { ContentSink, ContentSource } from "../http/content.ts";
 import type { Http1Connection } from "./http1-connection.ts";
 import type { Http1Request } from "./http1-request.ts";
 
+/** Unread content of at most this declared length is read and dropped, so that its connection can go on. */
+const MAX_SKIPPED_BYTES = 64 * 1024;
 /** The idle limit is looked at this often within itself: a chunk then costs one assignment, not a timer. */
 const LOOKS = 4;
 
@@ -23,11 +25,18 @@ export class Http1Content implements ContentSource {
   #idle: Deadline | undefined;
   #touched = true;
   #quietLooks = 0;
+  #continueOwed: boolean;
 
-  constructor(request: Http1Request, connection: Http1Connection, length: number | undefined) {
+  constructor(
+    request: Http1Request,
+    connection: Http1Connection,
+    length: number | undefined,
+    expectsContinue: boolean,
+  ) {
     this.#request = request;
     this.#connection = connection;
     this.length = length;
+    this.#continueOwed = expectsContinue;
     request.receivedContent = this;
   }
 
@@ -41,6 +50,13 @@ export class Http1Content implements ContentSource {
     return this.#state === "open";
   }
 
+  /** Whether the next request can be reached though nobody reads this one's content. */
+  get skippable(): boolean {
+    // A client that waits for 100 and gets a final status may send its content or not: only a close is clear.
+    if (this.#continueOwed) return false;
+    return this.complete || (this.length !== undefined && this.length <= MAX_SKIPPED_BYTES);
+  }
+
   open(sink: ContentSink): void {
     if (this.#state !== "unread" || this.#sink !== null) return;
     this.#sink = sink;
@@ -49,7 +65,10 @@ export class Http1Content implements ContentSource {
       return;
     }
     this.#state = "open";
-    this.#connection.contentOpened();
+    if (this.#continueOwed) {
+      this.#continueOwed = false;
+      this.#connection.sendContinue();
+    }
     this.#request.on("data", onData);
     this.#request.on("end", onEnd);
     if (!this.#request.complete) {

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 
 import type { ProxyError } from "../errors.ts";
-import type { ReadonlyRawFields } from "../http/raw-fields.ts";
+import { NO_FIELDS, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import type { ConnectionFacts, Exchange, ExchangeReceiver } from "./exchange.ts";
 import type { Http1Connection } from "./http1-connection.ts";
 import type { Http1Content } from "./http1-content.ts";
@@ -86,7 +86,7 @@ export class Http1Exchange implements Exchange {
 
   /** RFC 9110 §10.1.1: 100 goes out when somebody starts to read, so that a refusal costs the client no upload. */
   sendContinue(): void {
-    if (this.expectsContinue) this.writeInformational(100, []);
+    this.writeInformational(100, NO_FIELDS);
   }
 
   writeHead(status: number, fields: ReadonlyRawFields): void {

@@ -1,6 +1,7 @@
 /** A listener on a free port for one test, with everything that it reported kept. */
 import { onTestFinished } from "vitest";
 
+import { DeadlineWheel } from "../../runtime/clock.ts";
 import type { ResolvedLimits } from "../../runtime/config/resolved-config.ts";
 import type { Exchange, ExchangeReceiver } from "../../runtime/downstream/exchange.ts";
 import { createListener, type Listener } from "../../runtime/downstream/listener.ts";
@@ -30,6 +31,7 @@ export interface TestListener {
 export interface ListenOptions {
   readonly limits?: Partial<ResolvedLimits>;
   readonly upgrades?: readonly string[];
+  readonly wheel?: DeadlineWheel;
 }
 
 /** Starts it; the end of the test cuts all connections and fails on errors that nobody expected. */
@@ -45,6 +47,7 @@ export async function listen(
     port: 0,
     limits: { ...LIMITS, ...options.limits },
     mayUpgrade: (token) => options.upgrades?.includes(token) === true,
+    ...(options.wheel === undefined ? {} : { wheel: options.wheel }),
     onError: (error) => errors.push(error),
     onRefused: (refusal) => refusals.push(refusal),
     serve(exchange) {
@@ -124,4 +127,24 @@ export function echo(exchange: Exchange): void {
     ({ bytes }) => answer(exchange, bytes.toString("latin1")),
     (error: { status?: number }) => answer(exchange, "", error.status ?? 500),
   );
+}
+
+/** Deadlines that run only when the test says so. */
+export class ManualTime {
+  readonly wheel: DeadlineWheel;
+  #now = 0;
+
+  constructor() {
+    const clock = { now: () => this.#now, monotonic: () => this.#now };
+    this.wheel = new DeadlineWheel(clock, false);
+  }
+
+  /** In steps of one slot, with room for I/O between them. */
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 25) {
+      this.#now += 25;
+      this.wheel.turn();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
 }

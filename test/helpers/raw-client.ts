@@ -44,7 +44,7 @@ export function fieldsOf(response: RawResponse, name: string): string[] {
 
 /** Opens a connection; resolves when it is established. */
 export async function connectRaw(port: number, host = "127.0.0.1"): Promise<RawClient> {
-  const socket = connect({ port, host, allowHalfOpen: true });
+  const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
   const client = new RawClient(socket);
   await once(socket, "connect");
   return client;
