@@ -13,7 +13,7 @@ const DIR = import.meta.dirname;
 let proxy: StartedProxy;
 
 beforeAll(async () => {
-  proxy = await startCommand(["start"], { dir: DIR, env: { PORT: "0", JWT_SECRET: SECRET } });
+  proxy = await startCommand(["start", "--port", "0"], { dir: DIR, env: { JWT_SECRET: SECRET } });
 });
 
 afterAll(async () => {
@@ -75,7 +75,7 @@ describe("without JWT_SECRET", () => {
   it("the proxy does not start, and says what to do", async () => {
     const { code, stdout, stderr } = await runCommand(["start"], {
       dir: DIR,
-      env: { PORT: "0", JWT_SECRET: undefined },
+      env: { JWT_SECRET: undefined },
     });
     expect(code).toBe(2);
     expect(stdout + stderr).toContain("Set JWT_SECRET");

@@ -8,7 +8,7 @@ import { AUDIENCE, ISSUER, loadKey } from "./token-rules.ts";
 const key = loadKey(process.env["JWT_SECRET"]);
 
 export default defineConfig({
-  listen: { port: Number(process.env["PORT"] ?? 8080) },
+  listen: { port: 8080 },
 
   upstreams: {
     app: { fetch: (request) => new Response(`You are ${request.headers.get("x-user")}\n`) },

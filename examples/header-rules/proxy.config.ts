@@ -1,30 +1,26 @@
 import { defineConfig } from "@gatewright/sdk";
 
 export default defineConfig({
-  listen: { port: Number(process.env["PORT"] ?? 8080) },
+  listen: { port: 8080 },
 
   // Global rules: for every request and every response, error answers included.
   // Within one set of rules, `remove` runs first, then `set`, `append` and `default` (which sets only what is absent).
   headers: {
     request: {
-      remove: ["x-internal"], // nobody outside may claim to be inside
+      set: { "x-internal": "gatewright" }, // in place of whatever a client claims
+      remove: ["x-debug"],
     },
     response: {
       remove: ["server", "x-powered-by"],
       set: { "x-content-type-options": "nosniff" },
+      append: { vary: "x-tenant" },
       default: { "referrer-policy": "no-referrer" }, // an upstream that says otherwise is right
     },
   },
 
   upstreams: {
-    app: {
-      fetch: echo,
-      // Rules of an upstream come after the global ones.
-      headers: {
-        request: { set: { "x-internal": "gatewright" } },
-        response: { append: { vary: "x-tenant" } },
-      },
-    },
+    // An upstream with `targets` takes `headers` too: its rules come after the global ones and before the route's.
+    app: { fetch: echo },
   },
 
   routes: [

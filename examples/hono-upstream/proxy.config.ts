@@ -4,7 +4,7 @@ import { app } from "./app.ts";
 import worker from "./worker.ts";
 
 export default defineConfig({
-  listen: { port: Number(process.env["PORT"] ?? 8080) },
+  listen: { port: 8080 },
 
   // Whatever has a `fetch` is an upstream. Both run in this process: no port, no extra hop.
   upstreams: { app, worker },

@@ -5,7 +5,7 @@ import { startCommand, type StartedProxy } from "../../test/helpers/run-command.
 let proxy: StartedProxy;
 
 beforeAll(async () => {
-  proxy = await startCommand(["start"], { dir: import.meta.dirname, env: { PORT: "0" } });
+  proxy = await startCommand(["start", "--port", "0"], { dir: import.meta.dirname });
 });
 
 afterAll(async () => {

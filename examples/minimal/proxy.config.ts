@@ -1,7 +1,7 @@
 import { defineConfig } from "@gatewright/sdk";
 
 export default defineConfig({
-  listen: { port: Number(process.env["PORT"] ?? 8080) },
+  listen: { port: 8080 },
 
   upstreams: {
     // An upstream can be a function in this file. On the network it would be: { targets: ["http://127.0.0.1:9000"] }

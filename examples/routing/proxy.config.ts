@@ -15,7 +15,7 @@ function service(name: string) {
 }
 
 export default defineConfig({
-  listen: { port: Number(process.env["PORT"] ?? 8080) },
+  listen: { port: 8080 },
 
   upstreams: {
     site: service("site"),

@@ -4,7 +4,7 @@ import { replaceText } from "./replace-text.ts";
 import { site } from "./site.ts";
 
 export default defineConfig({
-  listen: { port: Number(process.env["PORT"] ?? 8080) },
+  listen: { port: 8080 },
 
   upstreams: { site: { fetch: site } },
 

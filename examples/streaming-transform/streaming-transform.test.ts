@@ -12,7 +12,7 @@ const EDITED =
 let proxy: StartedProxy;
 
 beforeAll(async () => {
-  proxy = await startCommand(["start"], { dir: import.meta.dirname, env: { PORT: "0" } });
+  proxy = await startCommand(["start", "--port", "0"], { dir: import.meta.dirname });
 });
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { defineConfig } from "@gatewright/sdk";
 
 export default defineConfig({
-  listen: { port: Number(process.env["PORT"] ?? 8080) },
+  listen: { port: 8080 },
 
   upstreams: {
     chat: { targets: [process.env["CHAT_URL"] ?? "http://127.0.0.1:9000"] },

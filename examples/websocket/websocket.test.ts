@@ -17,9 +17,9 @@ beforeAll(async () => {
   chat = createChatServer().listen(0, "127.0.0.1");
   await once(chat, "listening");
   const { port } = chat.address() as AddressInfo;
-  proxy = await startCommand(["start"], {
+  proxy = await startCommand(["start", "--port", "0"], {
     dir: import.meta.dirname,
-    env: { PORT: "0", CHAT_URL: `http://127.0.0.1:${port}` },
+    env: { CHAT_URL: `http://127.0.0.1:${port}` },
   });
 });
 
