@@ -189,6 +189,8 @@ class PortListener implements Listener, ConnectionOwner {
         this.#server.removeListener("error", fail);
         this.#server.on("error", (error) => this.#options.onError(error));
         const address = this.#server.address() as AddressInfo;
+        // Drained before it was open: listening takes a tick or two.
+        if (!this.#accepting) this.#server.close();
         const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
         resolve({
           host: address.address,
