@@ -8,13 +8,15 @@ import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 
 import { Deadline } from "../clock.ts";
-import { ProxyError, type ErrorCode } from "../errors.ts";
+import { isProxyError, ProxyError, type ErrorCode } from "../errors.ts";
+import { responseFraming } from "../http/framing.ts";
 import type { RawFields } from "../http/raw-fields.ts";
+import { hasNoContent } from "../http/status.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import { ContentBridge, type UploadObserver } from "./content-bridge.ts";
 import { fromForeignError, isConnectionLoss } from "./foreign-errors.ts";
-import { responseFraming, toRawFields } from "./raw-head.ts";
+import { toRawFields } from "./raw-head.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { targetAddress } from "./target.ts";
 import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
@@ -161,12 +163,15 @@ export class NetworkCall implements UpstreamCall, UploadObserver, Dispatcher.Dis
       }
       this.#headReceived = true;
       this.#connection?.disarmHead();
+      // The parser takes the chunks off and leaves other transfer codings inside the content: refused here.
       const framing = responseFraming(fields);
-      if (framing === "invalid") {
-        const message = "the response's Content-Length or Transfer-Encoding is not valid";
-        throw new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message });
+      if ("error" in framing) {
+        throw new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message: framing.message });
       }
-      this.#closeDelimited = framing === "close" && hasContent(this.request.method, status);
+      this.#closeDelimited =
+        framing.length === undefined &&
+        !framing.chunked &&
+        !hasNoContent(this.request.method, status);
       this.#receiver.onHead(status, fields);
     } catch (error) {
       this.#giveUp(asInternal(error));
@@ -369,17 +374,8 @@ function deliverFailure(call: NetworkCall, error: ProxyError): void {
   call.deliver(error);
 }
 
-/** RFC 9110 §6.4.1, §9.3.2. */
-function hasContent(method: string, status: number): boolean {
-  return method !== "HEAD" && status !== 204 && status !== 304;
-}
-
 /** A receiver must not throw; if it does, the request fails and the pool does not. */
 function asInternal(error: unknown): ProxyError {
-  return fromForeignErrorOrFault(error);
-}
-
-function fromForeignErrorOrFault(error: unknown): ProxyError {
-  if (error instanceof ProxyError) return error;
+  if (isProxyError(error)) return error;
   return new ProxyError("PROXY_INTERNAL", { cause: error, message: "a response receiver threw" });
 }

@@ -42,26 +42,3 @@ function trimValues(fields: RawFields): void {
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
-
-/** How the end of a response's content is found, or `"invalid"`. */
-export type ResponseFraming = "length" | "chunked" | "close" | "invalid";
-
-/**
- * RFC 9112 §6.3, what the parser leaves open: any Transfer-Encoding but exactly one `chunked` is refused, because the
- * parser removes the chunks and leaves the other codings inside the content.
- */
-export function responseFraming(fields: RawFields): ResponseFraming {
-  let framing: ResponseFraming = "close";
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
-      if (framing !== "close" || (fields[i + 1] as string).toLowerCase() !== "chunked")
-        return "invalid";
-      framing = "chunked";
-    } else if (name.length === 14 && name.toLowerCase() === "content-length") {
-      if (framing !== "close") return "invalid";
-      framing = "length";
-    }
-  }
-  return framing;
-}

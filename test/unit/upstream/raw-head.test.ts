@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { responseFraming, toRawFields } from "../../../runtime/upstream/raw-head.ts";
+import { toRawFields } from "../../../runtime/upstream/raw-head.ts";
 
 /** Lays lines out in one buffer with dead bytes between, as a parser's views into a chunk are. */
 function views(lines: readonly string[]): Buffer[] {
@@ -35,24 +35,4 @@ describe("toRawFields", () => {
       ...["A", "b c", "D", "", "E", ""],
     ]);
   });
-});
-
-describe("responseFraming (RFC 9112 §6.3)", () => {
-  const cases: [string[], string][] = [
-    [[], "close"],
-    [["Content-Length", "5"], "length"],
-    [["transfer-encoding", "Chunked"], "chunked"],
-    [["Transfer-Encoding", "gzip, chunked"], "invalid"],
-    [["Transfer-Encoding", "identity"], "invalid"],
-    [["Transfer-Encoding", "chunked", "Transfer-Encoding", "chunked"], "invalid"],
-    [["Content-Length", "5", "Transfer-Encoding", "chunked"], "invalid"],
-    [["Transfer-Encoding", "chunked", "Content-Length", "5"], "invalid"],
-    [["Content-Length", "5", "Content-Length", "5"], "invalid"],
-    [["X-Content-Leng", "5", "Accept-Encoding-X", "chunked"], "close"],
-  ];
-  for (const [fields, framing] of cases) {
-    it(`${JSON.stringify(fields)} is ${framing}`, () => {
-      expect(responseFraming(fields)).toBe(framing);
-    });
-  }
 });
