@@ -8,6 +8,7 @@ import type {
   ResolvedRoute,
   ResolvedUpstream,
 } from "../config/resolved-config.ts";
+import { createForwardedWriter } from "../http/forwarded-fields.ts";
 import type { Log } from "../log.ts";
 import type {
   DirectionRules,
@@ -20,7 +21,6 @@ import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import { createRouteTable } from "../pipeline/routing/route-table.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
-import { createForwardedWriter } from "../primitives/forwarded-fields.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
 import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";

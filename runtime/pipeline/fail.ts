@@ -67,7 +67,8 @@ export function fail(flow: Flow, error: ProxyError): void {
     flow.exchange.abort();
     return;
   }
-  if (flow.trace !== null) traceStep(flow, "error", `${error.code}: ${error.message}`, [], "failed");
+  if (flow.trace !== null)
+    traceStep(flow, "error", `${error.code}: ${error.message}`, [], "failed");
   flow.error = error;
   if (flow.errorHooksDone || flow.parts.hooks.error.length === 0) {
     answerError(flow);
@@ -106,7 +107,9 @@ function logFailure(flow: Flow, error: ProxyError): void {
     code: error.code,
     status: error.status,
     ...(flow.hookOwner !== "" && error.source === "hook" ? { hook: flow.hookOwner } : {}),
-    ...(flow.target === undefined ? {} : { upstream: flow.upstreamPlan?.name, target: flow.target }),
+    ...(flow.target === undefined
+      ? {}
+      : { upstream: flow.upstreamPlan?.name, target: flow.target }),
   };
   if (error.code === "PROXY_BLOCKED" || error.status < 500) {
     log.debug(facts, error.message);

@@ -19,7 +19,13 @@ import { fail, hookTimedOut } from "./fail.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 import { outgoingFields } from "./outgoing-fields.ts";
 import type { PipelineParts, RoutePlan, UpstreamPlan } from "./parts.ts";
-import { receiveData, receiveEnd, receiveError, receiveHead, receiveInformational } from "./receive.ts";
+import {
+  receiveData,
+  receiveEnd,
+  receiveError,
+  receiveHead,
+  receiveInformational,
+} from "./receive.ts";
 import { drained } from "./send.ts";
 import { subrequest } from "./subrequest.ts";
 import { openTunnel } from "./tunnel.ts";
@@ -232,7 +238,9 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     return this.#client;
   }
 
-  get route(): { readonly name: string; readonly params: Readonly<Record<string, string>> } | undefined {
+  get route():
+    | { readonly name: string; readonly params: Readonly<Record<string, string>> }
+    | undefined {
     return this.routePlan === undefined
       ? undefined
       : { name: this.routePlan.name, params: this.params };

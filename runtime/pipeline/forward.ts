@@ -98,4 +98,3 @@ function traceForward(
 export function canForwardAgain(flow: Flow): boolean {
   return !flow.contentSpent && !flow.exchange.headSent && !flow.fallbackUsed && !flow.upgrading;
 }
-

@@ -87,12 +87,7 @@ function settle(flow: Flow, began: number): void {
   flow.hookMs += flow.parts.clock.monotonic() - began;
 }
 
-function accepted<F>(
-  flow: Flow,
-  phase: HookPhase<F>,
-  value: unknown,
-  hook: NamedHook<F>,
-): boolean {
+function accepted<F>(flow: Flow, phase: HookPhase<F>, value: unknown, hook: NamedHook<F>): boolean {
   try {
     return phase.accept(flow, value, hook);
   } catch (error) {

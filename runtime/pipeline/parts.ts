@@ -9,6 +9,7 @@ import type {
 } from "@gatewright/sdk";
 
 import type { Clock, DeadlineWheel } from "../clock.ts";
+import type { ForwardedWriter } from "../http/forwarded-fields.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import type { Log } from "../log.ts";
 import type { ClientAddressResolver } from "../primitives/client-address.ts";
@@ -63,18 +64,6 @@ export interface DirectionRules {
   readonly request: FieldRule | undefined;
   readonly response: FieldRule | undefined;
 }
-
-export type ForwardedWriter = (
-  fields: RawFields,
-  connection: {
-    readonly address: string;
-    readonly peerAddress: string;
-    readonly trusted: boolean;
-    readonly scheme: "http" | "https";
-    readonly authority: string;
-    readonly localPort: number;
-  },
-) => void;
 
 /** One route, compiled. */
 export interface RoutePlan {

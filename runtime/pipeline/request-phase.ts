@@ -53,7 +53,10 @@ export function runRequestHooks(flow: Flow): void {
 
 function afterRequestHooks(flow: Flow): void {
   const token = flow.exchange.upgrade;
-  if (token !== undefined && (flow.routePlan?.upgrades.has(token) ?? flow.parts.upgrades.has(token))) {
+  if (
+    token !== undefined &&
+    (flow.routePlan?.upgrades.has(token) ?? flow.parts.upgrades.has(token))
+  ) {
     flow.upgrading = true;
     if (flow.parts.hooks.upgrade.length > 0) {
       runHooks(flow, UPGRADE_PHASE, 0);
@@ -98,7 +101,8 @@ function chooseUpstream(flow: Flow, name: string, owner: string): void {
     });
   }
   if (flow.trace !== null) {
-    const before = flow.chosen === undefined ? [] : [`instead of ${flow.chosen.name}, chosen before`];
+    const before =
+      flow.chosen === undefined ? [] : [`instead of ${flow.chosen.name}, chosen before`];
     traceStep(flow, "onRequest", `${owner} forwards to ${name}`, before);
   }
   flow.chosen = plan;

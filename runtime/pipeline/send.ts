@@ -1,13 +1,7 @@
 import { ProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
 import { forwardableTrailers } from "../http/hop-by-hop.ts";
-import {
-  fieldValue,
-  hasField,
-  removeField,
-  setField,
-  type RawFields,
-} from "../http/raw-fields.ts";
+import { fieldValue, hasField, removeField, setField, type RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
 import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
@@ -108,7 +102,9 @@ class ContentPump implements ContentSink {
   onError(error: Error): void {
     fail(
       this.#flow,
-      error instanceof ProxyError ? error : new ProxyError("PROXY_UPSTREAM_HANDLER", { cause: error }),
+      error instanceof ProxyError
+        ? error
+        : new ProxyError("PROXY_UPSTREAM_HANDLER", { cause: error }),
     );
   }
 }
@@ -145,4 +141,3 @@ function traceResponse(flow: Flow, response: OutgoingResponse): void {
   response.content?.cancel();
   flow.exchange.abort();
 }
-

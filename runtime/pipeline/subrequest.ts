@@ -73,7 +73,9 @@ function locate(flow: Flow, target: string | URL, init: SubrequestInit): Place {
     if (plan !== undefined) {
       const path = init.path ?? "/";
       // The same rule as for a URL: what is no plain path is encoded, never sent raw.
-      const url = new URL(path.startsWith("/") ? `http://upstream${path}` : `http://upstream/${path}`);
+      const url = new URL(
+        path.startsWith("/") ? `http://upstream${path}` : `http://upstream/${path}`,
+      );
       return {
         upstream: plan.upstream,
         scheme: "http",
