@@ -35,6 +35,8 @@ export interface LogOptions extends LogSettings {
   readonly destination?: number | { write(lines: string): void };
   /** Colours in pretty lines. Default: as the terminal and NO_COLOR say. */
   readonly color?: boolean;
+  /** The level stays as it is whatever a reload says. */
+  readonly keepLevel?: boolean;
 }
 
 /** The process's log: what its parts get are its children or itself. */
@@ -45,6 +47,8 @@ export interface RootLog extends Log {
   writes(level: Exclude<LogLevel, "silent">): boolean;
   readonly isPretty: boolean;
   readonly redactor: Redactor;
+  /** At level info whatever the settings say: scripts wait for the `listening` line. */
+  announce(fields: object, message: string): void;
   /** Hands over a finished JSON line with its `\n`; buffered up to 100 ms. For the access log. */
   writeLine(line: string): void;
   /** Writes out what is buffered. */
@@ -141,6 +145,10 @@ class PinoRoot extends PinoLog implements RootLog {
     return this.sink.isPretty;
   }
 
+  announce(fields: object, message: string): void {
+    this.pino.info(toLogFields(fields, this.sink.redactor), message);
+  }
+
   get redactor(): Redactor {
     return this.sink.redactor;
   }
@@ -166,12 +174,14 @@ class Sink {
   readonly #writer: LineWriter | undefined;
   readonly #out: { write(lines: string): void };
   readonly #isTerminal: boolean;
+  readonly #keptLevel: LogLevel | undefined;
   readonly #print: (line: string) => string;
 
   constructor(options: LogOptions) {
     const destination = options.destination ?? 1;
     this.#writer = typeof destination === "number" ? createLineWriter(destination) : undefined;
     this.#out = typeof destination === "number" ? this.#writer! : destination;
+    this.#keptLevel = options.keepLevel === true ? options.level : undefined;
     this.#isTerminal = destination === 1 && process.stdout.isTTY;
     this.#print = createPrettyPrinter(
       options.color ?? (this.#isTerminal && process.stdout.hasColors()),
@@ -180,7 +190,7 @@ class Sink {
   }
 
   configure(settings: LogSettings): void {
-    this.threshold = LEVELS[settings.level ?? "info"];
+    this.threshold = LEVELS[this.#keptLevel ?? settings.level ?? "info"];
     this.redactor = createRedactor(settings.redact);
     const format = settings.format ?? "auto";
     this.isPretty = format === "pretty" || (format === "auto" && this.#isTerminal);

@@ -2,33 +2,62 @@
  * Emits dist/ of both packages with tsc, then checks what `npm pack` would ship: no sources, no tests, `exports` that
  * every resolver agrees on.
  *
- * `node scripts/build.ts` builds and checks; with `--no-check` it only builds.
+ * `node scripts/build.ts` builds and checks; `--no-check` only builds; `--into DIR` puts whole packages into DIR/sdk
+ * and DIR/runtime and leaves the workspace without dist.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 
 const root = resolve(import.meta.dirname, "..");
 /** In order: the runtime compiles against the SDK's declarations. */
 const packages = ["sdk", "runtime"];
+const { values: flags } = parseArgs({
+  options: { "no-check": { type: "boolean" }, into: { type: "string" } },
+});
+const target = resolve(flags.into ?? root);
 
 for (const name of packages) {
-  rmSync(join(root, name, "dist"), { recursive: true, force: true });
-  run(`build ${name}`, "typescript/bin/tsc", ["-p", name]);
+  rmSync(join(target, name, "dist"), { recursive: true, force: true });
+  if (target !== root) stage(name);
+  run(`build ${name}`, "typescript/bin/tsc", ["-p", join(target, name)]);
 }
 
-if (!process.argv.includes("--no-check")) {
+if (flags["no-check"] !== true) {
   for (const name of packages) {
     checkFiles(name);
-    run(`publint ${name}`, "publint/src/cli.js", ["run", name, "--strict"]);
+    run(`publint ${name}`, "publint/src/cli.js", ["run", join(target, name), "--strict"]);
     run(`attw ${name}`, "@arethetypeswrong/cli/dist/index.js", [
       "--pack",
-      name,
+      join(target, name),
       "--profile",
       "esm-only",
       "--no-emoji",
     ]);
   }
+}
+
+/** Everything of a package but its sources, and a tsconfig that emits those into it. */
+function stage(name: string): void {
+  const from = join(root, name);
+  const to = join(target, name);
+  mkdirSync(to, { recursive: true });
+  for (const file of ["package.json", "README.md", "LICENSE", "bin"]) {
+    if (existsSync(join(from, file))) cpSync(join(from, file), join(to, file), { recursive: true });
+  }
+  const config = {
+    extends: join(from, "tsconfig.json"),
+    compilerOptions: {
+      rootDir: from,
+      outDir: join(to, "dist"),
+      typeRoots: [join(root, "node_modules/@types")],
+      paths: { "@gatewright/sdk": [join(target, "sdk/dist/index.d.ts")] },
+    },
+    include: [join(from, "**/*.ts")],
+    exclude: ["dist", "node_modules", "create"].map((folder) => join(from, folder)),
+  };
+  writeFileSync(join(to, "tsconfig.json"), JSON.stringify(config));
 }
 
 function run(title: string, script: string, args: readonly string[]): string {
@@ -49,19 +78,23 @@ function run(title: string, script: string, args: readonly string[]): string {
 /** The tarball holds what runs, and nothing that would run differently there: a `.ts` in it could not be loaded. */
 function checkFiles(name: string): void {
   const result = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
-    cwd: join(root, name),
+    cwd: join(target, name),
     encoding: "utf8",
   });
   const files = listedFiles(result.stdout);
-  const wrong = files.filter((path) => !/^(?:dist\/.+\.(?:js|d\.ts)|bin\/[a-z]+\.js|package\.json|README\.md|LICENSE)$/.test(path));
-  const missing = ["dist/index.js", "dist/index.d.ts", "LICENSE", "README.md"].filter((path) => !files.includes(path));
+  const wrong = files.filter(
+    (path) =>
+      !/^(?:dist\/.+\.(?:js|d\.ts)|bin\/[a-z]+\.js|package\.json|README\.md|LICENSE)$/.test(path),
+  );
+  const missing = ["dist/index.js", "dist/index.d.ts", "LICENSE", "README.md"].filter(
+    (path) => !files.includes(path),
+  );
   if (result.status !== 0 || wrong.length > 0 || missing.length > 0) {
     console.error(`failed: contents of ${name}: ${result.stderr}`);
     if (wrong.length > 0) console.error(`  must not be in the package: ${wrong.join(", ")}`);
     if (missing.length > 0) console.error(`  missing from the package: ${missing.join(", ")}`);
     process.exit(1);
   }
-  if (!existsSync(join(root, name, "dist"))) process.exit(1);
   console.log(`ok contents of ${name}: ${files.length} files`);
 }
 

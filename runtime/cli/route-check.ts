@@ -8,7 +8,10 @@ export interface DeadRoute {
 
 /** Routes that no request can reach. Only what is certain: patterns, functions and expressions are not guessed at. */
 export function findDeadRoutes(routes: readonly ResolvedRoute[]): DeadRoute[] {
-  const inOrder = [...routes.filter((route) => !hasOnlyFunction(route)), ...routes.filter(hasOnlyFunction)];
+  const inOrder = [
+    ...routes.filter((route) => !hasOnlyFunction(route)),
+    ...routes.filter(hasOnlyFunction),
+  ];
   const dead: DeadRoute[] = [];
   for (const [at, route] of inOrder.entries()) {
     const takenBy = inOrder.slice(0, at).find((earlier) => covers(earlier.match, route.match));
@@ -25,7 +28,9 @@ export function hasOnlyFunction({ match }: ResolvedRoute): boolean {
 function isUnconditional(match: ResolvedMatch): boolean {
   return (
     match.when === undefined &&
-    [match.hosts, match.paths, match.methods, match.fields, match.query].every((list) => list.length === 0)
+    [match.hosts, match.paths, match.methods, match.fields, match.query].every(
+      (list) => list.length === 0,
+    )
   );
 }
 
@@ -41,7 +46,11 @@ function covers(earlier: ResolvedMatch, later: ResolvedMatch): boolean {
   );
 }
 
-function coversAll(earlier: readonly string[], later: readonly string[], one: (a: string, b: string) => boolean): boolean {
+function coversAll(
+  earlier: readonly string[],
+  later: readonly string[],
+  one: (a: string, b: string) => boolean,
+): boolean {
   if (earlier.length === 0) return true;
   return later.length > 0 && later.every((b) => earlier.some((a) => one(a, b)));
 }
@@ -51,7 +60,11 @@ type Pair = readonly [name: string, value: string | RegExp | true];
 function includesPair(pairs: readonly Pair[], [name, value]: Pair): boolean {
   return pairs.some(([other, otherValue]) => {
     if (other !== name) return false;
-    return value === true || value === otherValue || (value instanceof RegExp && String(value) === String(otherValue));
+    return (
+      value === true ||
+      value === otherValue ||
+      (value instanceof RegExp && String(value) === String(otherValue))
+    );
   });
 }
 

@@ -3,11 +3,19 @@ import { describe, expect, it } from "vitest";
 import { findDeadRoutes, hasOnlyFunction } from "../../../runtime/cli/route-check.ts";
 import type { ResolvedMatch, ResolvedRoute } from "../../../runtime/config/resolved-config.ts";
 
-const EMPTY: ResolvedMatch = { hosts: [], paths: [], methods: [], fields: [], query: [], when: undefined };
+const EMPTY: ResolvedMatch = {
+  hosts: [],
+  paths: [],
+  methods: [],
+  fields: [],
+  query: [],
+  when: undefined,
+};
 
 function dead(...matches: Partial<ResolvedMatch>[]): (readonly [number, number])[] {
   const routes = matches.map(
-    (match, index) => ({ index, name: `r${index}`, match: { ...EMPTY, ...match } }) as unknown as ResolvedRoute,
+    (match, index) =>
+      ({ index, name: `r${index}`, match: { ...EMPTY, ...match } }) as unknown as ResolvedRoute,
   );
   return findDeadRoutes(routes).map(({ route, takenBy }) => [route.index, takenBy.index] as const);
 }
@@ -27,7 +35,16 @@ describe("findDeadRoutes", () => {
     ["a deep wildcard before a deep name", { hosts: ["**.a.test"] }, { hosts: ["x.y.a.test"] }],
     ["a deep wildcard before a wildcard", { hosts: ["**.a.test"] }, { hosts: ["*.a.test"] }],
     ["more methods before fewer", { methods: ["GET", "HEAD"] }, { methods: ["GET"] }],
-    ["presence before a value", { fields: [["x-a", true]] }, { fields: [["x-a", "1"], ["x-b", "2"]] }],
+    [
+      "presence before a value",
+      { fields: [["x-a", true]] },
+      {
+        fields: [
+          ["x-a", "1"],
+          ["x-b", "2"],
+        ],
+      },
+    ],
     ["a condition more", { paths: ["/a"] }, { paths: ["/a"], when: () => true }],
   ])("finds a route behind %s", (_title, first, second) => {
     expect(dead(first, second)).toEqual([[1, 0]]);
@@ -48,7 +65,11 @@ describe("findDeadRoutes", () => {
     ["a value before presence", { fields: [["x-a", "1"]] }, { fields: [["x-a", true]] }],
     ["a query before none", { query: [["q", true]] }, {}],
     ["a function before anything", { when: () => true }, { paths: ["/a"] }],
-    ["a path with a function before the path", { paths: ["/a"], when: () => true }, { paths: ["/a"] }],
+    [
+      "a path with a function before the path",
+      { paths: ["/a"], when: () => true },
+      { paths: ["/a"] },
+    ],
   ])("leaves a route alone behind %s", (_title, first, second) => {
     expect(dead(first, second)).toEqual([]);
   });
@@ -60,7 +81,8 @@ describe("findDeadRoutes", () => {
 
 describe("hasOnlyFunction", () => {
   it("is true for `when` alone", () => {
-    const route = (match: Partial<ResolvedMatch>): ResolvedRoute => ({ match: { ...EMPTY, ...match } }) as unknown as ResolvedRoute;
+    const route = (match: Partial<ResolvedMatch>): ResolvedRoute =>
+      ({ match: { ...EMPTY, ...match } }) as unknown as ResolvedRoute;
     expect(hasOnlyFunction(route({ when: () => true }))).toBe(true);
     expect(hasOnlyFunction(route({ when: () => true, paths: ["/a"] }))).toBe(false);
     expect(hasOnlyFunction(route({}))).toBe(false);

@@ -1,0 +1,53 @@
+import { isIP } from "node:net";
+
+import type { ExplainInput } from "../pipeline/explain.ts";
+import { UsageError } from "./terminal.ts";
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** What the command line says, as a request. `origin` stands in where the URL is only a path. */
+export function toExplainInput(
+  given: {
+    readonly method: string;
+    readonly url: string;
+    readonly header: readonly string[];
+    readonly client: string;
+  },
+  origin: string,
+): ExplainInput {
+  if (!TOKEN.test(given.method)) throw new UsageError(`${given.method} is not a method.`);
+  if (isIP(given.client) === 0)
+    throw new UsageError(`--client ${given.client} is not an IP address.`);
+  return {
+    method: given.method,
+    url: toAbsolute(given.url, origin),
+    fields: given.header.flatMap(toField),
+    clientAddress: given.client,
+  };
+}
+
+function toAbsolute(url: string, origin: string): string {
+  // As written: what normalising does to a path is part of what gets explained.
+  const absolute = url.startsWith("/") ? origin + url : url;
+  if (!/^https?:\/\/[^/?#]/i.test(absolute) || !URL.canParse(absolute)) {
+    throw new UsageError(
+      `${url} is neither an absolute http or https URL nor a path that begins with /.`,
+    );
+  }
+  return absolute;
+}
+
+function toField(line: string): [name: string, value: string] {
+  const colon = line.indexOf(":");
+  const name = line.slice(0, colon);
+  if (colon < 1 || !TOKEN.test(name)) {
+    throw new UsageError(`-H '${line}' is not a header field: write -H 'name: value'.`);
+  }
+  const value = line.slice(colon + 1).trim();
+  // oxlint-disable-next-line no-control-regex -- RFC 9110 §5.5 forbids them
+  if (/[\u0000-\u0008\u000A-\u001F\u007F]|[^\u0000-\u00FF]/.test(value)) {
+    throw new UsageError(`-H '${name}': the value has characters that a field cannot carry.`);
+  }
+  return [name, value];
+}

@@ -1,0 +1,129 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+
+import { VERSION } from "../process/version.ts";
+import { runCheck } from "./check.ts";
+import { DEFAULT_CONFIG } from "./config-file.ts";
+import { runExplain } from "./explain.ts";
+import { runInit } from "./init.ts";
+import { runProxy } from "./serve.ts";
+import type { ExitCode, Terminal } from "./terminal.ts";
+
+interface ServeFlags {
+  readonly config?: string;
+  readonly watch: boolean;
+  readonly workers?: number;
+  readonly port?: number;
+  readonly host?: string;
+}
+
+/** `done` gets what a command ends with; `undefined` for one that goes on running. */
+export function createProgram(
+  terminal: Terminal,
+  cwd: string,
+  done: (code: ExitCode | undefined) => void,
+): Command {
+  const program = new Command("gatewright")
+    .description("A reverse proxy that people script in TypeScript.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [COMMAND]", "print help of a command")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+      getOutHasColors: () => terminal.outColor,
+      getErrHasColors: () => terminal.errColor,
+    })
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 ok, 1 failed while running, 2 bad usage or config." +
+        "\n\nStart here:\n  gatewright init my-proxy\n",
+    );
+
+  serveCommand(
+    program,
+    "dev",
+    "run the proxy for development: pretty lines, reload reports, broken configs shown in the browser",
+  ).action(async (flags: ServeFlags) =>
+    done(await runProxy(terminal, cwd, { ...flags, mode: "dev" })),
+  );
+
+  serveCommand(
+    program,
+    "start",
+    "run the proxy; drains on SIGTERM and SIGINT, reloads on SIGHUP",
+  ).action(async (flags: ServeFlags) =>
+    done(await runProxy(terminal, cwd, { ...flags, mode: "start" })),
+  );
+
+  program
+    .command("check")
+    .description("load, validate and type-check the config, look for routes that are never reached")
+    .addOption(configOption())
+    .option("--no-types", "skip the type check")
+    .option("--json", "print the result as JSON")
+    .action(async (flags: { config?: string; types: boolean; json?: boolean }) =>
+      done(await runCheck(terminal, cwd, flags)),
+    );
+
+  program
+    .command("explain")
+    .description("say what would happen to a request, and why; nothing is sent to an upstream")
+    .argument("<METHOD>", "for example GET")
+    .argument("<URL>", "absolute, or a path on the config's first listener")
+    .option("-H, --header <LINE>", "a header field, 'name: value'; may be given again", collect, [])
+    .option("--client <ADDRESS>", "the client's address", "127.0.0.1")
+    .addOption(configOption())
+    .option("--json", "print the steps as JSON")
+    .action(
+      async (
+        method: string,
+        url: string,
+        flags: { header: string[]; client: string; config?: string; json?: boolean },
+      ) => done(await runExplain(terminal, cwd, { method, url, ...flags })),
+    );
+
+  program
+    .command("init")
+    .description("write a project that works: config, types, a test, scripts")
+    .argument("[DIR]", "folder; made if missing", ".")
+    .action((dir: string) => done(runInit(terminal, cwd, dir)));
+
+  return program;
+}
+
+function serveCommand(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .addOption(configOption())
+    .option("--no-watch", "do not reload on changes, only on SIGHUP and POST /api/reload")
+    .addOption(new Option("--workers <N>", "number of workers, or auto").argParser(parseWorkers))
+    .addOption(
+      new Option("--port <PORT>", "port in place of the first listener's").argParser(parsePort),
+    )
+    .option("--host <HOST>", "address in place of the first listener's");
+}
+
+function configOption(): Option {
+  return new Option("-c, --config <FILE>", `config file (default: ${DEFAULT_CONFIG})`);
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+function parseWorkers(value: string): number {
+  if (value === "auto") return 0;
+  if (!/^[1-9]\d{0,3}$/.test(value))
+    throw new InvalidArgumentError("It is a whole number from 1, or auto.");
+  return Number(value);
+}
+
+function parsePort(value: string): number {
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
+    throw new InvalidArgumentError("It is a whole number from 0 to 65535.");
+  }
+  return Number(value);
+}
