@@ -13,3 +13,8 @@ export function withinTime<T>(
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/** Resolves when the promise settles, either way, or the time is up. */
+export async function settledWithin(promise: Promise<unknown>, limitMs: number): Promise<void> {
+  await withinTime(promise, limitMs, () => new Error("late")).catch(() => {});
+}

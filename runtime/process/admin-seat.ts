@@ -1,3 +1,4 @@
+import { DEFAULT_ADMIN } from "../config/defaults.ts";
 import type { ConfigIssue } from "../config/load.ts";
 import type { ResolvedAdmin } from "../config/resolved-config.ts";
 import { startAdmin, type Admin, type AdminSource } from "../inspect/admin.ts";
@@ -5,8 +6,7 @@ import type { Log } from "../log.ts";
 
 /** What `dev` offers while no config says otherwise. */
 const DEV_ADMIN: ResolvedAdmin = {
-  host: "127.0.0.1",
-  port: 9901,
+  ...DEFAULT_ADMIN,
   anyPort: true,
   token: undefined,
   hosts: [],

@@ -24,6 +24,8 @@ export interface ConfigSource {
 export interface Watcher {
   /** What the last load read. A failed one may know less than the one before it: those stay watched. */
   update(inputs: readonly string[], packages: LoadedConfig["packages"] | undefined): void;
+  /** Resolves when all that `update` named is being watched. */
+  readonly ready: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,7 +52,7 @@ export interface SupervisorOptions {
   readonly onListening: (url: string) => void;
   readonly onAdminListening: (url: string) => void;
   /** A config went live. */
-  readonly onCommitted: (config: ResolvedConfig) => void;
+  readonly onCommitted: (config: ResolvedConfig, generation: number) => void;
 }
 
 /** The first load failed and there is nothing to fall back on. */
@@ -65,6 +67,13 @@ export class StartError extends Error {
 }
 
 const DEFAULT_DRAIN_MS = 30_000;
+
+interface Attempt {
+  readonly status: ReloadStatus;
+  readonly problem: ConfigReport | undefined;
+  /** Where the config that failed wanted to listen, if it got that far. */
+  readonly listen: readonly ResolvedListen[] | undefined;
+}
 
 type Answer = Exclude<ToSupervisor, { type: "stats" | "released" }>;
 
@@ -116,6 +125,10 @@ export class Supervisor implements AdminSource {
       await this.drain(0);
       throw error;
     }
+    if (this.#watcher === undefined || this.#isDraining) return;
+    await this.#watcher.ready;
+    // What was saved between the first load's reading and this moment made no event.
+    void this.reload();
   }
 
   /** Loads again and goes live with what changed. Never rejects: a failure is a result. */
@@ -189,7 +202,7 @@ export class Supervisor implements AdminSource {
   }
 
   async #load(): Promise<ReloadStatus> {
-    const { problem, listen } = await this.#attempt();
+    const { status, problem, listen } = await this.#attempt();
     if (problem !== undefined && !this.#isDraining) {
       this.#reportOnce(problem);
       if (this.#live === undefined) {
@@ -198,7 +211,7 @@ export class Supervisor implements AdminSource {
         );
       }
     }
-    return this.#lastReload as ReloadStatus;
+    return status;
   }
 
   /** Saving a broken file again and again says nothing new. */
@@ -208,34 +221,38 @@ export class Supervisor implements AdminSource {
     this.#reported = text;
   }
 
-  /** One load from the file to the commit. The result is in `#lastReload`. */
-  async #attempt(): Promise<{ problem?: ConfigReport; listen?: readonly ResolvedListen[] }> {
-    const startedAt = Date.now();
+  /** One load from the file to the commit. */
+  async #attempt(): Promise<Attempt> {
+    const at = new Date().toISOString();
     const begin = performance.now();
-    const finish = (outcome: ReloadStatus["outcome"], problem?: ConfigReport): void => {
-      this.#lastReload = {
-        at: new Date(startedAt).toISOString(),
-        outcome,
-        durationMs: Math.round((performance.now() - begin) * 10) / 10,
-        problem: problem && { stage: problem.stage, issues: problem.issues },
-      };
-      if (problem === undefined) this.#reported = "";
+    const { outcome, problem, listen } = await this.#tryToGoLive();
+    const durationMs = Math.round((performance.now() - begin) * 10) / 10;
+    const status: ReloadStatus = {
+      at,
+      outcome,
+      durationMs,
+      problem: problem && { stage: problem.stage, issues: problem.issues },
     };
+    const hadProblem = this.#lastReload?.problem !== undefined;
+    if (outcome === "unchanged" && hadProblem) this.#log.info("the config is as it was again");
+    if (problem === undefined) this.#reported = "";
+    // That nothing had changed is no news, unless it ends a problem.
+    if (outcome !== "unchanged" || hadProblem) this.#lastReload = status;
+    return { status, problem, listen };
+  }
+
+  async #tryToGoLive(): Promise<Omit<Attempt, "status"> & Pick<ReloadStatus, "outcome">> {
     const result = await this.#read();
-    if (result.kind === "failed") {
-      finish("failed", result.report);
-      return { problem: result.report };
-    }
     if (result.kind === "unchanged") {
-      if (this.#lastReload?.problem !== undefined) this.#log.info("the config is as it was again");
-      finish("unchanged");
-      return {};
+      return { outcome: "unchanged", problem: undefined, listen: undefined };
+    }
+    if (result.kind === "failed") {
+      return { outcome: "failed", problem: result.report, listen: undefined };
     }
     const { loaded } = result;
     const listen = applyOverrides(loaded.config.listen, this.#options.overrides);
     const problem = await this.#goLive(loaded, listen);
-    finish(problem === undefined ? "live" : "failed", problem);
-    return problem === undefined ? {} : { problem, listen };
+    return { outcome: problem === undefined ? "live" : "failed", problem, listen };
   }
 
   async #read(): Promise<LoadResult> {
@@ -288,7 +305,7 @@ export class Supervisor implements AdminSource {
     this.#live = { config, digest, number: generation, since: Date.now() };
     if (!this.#isDraining) this.#state = "live";
     if (committed.type === "committed") this.#announce(committed.urls);
-    this.#options.onCommitted(config);
+    this.#options.onCommitted(config, generation);
     if (previous !== undefined) this.#log.info({ generation }, "reloaded");
     return undefined;
   }

@@ -3,11 +3,12 @@ import { createListener, type Listener } from "../downstream/listener.ts";
 import type { Refusal } from "../downstream/refusal.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { Exchange } from "../downstream/exchange.ts";
-import { Generation, prepareGeneration } from "../generation/generation.ts";
+import { type Generation, prepareGeneration } from "../generation/generation.ts";
 import { PrepareError, toPrepareIssues } from "../generation/prepare-error.ts";
 import type { Provision } from "../generation/provision.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
 import { GenerationSwitch } from "../generation/switch.ts";
+import { settledWithin } from "../generation/time-limit.ts";
 import type { TrafficStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
@@ -201,7 +202,7 @@ class Worker {
     if (this.#prepared !== undefined) generations.push(this.#prepared.generation);
     this.#prepared = undefined;
     const closed = this.#listeners.close();
-    await within(
+    await settledWithin(
       Promise.all([
         closed,
         this.#preparing,
@@ -210,13 +211,13 @@ class Worker {
       limitMs,
     );
     for (const pipeline of this.#pipelines()) pipeline.cutStreams();
-    await within(closed, Math.min(CUT_GRACE_MS, limitMs));
+    await settledWithin(closed, Math.min(CUT_GRACE_MS, limitMs));
     this.#listeners.cutAll();
     this.#switch.swap(undefined);
     clearInterval(this.#sweeper);
     this.#streaming.clear();
     const ends = generations.map((generation) => generation.end());
-    await within(Promise.all([closed, ...ends]), END_LIMIT_MS);
+    await settledWithin(Promise.all([closed, ...ends]), END_LIMIT_MS);
     this.#port.post({ type: "drained" });
   }
 
@@ -286,16 +287,4 @@ class Worker {
 function isCarrying(pipeline: Pipeline): boolean {
   const { requests, streams, tunnels } = pipeline.stats;
   return requests + streams + tunnels > 0;
-}
-
-/** Resolves when the promise settles or the time is up. */
-function within(promise: Promise<unknown>, limitMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, limitMs);
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    promise.then(done, done);
-  });
 }

@@ -48,6 +48,7 @@ export function fakeLoaded(
   const config = {
     listen: options.listen ?? [{ host: "127.0.0.1", port: 0, limits: FAKE_LIMITS }],
     admin: undefined,
+    log: { level: "debug", access: true, format: "json", redact: [] },
     plugins: options.plugins ?? [],
     dataDir: options.dataDir ?? "/nonexistent",
     retireAfterMs: 30_000,
