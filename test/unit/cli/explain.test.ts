@@ -57,10 +57,10 @@ describe("formatExplanation", () => {
       [
         "GET http://a.test/x\\x1b[2J",
         "├─ begin      accepted",
-        "│            ├ path /x",
-        "│            └ id 1",
+        "│             ├ path /x",
+        "│             └ id 1",
         "└─ onRequest  ● blocked",
-        "             └ by plugin\\x0ax",
+        "              └ by plugin\\x0ax",
       ].join("\n"),
     );
   });
