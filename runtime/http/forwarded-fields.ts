@@ -7,9 +7,9 @@
  * address added. Of the two chains only the one that the client address was taken from is kept; the other one may have
  * passed through the proxy as the client sent it, so it is written anew.
  */
-import { formatForwarded } from "../http/forwarded.ts";
-import { isAuthority } from "../http/host.ts";
-import { isNamed, type RawFields } from "../http/raw-fields.ts";
+import { formatForwarded } from "./forwarded.ts";
+import { isAuthority } from "./host.ts";
+import { isNamed, type RawFields } from "./raw-fields.ts";
 
 export interface ForwardedFacts {
   /** The client's address as resolved. */

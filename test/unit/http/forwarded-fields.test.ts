@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   createForwardedWriter,
   type ForwardedFacts,
-} from "../../../runtime/primitives/forwarded-fields.ts";
+} from "../../../runtime/http/forwarded-fields.ts";
 
 const facts: ForwardedFacts = {
   address: "203.0.113.7",
