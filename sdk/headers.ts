@@ -4,7 +4,9 @@
  * Values hold bytes as Latin-1 characters (U+0000 to U+00FF), as RFC 9110 §5.5 leaves obs-text opaque.
  * `set`, `append` and `delete` throw `TypeError` for a name that is no token (RFC 9110 §5.6.2) or a value with
  * CR, LF, NUL, other control bytes or characters above U+00FF; the request then fails with 500 and the hook's name in
- * the log, never with a second field.
+ * the log, never with a second field. So do `set` and `append` for fields that belong to the connection, which writes
+ * them itself: Connection, Content-Length, Expect, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade.
+ * Setting a request's `Host` changes what the upstream sees, as `ForwardOptions.host` does.
  */
 export interface HeaderFields {
   /** All values joined with `", "`, or `null` if the field is absent. `set-cookie` is never joined well: use {@link getSetCookie}. */

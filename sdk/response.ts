@@ -30,7 +30,7 @@ export interface ProxyResponse {
   /** True if the response carries content (false for HEAD, 204, 304). */
   readonly hasContent: boolean;
 
-  /** The whole content, decoded. Rejects with `PROXY_CONTENT_TOO_LARGE` (answered 502) above `responseContent.memory`. */
+  /** The whole content, decoded. Rejects with `PROXY_UPSTREAM_CONTENT_TOO_LARGE` (502) above `responseContent.memory`. */
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   text(): Promise<string>;
   json(): Promise<unknown>;

@@ -20,16 +20,22 @@ export interface ReplayBuffer {
   cancel(): void;
 }
 
+/** How the two ways a read can fail are called: they are the client's fault in one direction, the upstream's in the other. */
+const CODES = {
+  request: { tooLarge: "PROXY_CONTENT_TOO_LARGE", broken: "PROXY_REQUEST_CONTENT_INCOMPLETE" },
+  response: { tooLarge: "PROXY_UPSTREAM_CONTENT_TOO_LARGE", broken: "PROXY_UPSTREAM_HANDLER" },
+} as const satisfies Record<string, { tooLarge: ErrorCode; broken: ErrorCode }>;
+
 /**
- * Makes a replay buffer of at most `maxBytes`. Content above that rejects with `tooLarge`; the source is then cancelled,
- * and its owner drains or closes as it must.
+ * Makes a replay buffer of at most `maxBytes`. Content above that rejects with `PROXY_CONTENT_TOO_LARGE` (of a response:
+ * `PROXY_UPSTREAM_CONTENT_TOO_LARGE`); the source is then cancelled, and its owner drains or closes as it must.
  */
 export function createReplayBuffer(
   source: ContentSource,
   maxBytes: number,
-  tooLarge: ErrorCode = "PROXY_CONTENT_TOO_LARGE",
+  of: "request" | "response" = "request",
 ): ReplayBuffer {
-  return new SourceBuffer(source, maxBytes, tooLarge);
+  return new SourceBuffer(source, maxBytes, CODES[of]);
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -37,7 +43,7 @@ const NO_BYTES = new Uint8Array(0);
 class SourceBuffer implements ReplayBuffer, ContentSink {
   readonly #source: ContentSource;
   readonly #maxBytes: number;
-  readonly #tooLarge: ErrorCode;
+  readonly #codes: { readonly tooLarge: ErrorCode; readonly broken: ErrorCode };
   #chunks: Uint8Array[] = [];
   #size = 0;
   #promise: Promise<Uint8Array<ArrayBuffer>> | undefined;
@@ -47,10 +53,14 @@ class SourceBuffer implements ReplayBuffer, ContentSink {
   bytes: Uint8Array<ArrayBuffer> | undefined;
   trailers: RawFields = [];
 
-  constructor(source: ContentSource, maxBytes: number, tooLarge: ErrorCode) {
+  constructor(
+    source: ContentSource,
+    maxBytes: number,
+    codes: { tooLarge: ErrorCode; broken: ErrorCode },
+  ) {
     this.#source = source;
     this.#maxBytes = maxBytes;
-    this.#tooLarge = tooLarge;
+    this.#codes = codes;
   }
 
   get attached(): boolean {
@@ -112,13 +122,13 @@ class SourceBuffer implements ReplayBuffer, ContentSink {
   }
 
   onError(error: Error): void {
-    this.#fail(toProxyError(error, "PROXY_REQUEST_CONTENT_INCOMPLETE"));
+    this.#fail(toProxyError(error, this.#codes.broken));
   }
 
   #refuse(): void {
     this.#source.cancel();
     this.#fail(
-      new ProxyError(this.#tooLarge, {
+      new ProxyError(this.#codes.tooLarge, {
         message: `the content is larger than ${this.#maxBytes} bytes, the most that may be read`,
       }),
     );

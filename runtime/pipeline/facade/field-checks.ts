@@ -22,6 +22,15 @@ export function isConnectionField(lower: string): boolean {
   return CONNECTION_FIELDS.has(lower);
 }
 
+/** `toLowerCase` without the call where nothing is to be done, as with nearly every name that hooks look up. */
+export function lowered(name: string): string {
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at);
+    if (code >= 0x41 && (code <= 0x5a || code > 0x7f)) return name.toLowerCase();
+  }
+  return name;
+}
+
 /** The name in lower case. Throws a `TypeError` for what is no token: a space or line break in a name starts another field. */
 export function lowerName(name: string): string {
   if (typeof name !== "string" || !isToken(name)) {
@@ -30,8 +39,17 @@ export function lowerName(name: string): string {
   return name.toLowerCase();
 }
 
+/**
+ * Names that passed, with their lower-case form: hooks set the same few over and over, and the check costs more than
+ * the look-up. Full, it stays as it is: names made from requests must not make it grow.
+ */
+const SETTABLE = new Map<string, string>();
+const MAX_SETTABLE = 512;
+
 /** The name in lower case, if hooks may set it. */
 export function settableName(name: string): string {
+  const known = SETTABLE.get(name);
+  if (known !== undefined) return known;
   const lower = lowerName(name);
   if (CONNECTION_FIELDS.has(lower)) {
     const reason =
@@ -40,6 +58,7 @@ export function settableName(name: string): string {
         : "it belongs to the connection, which writes it itself";
     throw hookTypeError("PROXY_HOOK_FIELD", `field "${name}" cannot be set by a hook: ${reason}`);
   }
+  if (SETTABLE.size < MAX_SETTABLE && name.length <= 64) SETTABLE.set(name, lower);
   return lower;
 }
 

@@ -8,7 +8,7 @@ import {
   removeField,
   setField,
 } from "../../http/raw-fields.ts";
-import { fieldValueText, lowerName, settableName } from "./field-checks.ts";
+import { fieldValueText, lowered, lowerName, settableName } from "./field-checks.ts";
 import { hookTypeError } from "./field-error.ts";
 import { authorityText } from "./target-text.ts";
 import type { FieldOwner } from "./request-state.ts";
@@ -34,7 +34,7 @@ export class HeaderFieldsFacade implements HeaderFields {
 
   get(name: string): string | null {
     const fields = this.#owner.fields;
-    const lower = name.toLowerCase();
+    const lower = lowered(name);
     let value: string | null = null;
     for (let at = 0; at < fields.length; at += 2) {
       if (!isNamed(fields[at] as string, lower)) continue;
@@ -46,7 +46,7 @@ export class HeaderFieldsFacade implements HeaderFields {
   }
 
   getAll(name: string): string[] {
-    return fieldValues(this.#owner.fields, name.toLowerCase());
+    return fieldValues(this.#owner.fields, lowered(name));
   }
 
   getSetCookie(): string[] {
@@ -54,7 +54,7 @@ export class HeaderFieldsFacade implements HeaderFields {
   }
 
   has(name: string): boolean {
-    return hasField(this.#owner.fields, name.toLowerCase());
+    return hasField(this.#owner.fields, lowered(name));
   }
 
   set(name: string, value: string | number): void {

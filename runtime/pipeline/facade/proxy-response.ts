@@ -139,11 +139,7 @@ export class ProxyResponseFacade implements ProxyResponse {
           }),
         );
       }
-      state.buffer = createReplayBuffer(
-        content,
-        state.responseContentMemory,
-        "PROXY_UPSTREAM_CONTENT_TOO_LARGE",
-      );
+      state.buffer = createReplayBuffer(content, state.responseContentMemory, "response");
     }
     return state.buffer.read();
   }

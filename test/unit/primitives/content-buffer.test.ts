@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { ProxyError } from "../../../runtime/errors.ts";
 import { sourceFromBytes } from "../../../runtime/http/readable-source.ts";
 import { createReplayBuffer } from "../../../runtime/primitives/content-buffer.ts";
 import { collect, Collected, PushSource, settled, sourceOf } from "../../helpers/content.ts";
@@ -91,8 +92,8 @@ describe("createReplayBuffer", () => {
     expect(source.cancelled).toBe(true);
   });
 
-  it("rejects with the code it was given for the other direction", async () => {
-    const buffer = createReplayBuffer(sourceOf(["123456"]), 5, "PROXY_UPSTREAM_CONTENT_TOO_LARGE");
+  it("blames the upstream for a response", async () => {
+    const buffer = createReplayBuffer(sourceOf(["123456"]), 5, "response");
     await expect(buffer.read()).rejects.toMatchObject({ status: 502 });
   });
 
@@ -106,6 +107,19 @@ describe("createReplayBuffer", () => {
     await expect(buffer.read()).rejects.toMatchObject({ cause: error });
     expect((await collect(buffer.asSource())).error).toMatchObject({ cause: error });
     expect(source.opened).toBe(1);
+  });
+
+  it("calls a broken source by its direction and leaves our own errors alone", async () => {
+    for (const [of, error, code] of [
+      ["request", new Error("x"), "PROXY_REQUEST_CONTENT_INCOMPLETE"],
+      ["response", new Error("x"), "PROXY_UPSTREAM_HANDLER"],
+      ["response", new ProxyError("PROXY_UPSTREAM_RESET"), "PROXY_UPSTREAM_RESET"],
+    ] as const) {
+      const source = new PushSource();
+      const reading = createReplayBuffer(source, 5, of).read();
+      source.fail(error);
+      await expect(reading).rejects.toMatchObject({ code });
+    }
   });
 
   it("takes bytes that are in memory without opening the source, also after it was handed out", async () => {
