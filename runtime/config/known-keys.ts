@@ -122,7 +122,7 @@ export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
   const place = placeOf(path);
   if (/(?:^|\.)headers$/.test(place) && !place.endsWith("match.headers")) return HEADER_KEYS;
   if (/(?:^|\.)headers\.(?:request|response)$/.test(place)) return FIELD_RULE_KEYS;
-  if (/\.timeouts$/.test(place)) return UPSTREAM_TIMEOUT_KEYS;
+  if (place.endsWith(".timeouts")) return UPSTREAM_TIMEOUT_KEYS;
   return KNOWN[place] ?? [];
 }
 

@@ -167,7 +167,9 @@ function located(issues: readonly RawIssue[], file: string): ConfigIssue[] {
   const places = createOptionPlaces(file, readSource(file) ?? "");
   return issues.map((issue) => {
     const place = places.find(issue.path);
-    const frame = place === undefined ? undefined : readFrame(place);
+    // Reports travel to terminals, logs and the page of `dev`: a token written into the config must not.
+    const isSecret = issue.path[0] === "admin" && issue.path[1] === "token";
+    const frame = place === undefined || isSecret ? undefined : readFrame(place);
     return {
       ...issue,
       path: formatPath(issue.path),

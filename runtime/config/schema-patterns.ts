@@ -118,7 +118,7 @@ function escapeIssue(value: string): string | undefined {
 
 /** A path pattern as routes compare it: characters beyond ASCII percent-encoded. */
 export function toPathPattern(value: string): string {
-  return value.replace(/[^\u0000-\u007f]+/g, (text) => encodeURIComponent(text.toWellFormed()));
+  return value.replace(/[\u0080-\uffff]+/g, (text) => encodeURIComponent(text.toWellFormed()));
 }
 
 const KNOWN_METHODS = new Set([
@@ -163,7 +163,7 @@ export function valueMatchIssue(value: unknown): LeafIssue | undefined {
 
 /** Refuses flags with which one match changes the outcome of the next. */
 export function regExpIssue(value: RegExp, refused: string): LeafIssue | undefined {
-  const bad = [...value.flags].filter((flag) => refused.includes(flag));
+  const bad = value.flags.split("").filter((flag) => refused.includes(flag));
   return bad.length === 0
     ? undefined
     : {

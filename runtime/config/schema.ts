@@ -57,7 +57,9 @@ const target = z.strictObject({
 });
 
 const networkUpstream = z.strictObject({
-  targets: nonEmptyList(pick((value) => (typeof value === "string" ? leaf(targetIssue) : target))),
+  targets: nonEmptyList(
+    pick((value) => (typeof value === "object" && value !== null ? target : leaf(targetIssue))),
+  ),
   maxConnections: wholeNumber(1).optional(),
   maxQueue: wholeNumber(0).optional(),
   queueTimeout: duration.optional(),

@@ -61,11 +61,8 @@ export class SlotTimers {
     this.clearTimeout = (timer) => this.#clearTimeout(timer);
     this.clearImmediate = (timer) => this.#clearImmediate(timer);
     this.queueMicrotask = (fn) => {
-      if (typeof fn !== "function") globalThis.queueMicrotask(fn);
-      else
-        globalThis.queueMicrotask(() =>
-          this.guard("queueMicrotask", fn as Callback, undefined, []),
-        );
+      if (typeof fn !== "function") throw notCallable(fn);
+      globalThis.queueMicrotask(() => this.guard("queueMicrotask", fn as Callback, undefined, []));
     };
   }
 
@@ -116,8 +113,7 @@ export class SlotTimers {
     ms: number | undefined,
     args: readonly unknown[],
   ): NodeJS.Timeout {
-    // Node's own error for what is no function.
-    if (typeof fn !== "function") return setTimeout(fn, ms);
+    if (typeof fn !== "function") throw notCallable(fn);
     const entry = this.#entry(source);
     if (this.#refuses(entry)) {
       const inert = setTimeout(() => {}, 1);
@@ -138,7 +134,7 @@ export class SlotTimers {
   }
 
   #startImmediate(fn: Callback, args: readonly unknown[]): NodeJS.Immediate {
-    if (typeof fn !== "function") return setImmediate(fn);
+    if (typeof fn !== "function") throw notCallable(fn);
     const entry = this.#entry("setImmediate");
     if (this.#refuses(entry)) {
       const inert = setImmediate(() => {});
@@ -182,4 +178,12 @@ export class SlotTimers {
     clearImmediate(timer as NodeJS.Immediate);
     this.#immediates.delete(timer as NodeJS.Immediate);
   }
+}
+
+/** As Node's own timers throw it. */
+function notCallable(value: unknown): TypeError {
+  const error = new TypeError(
+    `The "callback" argument must be of type function, not ${typeof value}`,
+  );
+  return Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
 }

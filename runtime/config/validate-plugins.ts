@@ -3,6 +3,7 @@ import { types } from "node:util";
 import { closest } from "./closest.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { renderValue } from "./render-value.ts";
+import { hasControl } from "./schema-leaf.ts";
 import { HOOK_NAMES, isAsyncFunction } from "./schema.ts";
 import type { RawIssue } from "./issue.ts";
 
@@ -75,17 +76,15 @@ function shapeIssue(value: unknown): Omit<RawIssue, "path"> | undefined {
       fix: `Use its default export${typeof inner === "function" ? ", called" : ""}: import plugin from "…", or NAME.default.`,
     };
   }
-  if (
-    typeof name !== "string" ||
-    name === "" ||
-    name.length > 128 ||
-    /[\u0000-\u001f\u007f]/.test(name)
-  ) {
+  if (typeof name !== "string" || name === "" || name.length > 128 || hasControl(name)) {
     return { message: "The plugin has no name.", expected: 'a text in "name"', got };
   }
   if (api !== API) {
     return {
-      message: `The plugin ${JSON.stringify(name)} is made for contract ${renderValue(api)} of Gatewright; this version speaks contract ${API}.`,
+      message:
+        api === undefined
+          ? `The plugin ${JSON.stringify(name)} does not say which contract of Gatewright it is made for.`
+          : `The plugin ${JSON.stringify(name)} is made for contract ${renderValue(api)} of Gatewright; this version speaks contract ${API}.`,
       expected: `api: ${API}`,
       got: `api: ${renderValue(api)}`,
       fix:

@@ -3,6 +3,7 @@ import { flattenPlugins } from "./flatten-plugins.ts";
 import { renderValue } from "./render-value.ts";
 import type { UserConfig } from "./resolved-config.ts";
 import type { RawIssue } from "./issue.ts";
+import { hasControl } from "./schema-leaf.ts";
 
 const ACTIONS = ["upstream", "redirect", "respond"] as const;
 const NO_CONTENT = new Set([204, 205, 304]);
@@ -140,7 +141,7 @@ function respondIssues(path: readonly PropertyKey[], respond: unknown): RawIssue
 
 function nameIssues(config: UserConfig): RawIssue[] {
   return upstreamNames(config)
-    .filter((name) => name === "" || name.length > 128 || /[\u0000-\u001f\u007f]/.test(name))
+    .filter((name) => name === "" || name.length > 128 || hasControl(name))
     .map((name) => ({
       path: ["upstreams", name],
       message: "Not a name for an upstream.",

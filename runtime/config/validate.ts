@@ -51,14 +51,9 @@ function toIssues(issue: z.core.$ZodIssue, root: unknown): RawIssue[] {
       return issue.keys.map((key) => unknownKeyIssue(issue.path, key, root));
     case "custom": {
       const params = (issue.params ?? {}) as { expected?: string; fix?: string; got?: string };
-      return [
-        {
-          path: issue.path,
-          message: issue.message,
-          got: renderValue(valueAt(root, issue.path)),
-          ...params,
-        },
-      ];
+      const value = valueAt(root, issue.path);
+      const message = value === undefined ? MISSING : issue.message;
+      return [{ path: issue.path, message, got: renderValue(value), ...params }];
     }
     default: {
       const value = valueAt(root, issue.path);
@@ -66,7 +61,7 @@ function toIssues(issue: z.core.$ZodIssue, root: unknown): RawIssue[] {
       return [
         {
           path: issue.path,
-          message: value === undefined ? "The value is missing." : "Wrong type.",
+          message: value === undefined ? MISSING : "Wrong type.",
           expected: expected ?? issue.message,
           got: renderValue(value),
         },
@@ -74,6 +69,8 @@ function toIssues(issue: z.core.$ZodIssue, root: unknown): RawIssue[] {
     }
   }
 }
+
+const MISSING = "The value is missing.";
 
 const EXPECTED_TYPES: Readonly<Record<string, string>> = {
   object: "an object",
