@@ -85,8 +85,6 @@ export class Http1Connection {
     socket.on("error", ignoreError);
     socket.on("drain", () => this.#current?.receiver?.onDrain());
     socket.on("close", () => this.#closed());
-    // node calls this after a response with `Connection: close`; ours reads on for a while (see above).
-    socket.destroySoon = () => this.closeGracefully();
     this.#deadline = new Deadline(() => this.#look());
     this.#arm();
   }

@@ -46,6 +46,10 @@ export function readHead(
   }
   const { framing } = request;
   if ("error" in framing) return framing;
+  if (framing.chunked && minor === 0) {
+    // RFC 9112 §6.1: HTTP/1.0 knows no chunks. Somebody between the client and us has passed the field on unread.
+    return { error: "PROXY_REQUEST_MALFORMED", message: "Transfer-Encoding in HTTP/1.0" };
+  }
   facts.hasContent = framing.chunked || (framing.length !== undefined && framing.length > 0);
   facts.length = framing.length;
 
