@@ -21,7 +21,7 @@ const target = resolve(flags.into ?? root);
 for (const name of packages) {
   rmSync(join(target, name, "dist"), { recursive: true, force: true });
   if (target !== root) stage(name);
-  run(`build ${name}`, "typescript/bin/tsc", ["-p", join(target, name)]);
+  run(`build ${name}`, "typescript/bin/tsc", ["-p", join(target, name, "tsconfig.build.json")]);
 }
 
 if (flags["no-check"] !== true) {
@@ -47,7 +47,7 @@ function stage(name: string): void {
     if (existsSync(join(from, file))) cpSync(join(from, file), join(to, file), { recursive: true });
   }
   const config = {
-    extends: join(from, "tsconfig.json"),
+    extends: join(from, "tsconfig.build.json"),
     compilerOptions: {
       rootDir: from,
       outDir: join(to, "dist"),
@@ -57,7 +57,7 @@ function stage(name: string): void {
     include: [join(from, "**/*.ts")],
     exclude: ["dist", "node_modules", "create"].map((folder) => join(from, folder)),
   };
-  writeFileSync(join(to, "tsconfig.json"), JSON.stringify(config));
+  writeFileSync(join(to, "tsconfig.build.json"), JSON.stringify(config));
 }
 
 function run(title: string, script: string, args: readonly string[]): string {

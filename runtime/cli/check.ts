@@ -7,9 +7,9 @@ import { typeCheck } from "../config/type-check.ts";
 import { toPrepareIssues } from "../generation/prepare-error.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
 import { createLog, type RootLog } from "../log.ts";
+import { createRouteTable, type RouteTable } from "../pipeline/routing/route-table.ts";
 import { findConfig, shownPath } from "./config-file.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import { findDeadRoutes, hasOnlyFunction } from "./route-check.ts";
 import { createPaint, type ExitCode, type Terminal } from "./terminal.ts";
 
 export interface CheckFlags {
@@ -100,27 +100,35 @@ async function checkLoaded(
   return issues;
 }
 
-function deadRouteIssues({ config }: LoadedConfig): ConfigIssue[] {
-  const dead = findDeadRoutes(config.routes);
+function routeTable({ config }: LoadedConfig): RouteTable<string> {
+  return createRouteTable(config.routes.map((route) => ({ ...route, payload: route.name })));
+}
+
+function deadRouteIssues(loaded: LoadedConfig): ConfigIssue[] {
+  const { file, routes } = loaded.config;
+  const dead = routeTable(loaded).deadRoutes();
   if (dead.length === 0) return [];
-  const places = createOptionPlaces(config.file, readSource(config.file) ?? "");
-  return dead.map(({ route, takenBy }) => {
-    const place = places.find(["routes", route.index]);
+  const places = createOptionPlaces(file, readSource(file) ?? "");
+  return dead.map(({ index, coveredBy }) => {
+    const place = places.find(["routes", index]);
     const frame = place === undefined ? undefined : readFrame(place);
+    const takers = coveredBy.map((route) => `routes[${route.index}] (${route.name})`).join(" and ");
+    // Routes with nothing but `when` come after all others, wherever they stand.
+    const isLast = coveredBy.every((route) => route.index > index);
     return {
-      path: `routes[${route.index}]`,
-      message: `No request reaches this route: routes[${takenBy.index}] (${takenBy.name}) takes them all.`,
-      fix: hasOnlyFunction(route)
-        ? "Routes with nothing but `when` come after all others: give it a path, or narrow the other one."
-        : `Move it before routes[${takenBy.index}], or remove it.`,
+      path: `routes[${index}]`,
+      message: `No request reaches ${routes[index]?.name ?? "this route"}: ${takers} ${coveredBy.length === 1 ? "takes" : "take"} them all.`,
+      fix: isLast
+        ? "A route with nothing but `when` is tried after all others: give it a path, or narrow the others."
+        : "Move it before, or remove it.",
       ...(place === undefined ? {} : { place }),
       ...(frame === undefined ? {} : { frame }),
     };
   });
 }
 
-function notesOf({ config }: LoadedConfig): string[] {
-  const count = config.routes.filter(hasOnlyFunction).length;
+function notesOf(loaded: LoadedConfig): string[] {
+  const count = routeTable(loaded).functionOnlyCount;
   if (count === 0) return [];
   return [
     `${count === 1 ? "1 route has" : `${count} routes have`} nothing but a function: tried one by one, after all others`,
