@@ -63,8 +63,9 @@ export async function exchangeRaw(
 
 export class RawClient {
   readonly socket: Socket;
-  /** Received and not yet taken by a read. */
-  #received: Buffer = Buffer.alloc(0);
+  /** Received and not yet taken by a read. Joined only when somebody looks, so that megabytes stay cheap. */
+  #chunks: Buffer[] = [];
+  #size = 0;
   #ended = false;
   #reset = false;
   #waiting: (() => void) | undefined;
@@ -72,7 +73,8 @@ export class RawClient {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Buffer) => {
-      this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
+      this.#size += chunk.length;
       this.#wake();
     });
     socket.on("end", () => this.#over());
@@ -133,7 +135,7 @@ export class RawClient {
       } else {
         framing = "close";
         await this.#until(() => this.#ended, deadline, "close");
-        content = this.#take(this.#received.length);
+        content = this.#take(this.#size);
       }
     }
     const version = parsed[1]!;
@@ -162,7 +164,7 @@ export class RawClient {
   /** Everything until the server closes; `reset` says whether it did so with a RST. */
   async readUntilClose(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<{ bytes: Buffer; reset: boolean }> {
     await this.#until(() => this.#ended, Date.now() + timeoutMs, "close");
-    const bytes = this.#take(this.#received.length);
+    const bytes = this.#take(this.#size);
     this.socket.destroy();
     return { bytes, reset: this.#reset };
   }
@@ -217,39 +219,41 @@ export class RawClient {
   }
 
   async #bytes(length: number, deadline: number): Promise<Buffer> {
-    await this.#until(
-      () => this.#received.length >= length || this.#ended,
-      deadline,
-      `${length} bytes`,
-    );
-    if (this.#received.length < length) {
-      throw new Error(`closed after ${this.#received.length} of ${length} bytes`);
+    await this.#until(() => this.#size >= length || this.#ended, deadline, `${length} bytes`);
+    if (this.#size < length) {
+      throw new Error(`closed after ${this.#size} of ${length} bytes`);
     }
     return this.#take(length);
   }
 
   async #find(text: string, deadline: number): Promise<number> {
-    const search = () => this.#received.indexOf(text, 0, "latin1");
+    const search = () => this.#joined().indexOf(text, 0, "latin1");
     await this.#until(() => search() >= 0 || this.#ended, deadline, JSON.stringify(text));
     const at = search();
     if (at < 0) {
-      const got = this.#received.subarray(0, 200).toString("latin1");
+      const got = this.#joined().subarray(0, 200).toString("latin1");
       throw new Error(`closed before ${JSON.stringify(text)}; got ${JSON.stringify(got)}`);
     }
     return at;
   }
 
   #take(length: number): Buffer {
-    const taken = this.#received.subarray(0, length);
-    this.#received = this.#received.subarray(length);
-    return taken;
+    const all = this.#joined();
+    this.#chunks = length < all.length ? [all.subarray(length)] : [];
+    this.#size = all.length - length;
+    return all.subarray(0, length);
+  }
+
+  #joined(): Buffer {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Buffer;
   }
 
   async #until(condition: () => boolean, deadline: number, what: string): Promise<void> {
     while (!condition()) {
       const left = deadline - Date.now();
       if (left <= 0) {
-        const got = this.#received.subarray(0, 200).toString("latin1");
+        const got = this.#joined().subarray(0, 200).toString("latin1");
         throw new Error(`no ${what} in time; got ${JSON.stringify(got)}`);
       }
       await new Promise<void>((resolve) => {
