@@ -6,8 +6,8 @@
  * say where connections are opened, load decides the rest.
  */
 import { Deadline, type DeadlineWheel } from "../clock.ts";
+import type { ErrorCode } from "../errors.ts";
 import { Connection, type UpstreamTls } from "./connection.ts";
-import type { NetworkCall } from "./network-call.ts";
 import type { Target } from "./target.ts";
 import type { UpstreamStats } from "./upstream.ts";
 import { WeightedRotation } from "./weighted-rotation.ts";
@@ -28,6 +28,17 @@ export interface PoolOptions extends PoolLimits {
   readonly onFault?: (error: unknown) => void;
 }
 
+/** A request, as the pool sees it. */
+export interface PooledCall {
+  readonly connectTimeoutMs: number;
+  /** The pool's: armed while the call is queued. */
+  queueDeadline: Deadline | null;
+  /** Sends the request on this connection. */
+  start(connection: Connection): void;
+  /** Ends it without one. */
+  failWith(code: ErrorCode, message: string): void;
+}
+
 interface TargetState {
   readonly target: Target;
   readonly position: number;
@@ -41,7 +52,7 @@ export class ConnectionPool {
   readonly #targets: readonly TargetState[];
   readonly #states = new Map<Target, TargetState>();
   readonly #rotation: WeightedRotation;
-  readonly #queue = new Set<NetworkCall>();
+  readonly #queue = new Set<PooledCall>();
   #open = 0;
   #idle = 0;
   #closing: { promise: Promise<void>; resolve: () => void } | null = null;
@@ -88,7 +99,7 @@ export class ConnectionPool {
     return this.#closing.promise;
   }
 
-  dispatch(call: NetworkCall): void {
+  dispatch(call: PooledCall): void {
     if (this.#closing !== null) {
       call.failWith("PROXY_UPSTREAM_CLOSED", `upstream ${this.#options.name} is closed`);
       return;
@@ -115,7 +126,7 @@ export class ConnectionPool {
   // --- for calls ---
 
   /** The call is given up while it waits, or between two attempts. */
-  forget(call: NetworkCall): void {
+  forget(call: PooledCall): void {
     if (!this.#dequeue(call)) return;
     this.#settleClose();
   }
@@ -134,13 +145,13 @@ export class ConnectionPool {
   }
 
   /** Another connection to the same target in place of one that has died, ahead of the queue. */
-  replace(connection: Connection, call: NetworkCall): void {
+  replace(connection: Connection, call: PooledCall): void {
     this.#discard(connection);
     call.start(this.#connect(this.#stateOf(connection), call));
   }
 
   /** Another target for a request that could not be sent. False if there is none. */
-  startElsewhere(connection: Connection, call: NetworkCall): boolean {
+  startElsewhere(connection: Connection, call: PooledCall): boolean {
     if (this.#targets.length < 2) return false;
     this.#discard(connection);
     const failed = this.#stateOf(connection).position;
@@ -155,7 +166,7 @@ export class ConnectionPool {
 
   // --- scheduling ---
 
-  #start(call: NetworkCall): boolean {
+  #start(call: PooledCall): boolean {
     const full = this.#open >= this.#limits.maxConnections;
     if (full && this.#idle === 0) return false;
     const state = this.#targets[this.#rotation.next()] as TargetState;
@@ -171,26 +182,26 @@ export class ConnectionPool {
 
   #pump(): void {
     while (this.#queue.size > 0) {
-      const [call] = this.#queue as unknown as [NetworkCall];
+      const [call] = this.#queue as unknown as [PooledCall];
       if (!this.#start(call)) return;
       this.#dequeue(call);
     }
   }
 
-  #dequeue(call: NetworkCall): boolean {
+  #dequeue(call: PooledCall): boolean {
     if (!this.#queue.delete(call)) return false;
     if (call.queueDeadline !== null) this.#options.wheel.disarm(call.queueDeadline);
     call.queueDeadline = null;
     return true;
   }
 
-  #connect(state: TargetState, call: NetworkCall): Connection {
+  #connect(state: TargetState, call: PooledCall): Connection {
     this.#open += 1;
     return new Connection({
       target: state.target,
       wheel: this.#options.wheel,
       idleTimeoutMs: this.#limits.idleTimeoutMs,
-      connectTimeoutMs: call.request.connectTimeoutMs,
+      connectTimeoutMs: call.connectTimeoutMs,
       tls: this.#options.tls,
       onClosed: this.#onClosed,
       onReleased: this.#onReleased,
@@ -223,7 +234,7 @@ export class ConnectionPool {
       this.#close(connection);
       return;
     }
-    const [next] = this.#queue as unknown as [NetworkCall | undefined];
+    const [next] = this.#queue as unknown as [PooledCall | undefined];
     if (next !== undefined) {
       this.#dequeue(next);
       next.start(connection);

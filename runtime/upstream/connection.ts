@@ -6,7 +6,6 @@ import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { ContinueFilter } from "./continue-filter.ts";
 import { fromForeignError } from "./foreign-errors.ts";
-import type { NetworkCall } from "./network-call.ts";
 import { targetAddress, type Target } from "./target.ts";
 
 export interface ConnectionOptions {
@@ -27,6 +26,12 @@ export interface UpstreamTls {
   readonly rejectUnauthorized?: boolean;
 }
 
+/** The request that a connection serves. */
+export interface ConnectionUser {
+  /** The time for the response's head is over. */
+  headTimedOut(): void;
+}
+
 type ConnectCallback = buildConnector.Callback;
 
 const MAX_HEAD_BYTES = 65_536;
@@ -43,7 +48,7 @@ export class Connection {
   readonly target: Target;
   readonly client: Client;
   /** Whose request it serves. */
-  call: NetworkCall | null = null;
+  call: ConnectionUser | null = null;
   state: "active" | "idle" | "tunnel" | "gone" = "active";
   /** The present socket has carried a whole exchange before: it may be stale. */
   reused = false;

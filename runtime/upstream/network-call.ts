@@ -2,18 +2,21 @@
  * One request to a network upstream, from the queue to the last byte: the handler that undici calls, turned into the
  * receiver's calls. What is decided here: when a failed attempt may be made again, and that the receiver gets exactly
  * one last call, never within `dispatch`, whatever undici and the receiver itself do.
+ *
+ * RFC 9112 responses, as strict as undici's parser: folded lines, bare line ends, control bytes in values (RFC 9110 §5.5)
+ * and ambiguous lengths fail the request with 502; bytes 0x80 to 0xFF pass. Request trailers are not sent.
  */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 
-import { Deadline } from "../clock.ts";
+import type { Deadline } from "../clock.ts";
 import { isProxyError, ProxyError, type ErrorCode } from "../errors.ts";
 import { responseFraming } from "../http/framing.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
-import type { Connection } from "./connection.ts";
-import type { ConnectionPool } from "./connection-pool.ts";
+import type { Connection, ConnectionUser } from "./connection.ts";
+import type { ConnectionPool, PooledCall } from "./connection-pool.ts";
 import { ContentBridge, type UploadObserver } from "./content-bridge.ts";
 import { fromForeignError, isConnectionLoss } from "./foreign-errors.ts";
 import { toRawFields } from "./raw-head.ts";
@@ -26,9 +29,10 @@ type Controller = Dispatcher.DispatchController;
 /** RFC 9110 §9.2.2: sent twice, they do what they do once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-export class NetworkCall implements UpstreamCall, UploadObserver, Dispatcher.DispatchHandler {
+export class NetworkCall
+  implements UpstreamCall, PooledCall, ConnectionUser, UploadObserver, Dispatcher.DispatchHandler
+{
   readonly request: UpstreamRequest;
-  /** While queued; owned by the pool. */
   queueDeadline: Deadline | null = null;
   readonly #pool: ConnectionPool;
   readonly #receiver: UpstreamReceiver;
@@ -51,13 +55,12 @@ export class NetworkCall implements UpstreamCall, UploadObserver, Dispatcher.Dis
     this.#receiver = receiver;
   }
 
-  get over(): boolean {
-    return this.#over;
+  // --- PooledCall ---
+
+  get connectTimeoutMs(): number {
+    return this.request.connectTimeoutMs;
   }
 
-  // --- for the pool ---
-
-  /** Sends the request on this connection. */
   start(connection: Connection): void {
     const { request } = this;
     this.#connection = connection;
@@ -118,7 +121,7 @@ export class NetworkCall implements UpstreamCall, UploadObserver, Dispatcher.Dis
     this.#stop();
   }
 
-  // --- Deadlines ---
+  // --- ConnectionUser ---
 
   headTimedOut(): void {
     if (this.#over || this.#headReceived) return;
@@ -142,7 +145,12 @@ export class NetworkCall implements UpstreamCall, UploadObserver, Dispatcher.Dis
     this.#controller = controller;
     this.#connection?.begin();
     if (this.#paused) controller.pause();
-    if (!this.#dispatching) this.#announce();
+    if (this.#dispatching) return;
+    try {
+      this.#announce();
+    } catch (error) {
+      this.#giveUp(asInternal(error));
+    }
   }
 
   onRequestSent(): void {

@@ -304,7 +304,7 @@ describe("a receiver", () => {
     const fault = (): never => {
       throw bug;
     };
-    for (const name of ["onInformational", "onHead", "onData"] as const) {
+    for (const name of ["onTarget", "onInformational", "onHead", "onData"] as const) {
       const done = await send(upstream, {}, { [name]: fault }).done();
       expect([done.error?.code, done.error?.cause]).toEqual(["PROXY_INTERNAL", bug]);
     }
