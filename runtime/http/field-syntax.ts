@@ -22,7 +22,7 @@ export function isToken(text: string): boolean {
   return true;
 }
 
-export function isTokenCode(code: number): boolean {
+function isTokenCode(code: number): boolean {
   return code < 256 && ((KINDS[code] as number) & TOKEN) !== 0;
 }
 

@@ -5,7 +5,14 @@
  * Lists are read from the right: the last entry was added by the hop next to us, while the first may be anything that a
  * client made up. Garbage ends the reading, so that it cannot hide in front of an entry and move what we believe.
  */
-import { isOws, isToken, quoteString, splitParameters, trimOws, unquote } from "./field-syntax.ts";
+import {
+  isOws,
+  isToken,
+  splitParameters,
+  tokenOrQuoted,
+  trimOws,
+  unquote,
+} from "./field-syntax.ts";
 
 export interface ForwardedElement {
   readonly for: string | undefined;
@@ -23,14 +30,11 @@ export function formatForwarded(element: {
   readonly proto?: string;
 }): string {
   const address = element.for;
-  let text = address.includes(":") ? `for="[${address}]"` : `for=${quoted(address)}`;
-  if (element.host !== undefined && element.host !== "") text += `;host=${quoted(element.host)}`;
+  let text = address.includes(":") ? `for="[${address}]"` : `for=${tokenOrQuoted(address)}`;
+  if (element.host !== undefined && element.host !== "")
+    text += `;host=${tokenOrQuoted(element.host)}`;
   if (element.proto !== undefined) text += `;proto=${element.proto}`;
   return text;
-}
-
-function quoted(text: string): string {
-  return isToken(text) ? text : quoteString(text);
 }
 
 /** The start of the last element of `line.slice(0, end)`: after the last comma that no quoted string holds. */

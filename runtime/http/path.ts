@@ -111,13 +111,15 @@ function normalizeSpecial(rawPath: string): string | Refusal {
 
 /** Looks at the path as it is and as up to three servers, each decoding once, would see it. */
 function findAmbiguity(rawPath: string): Refusal | undefined {
-  for (let at = rawPath.indexOf("%"); at !== -1; at = rawPath.indexOf("%", at + 1)) {
+  let revealing = false;
+  for (let at = rawPath.indexOf("%"); at !== -1; at = rawPath.indexOf("%", at + 3)) {
     if (!isEscape(rawPath, at)) return BAD_ESCAPE;
+    if (REVEALING[byteAt(rawPath, at)] === 1) revealing = true;
   }
   let text = rawPath;
   for (let decodings = 0; ; decodings++) {
     const refusal = findSegment(text);
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined || !revealing) return refusal;
     const decoded = decode(text);
     if (decoded === text) return undefined;
     if (decodings === MAX_DECODINGS) return TOO_DEEP;
@@ -125,6 +127,15 @@ function findAmbiguity(rawPath: string): Refusal | undefined {
     if (OVERLONG.test(decoded)) return OVERLONG_UTF8;
     text = decoded;
   }
+}
+
+/**
+ * Bytes that can make another path of this one when they are decoded: escapes again, dots, what ends a segment, NUL, and
+ * the first bytes of overlong sequences. Paths without them (spaces, most scripts) need no decoding to be judged.
+ */
+const REVEALING: Uint8Array = new Uint8Array(256);
+for (const byte of [0x00, 0x23, 0x25, 0x2e, 0x2f, 0x3b, 0x3f, 0x5c, 0xc0, 0xc1, 0xe0, 0xf0]) {
+  REVEALING[byte] = 1;
 }
 
 /** Two-, three- and four-byte sequences for characters that need fewer: `%C0%AE` is a dot to a lenient decoder. */
@@ -178,13 +189,15 @@ function normalizeSegment(segment: string): string {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (KINDS[code] !== SPECIAL) continue;
-    normal += text.slice(start, at);
     if (code === 0x25) {
       const byte = byteAt(text, at);
-      normal += byte < 128 && UNRESERVED[byte] === 1 ? String.fromCharCode(byte) : escapeOf(byte);
+      const decodes = byte < 128 && UNRESERVED[byte] === 1;
       at += 2;
+      if (!decodes && text.charCodeAt(at) < 0x61 && text.charCodeAt(at - 1) < 0x61) continue;
+      normal += text.slice(start, at - 2);
+      normal += decodes ? String.fromCharCode(byte) : escapeOf(byte);
     } else {
-      normal += escapeOf(code);
+      normal += text.slice(start, at) + escapeOf(code);
     }
     start = at + 1;
   }
