@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: ["@gatewright/source"] } },
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**", "test/fixtures/**"],
+    exclude: ["**/node_modules/**", "**/dist/**", "**/.e2e-*/**", "test/fixtures/**"],
     pool: "forks",
     // Processes that tests start inherit it: `node file.ts` then finds the sources of the workspace packages.
     env: { NODE_ENV: "test" },

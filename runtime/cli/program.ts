@@ -1,11 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 
 import { VERSION } from "../process/version.ts";
-import { runCheck } from "./check.ts";
 import { DEFAULT_CONFIG } from "./config-file.ts";
-import { runExplain } from "./explain.ts";
 import { runInit } from "./init.ts";
-import { runProxy } from "./serve.ts";
 import type { ExitCode, Terminal } from "./terminal.ts";
 
 interface ServeFlags {
@@ -16,7 +13,11 @@ interface ServeFlags {
   readonly host?: string;
 }
 
-/** `done` gets what a command ends with; `undefined` for one that goes on running. */
+/**
+ * `done` gets what a command ends with; `undefined` for one that goes on running.
+ *
+ * What loads the engine is imported by the command that needs it: help and `init` are there at once.
+ */
 export function createProgram(
   terminal: Terminal,
   cwd: string,
@@ -41,21 +42,22 @@ export function createProgram(
         "\n\nStart here:\n  gatewright init my-proxy\n",
     );
 
+  const serve = async (mode: "dev" | "start", flags: ServeFlags): Promise<void> => {
+    const { runProxy } = await import("./serve.ts");
+    done(await runProxy(terminal, cwd, { ...flags, mode }));
+  };
+
   serveCommand(
     program,
     "dev",
     "run the proxy for development: pretty lines, reload reports, broken configs shown in the browser",
-  ).action(async (flags: ServeFlags) =>
-    done(await runProxy(terminal, cwd, { ...flags, mode: "dev" })),
-  );
+  ).action((flags: ServeFlags) => serve("dev", flags));
 
   serveCommand(
     program,
     "start",
     "run the proxy; drains on SIGTERM and SIGINT, reloads on SIGHUP",
-  ).action(async (flags: ServeFlags) =>
-    done(await runProxy(terminal, cwd, { ...flags, mode: "start" })),
-  );
+  ).action((flags: ServeFlags) => serve("start", flags));
 
   program
     .command("check")
@@ -63,9 +65,10 @@ export function createProgram(
     .addOption(configOption())
     .option("--no-types", "skip the type check")
     .option("--json", "print the result as JSON")
-    .action(async (flags: { config?: string; types: boolean; json?: boolean }) =>
-      done(await runCheck(terminal, cwd, flags)),
-    );
+    .action(async (flags: { config?: string; types: boolean; json?: boolean }) => {
+      const { runCheck } = await import("./check.ts");
+      done(await runCheck(terminal, cwd, flags));
+    });
 
   program
     .command("explain")
@@ -81,7 +84,10 @@ export function createProgram(
         method: string,
         url: string,
         flags: { header: string[]; client: string; config?: string; json?: boolean },
-      ) => done(await runExplain(terminal, cwd, { method, url, ...flags })),
+      ) => {
+        const { runExplain } = await import("./explain.ts");
+        done(await runExplain(terminal, cwd, { method, url, ...flags }));
+      },
     );
 
   program

@@ -14,6 +14,11 @@ function newProject(): string {
   const dir = mkdtempSync(join(root, "examples", ".e2e-"));
   dirs.push(dir);
   for (const [file, text] of projectFiles("project")) writeFileSync(join(dir, file), text);
+  // Here the SDK is its sources: the condition is the workspace's.
+  writeFileSync(
+    join(dir, "tsconfig.json"),
+    '{ "extends": "../../tsconfig.json", "include": ["**/*.ts"] }',
+  );
   return dir;
 }
 
@@ -48,7 +53,9 @@ describe("the command in the workspace, without a build", () => {
     expect((await (await fetch(`${url}/api/hello?name=you`)).json()) as unknown).toEqual({
       hello: "you",
     });
-    await proxy.stop();
+    const [, pid] = await proxy.until(/"pid":(\d+)[^\n]*"msg":"open /);
+    process.kill(Number(pid), "SIGTERM");
+    expect(await proxy.exited).toBe(0);
   });
 
   it("tells an old Node in one sentence what it needs, with exit code 2", async () => {
