@@ -223,8 +223,13 @@ function hexValue(code: number): number {
 }
 
 function escapeOf(byte: number): string {
-  return `%${byte < 16 ? "0" : ""}${byte.toString(16).toUpperCase()}`;
+  return ESCAPES[byte] as string;
 }
+
+const ESCAPES: readonly string[] = Array.from(
+  { length: 256 },
+  (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+);
 
 function refuse(message: string): Refusal {
   return Object.freeze({ error: "PROXY_REQUEST_PATH", message } as const);
