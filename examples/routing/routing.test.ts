@@ -18,7 +18,7 @@ describe("routes", () => {
   it.each([
     ["GET", "/v1/users/7", {}, "user", "api", "/users/7"],
     ["GET", "/v1/reports?year=2025", {}, "route 5", "api", "/internal/reports?year=2025"],
-    ["GET", "/v1", {}, "route 5", "api", "/internal"],
+    ["GET", "/v1", {}, "route 5", "api", "/internal/"],
     ["POST", "/orders", {}, "new order", "api", "/orders"],
     ["GET", "/orders", {}, "everything else", "site", "/orders"],
     ["GET", "/", { host: "blue.shop.example" }, "tenant", "tenants", "/"],

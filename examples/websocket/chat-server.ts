@@ -7,10 +7,12 @@ export function createChatServer(): Server {
   const sockets = new WebSocketServer({ server, path: "/chat" });
   sockets.on("connection", (socket, request) => {
     const user = request.headers["x-user"] ?? "someone";
-    socket.on("message", (message, isBinary) => {
+    // ws hands over one Buffer for each message.
+    socket.on("message", (message: Buffer, isBinary) => {
+      const text = message.toString();
       if (isBinary) socket.send(message);
-      else if (String(message) === "bye") socket.close(4000, "goodbye");
-      else socket.send(`${String(user)}: ${String(message)}`);
+      else if (text === "bye") socket.close(4000, "goodbye");
+      else socket.send(`${String(user)}: ${text}`);
     });
   });
   return server;
