@@ -137,7 +137,7 @@ function toIssue(error: unknown, slot: Slot, options: SlotOptions, limitMs: numb
   const hint = shapeHint(error, slot);
   return {
     path: "",
-    message: message.replace(/\(0, ?([\w$.]+)\)/g, "$1"),
+    message: message.replace(/\(0 ?, ?([\w$.]+)\)/g, "$1"),
     ...(hint === undefined ? {} : { fix: hint }),
     ...(place === undefined ? {} : { place }),
     ...(frame === undefined ? {} : { frame }),

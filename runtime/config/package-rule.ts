@@ -34,6 +34,9 @@ const VIEW_NAMESPACES: Readonly<Record<ImportView, string>> = {
   babel: "gatewright-package-babel",
 };
 
+/** Ending of the bridge modules' paths: by an `.mjs` esbuild would take them for ES modules of Node, and change `default`. */
+const BRIDGE = ".bridge.js";
+
 const LOCAL = /^(?:\.{1,2}(?:[/\\]|$)|[/\\]|[A-Za-z]:[/\\])/;
 const URL_SCHEME = /^[a-z][a-z+.-]+:/i;
 const TYPESCRIPT = /\.[cm]?tsx?$/;
@@ -70,7 +73,9 @@ export function packageRule(target: PackageRuleTarget): Plugin {
         build.onLoad({ filter: /.*/, namespace: VIEW_NAMESPACES[view] }, (args) => {
           // An ES module in between: esbuild would otherwise decide by the *importer* what `default` means, and hand
           // the whole namespace of an ES module to `import x from` (the `mod.default.default` of many reports).
-          const specifier = JSON.stringify(`${IMPORT_PREFIX}${view}:${args.path}`);
+          const specifier = JSON.stringify(
+            `${IMPORT_PREFIX}${view}:${args.path.slice(0, -BRIDGE.length)}`,
+          );
           return {
             contents: `export * from ${specifier}; export { default } from ${specifier};`,
             loader: "js",
@@ -142,7 +147,7 @@ async function resolveBare(
   if (args.kind === "import-statement" || args.kind === "dynamic-import") {
     const view: ImportView = isEsModuleFile(args.importer) ? "node" : "babel";
     return {
-      path,
+      path: path + BRIDGE,
       namespace: VIEW_NAMESPACES[view],
       sideEffects: found.errors.length > 0 || found.sideEffects,
     };
