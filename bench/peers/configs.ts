@@ -98,7 +98,7 @@ http://127.0.0.1:${port} {
 export function gatewrightConfig(port: number, originPort: number, accessLog: boolean): string {
   return `export default {
   listen: { port: ${port} },
-  log: { access: ${accessLog}, format: "json", level: "error" },
+  log: { access: ${accessLog}, format: "json", level: "info" },
   upstreams: { origin: { targets: ["http://127.0.0.1:${originPort}"] } },
   onRequest(request) {
     request.headers.set("x-hook", "1");

@@ -71,6 +71,9 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
   return async ({ loaded, resources, log, lease, waitUntil }) => {
     const { config, slot } = loaded;
     const held: string[] = [];
+    const onFault = (error: unknown): void => {
+      log.error(dependencies.describeError(error), "a response could not be taken over");
+    };
     const adjust: (() => void)[] = [];
 
     const upstreams = new Map<string, UpstreamPlan>();
@@ -133,13 +136,14 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
           wheel,
           waitUntil,
           declaredCodingHolds,
+          onFault,
         });
       }
       const addresses = resolved.targets.map((target) => `${target.scheme}://${target.authority}`);
       const key = JSON.stringify(["upstream", resolved.name, addresses]);
       const upstream = resources.acquire<NetworkUpstream>(
         key,
-        () => createNetworkUpstream({ ...resolved, wheel }),
+        () => createNetworkUpstream({ ...resolved, wheel, onFault }),
         (value) => value.close(),
       );
       held.push(key);
@@ -151,7 +155,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       const key = JSON.stringify(["origins"]);
       const pool = resources.acquire<OriginPool>(
         key,
-        () => createOriginPool({ wheel }),
+        () => createOriginPool({ wheel, onFault }),
         (value) => value.close(),
       );
       held.push(key);

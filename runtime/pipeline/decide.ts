@@ -9,13 +9,20 @@ import { traceStep } from "./trace.ts";
 
 type FinalDecision = Exclude<RequestDecision, { kind: "forward" }> | Response;
 
+/** By shape: a Response may come from another realm or package, and decisions always have a kind. */
+export function isResponse<D extends { kind: string }>(
+  decision: D | Response,
+): decision is Response {
+  return !("kind" in decision);
+}
+
 /** Carries out a decision that ends the request: an answer, a refusal, or no answer at all. */
 export function settleDecision(flow: Flow, decision: FinalDecision, owner: string): void {
   if (flow.trace !== null) {
-    const kind = decision instanceof Response ? `answers ${decision.status}` : decision.kind;
+    const kind = isResponse(decision) ? `answers ${decision.status}` : decision.kind;
     traceStep(flow, "decision", `${owner}: ${kind}`, [], "decided");
   }
-  if (decision instanceof Response) {
+  if (isResponse(decision)) {
     respondWeb(flow, decision);
     return;
   }

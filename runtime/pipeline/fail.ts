@@ -4,7 +4,7 @@ import { ProxyError } from "../errors.ts";
 import { prefersHtml } from "../http/accept.ts";
 import { problemContent } from "../http/problem.ts";
 import { fieldValue } from "../http/raw-fields.ts";
-import { settleDecision } from "./decide.ts";
+import { isResponse, settleDecision } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
 import type { Flow } from "./flow.ts";
 import { canForwardAgain, forward } from "./forward.ts";
@@ -21,7 +21,7 @@ const ERROR_PHASE: HookPhase<HookChains["error"][number]["run"]> = {
   call: (flow, hook) => hook.run(errorView(flow.error as ProxyError), flow.context),
   accept(flow, value, hook) {
     const decision = toDecision(value, KINDS, hook.owner) as ErrorDecision | Response;
-    if (decision instanceof Response || decision.kind !== "forward") {
+    if (isResponse(decision) || decision.kind !== "forward") {
       settleDecision(flow, decision, hook.owner);
       return false;
     }

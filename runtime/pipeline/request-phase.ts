@@ -1,7 +1,7 @@
 import type { RequestDecision } from "@gatewright/sdk";
 
 import { ProxyError } from "../errors.ts";
-import { settleDecision } from "./decide.ts";
+import { isResponse, settleDecision } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
 import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
@@ -18,7 +18,7 @@ type RequestHook = NonNullable<Flow["parts"]["hooks"]["request"][number]>["run"]
 
 function accept(flow: Flow, value: unknown, hook: NamedHook<unknown>): boolean {
   const decision = toDecision(value, KINDS, hook.owner) as RequestDecision | Response;
-  if (!(decision instanceof Response) && decision.kind === "forward") {
+  if (!isResponse(decision) && decision.kind === "forward") {
     chooseUpstream(flow, decision.upstream, hook.owner);
     flow.forwardOptions = decision.options;
     return true;

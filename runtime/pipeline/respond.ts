@@ -2,8 +2,10 @@ import type { ProxyResponse } from "@gatewright/sdk";
 
 import { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
+import { forwardableFields } from "../http/hop-by-hop.ts";
 import { hasField, type RawFields } from "../http/raw-fields.ts";
 import { sourceFromBytes } from "../http/readable-source.ts";
+import { hasNoContent } from "../http/status.ts";
 import { fromWebResponse } from "../http/web-response.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
 import { fail } from "./fail.ts";
@@ -24,8 +26,10 @@ export function respond(
     return;
   }
   const body = content instanceof Uint8Array ? sourceFromBytes(content) : content;
-  if (body?.length !== undefined && !hasField(fields, "content-length")) {
-    fields.push("Content-Length", String(body.length));
+  const empty = body === undefined && !hasNoContent(flow.exchange.method, status);
+  const length = empty ? 0 : body?.length;
+  if (length !== undefined && !hasField(fields, "content-length")) {
+    fields.push("Content-Length", String(length));
   }
   flow.response = new OutgoingResponse(
     status,
@@ -42,10 +46,15 @@ export function respond(
 /** Answers with a Web Response that a hook returned. */
 export function respondWeb(flow: Flow, response: Response): void {
   const turn = flow.turn;
-  fromWebResponse(response, declaredCodingHolds).then(
+  const forHead = flow.exchange.method === "HEAD";
+  fromWebResponse(response, declaredCodingHolds, forHead).then(
     (raw) => {
-      if (flow.turn !== turn) raw.content?.cancel();
-      else respond(flow, raw.status, raw.fields, raw.content, "hook");
+      if (flow.turn !== turn) {
+        raw.content?.cancel();
+        return;
+      }
+      // A fetched Response brings its own connection's fields along.
+      respond(flow, raw.status, forwardableFields(raw.fields, "response"), raw.content, "hook");
     },
     (error: unknown) => {
       if (flow.turn === turn) fail(flow, new ProxyError("PROXY_HOOK_FAILED", { cause: error }));

@@ -21,5 +21,5 @@ export function routeRedirect(flow: Flow, to: string, status: number): void {
     );
     return;
   }
-  respond(flow, status, ["Location", location, "Content-Length", "0"], undefined, "route");
+  respond(flow, status, ["Location", location], undefined, "route");
 }

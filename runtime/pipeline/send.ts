@@ -3,6 +3,7 @@ import type { ContentSink, ContentSource } from "../http/content.ts";
 import { forwardableTrailers } from "../http/hop-by-hop.ts";
 import { fieldValue, hasField, removeField, setField, type RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
+import { parseCodings, unknownCodingError } from "../primitives/content-coding/coding.ts";
 import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
@@ -30,7 +31,15 @@ export function send(flow: Flow): void {
   }
 
   const transforming = response.transforms !== undefined && transformable(flow, response);
-  if (transforming) transformedFields(fields);
+  if (transforming) {
+    const coding = fieldValue(fields, "content-encoding");
+    if (coding !== undefined && parseCodings(coding) === undefined) {
+      // Known before the head is out, so the client gets an answer and not half a message.
+      fail(flow, unknownCodingError(coding));
+      return;
+    }
+    transformedFields(fields);
+  }
 
   let source: ContentSource | undefined;
   if (!hasNoContent(exchange.method, response.status)) {
