@@ -17,7 +17,7 @@ export interface ConnectionFacts {
 export interface ExchangeReceiver {
   /** After `write` returned false: more can be written. */
   onDrain(): void;
-  /** Exactly once, when the exchange is over. `complete` is true if the whole response was handed to the socket; false if the client went away or the message was cut. */
+  /** Exactly once, when the exchange is over. Not before `end`, unless the connection is gone. `complete` is true if the whole response was handed to the socket; false if the client went away or the message was cut. */
   onClose(complete: boolean): void;
 }
 
@@ -42,12 +42,12 @@ export interface Exchange {
   readonly content: ContentSource | undefined;
   /** Lower-case protocol token of a GET without content that asks for an upgrade, else `undefined`. */
   readonly upgrade: string | undefined;
-  /** The client waits for 100 before it sends content. `openContent` answers it. */
+  /** The client waits for 100 before it sends content. Opening the content answers it. */
   readonly expectsContinue: boolean;
   readonly connection: ConnectionFacts;
   /** True once the response's head is out (or 101). */
   readonly headSent: boolean;
-  /** Bytes of content received and sent so far. */
+  /** Bytes of content received and sent so far; of a tunnel once it is closed. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
 
@@ -68,6 +68,9 @@ export interface Exchange {
   abort(): void;
   /** No other request on this connection after this response. */
   closeAfter(): void;
-  /** Answers 101 and hands the connection's bytes over. Only where `upgrade` is set. The stream already has an error listener. */
+  /**
+   * Answers 101 and hands the connection's bytes over, paused. Only where `upgrade` is set. The stream already has an
+   * error listener; its end is the exchange's (`onClose(true)`).
+   */
   acceptUpgrade(fields: ReadonlyRawFields): Duplex;
 }

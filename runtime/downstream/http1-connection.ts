@@ -2,19 +2,21 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
-import type { ResolvedLimits } from "../config/resolved-config.ts";
+import type { ListenerLimits } from "./limits.ts";
 import { ProxyError } from "../errors.ts";
 import type { Refusal as Reason } from "../http/refusal.ts";
 import type { ConnectionFacts, Exchange } from "./exchange.ts";
+import { EarlyBytes } from "./early-bytes.ts";
 import { Http1Content } from "./http1-content.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 import type { Http1Request } from "./http1-request.ts";
+import { LingeringClose } from "./lingering-close.ts";
 import { refusalBytes, type Refusal } from "./refusal.ts";
 import { createHeadFacts, readHead } from "./request-head.ts";
 
 /** What a connection needs of the listener that accepted it. */
 export interface ConnectionOwner {
-  readonly limits: ResolvedLimits;
+  readonly limits: ListenerLimits;
   readonly wheel: DeadlineWheel;
   readonly draining: boolean;
   serve(exchange: Exchange): void;
@@ -26,20 +28,8 @@ export interface ConnectionOwner {
 
 /** The keep-alive limit is looked at this often within itself, so that a request costs no timer operation. */
 const LOOKS = 4;
-/**
- * Lingering (RFC 9112 §9.6): after the last response we send FIN and go on reading, so that what the client still
- * sends does not turn into a reset that takes the response from it. While content is owed: at most 30 s and 128 MiB,
- * and no pause of 5 s (give or take the deadlines' grain). Else only until the client closes too, at most 1 s.
- */
-const LINGER_LOOK_MS = 250;
-const LINGER_QUIET_LOOKS = 20;
-const LINGER_LOOKS = 120;
-const LINGER_BYTES = 128 * 1024 * 1024;
-const LINGER_LOOKS_WITHOUT_CONTENT = 4;
 /** How long a connection that has sent nothing yet may still do so when the listener drains. */
 const UNUSED_GRACE_MS = 1000;
-/** Bytes of the new protocol that a client may send before its upgrade is accepted. */
-const MAX_EARLY_BYTES = 64 * 1024;
 
 const facts = createHeadFacts();
 
@@ -62,10 +52,7 @@ export class Http1Connection {
   #used = false;
   #touched = true;
   #looks = 0;
-  #quietSince = 0;
-  #bytesAtLook = 0;
-  #bytesAtClosing = 0;
-  #owedContent = false;
+  #lingering: LingeringClose | undefined;
   #early: EarlyBytes | undefined;
 
   constructor(socket: Socket, scheme: "http" | "https", owner: ConnectionOwner) {
@@ -83,18 +70,23 @@ export class Http1Connection {
       if (error === undefined || error === null) this.#current?.flushed();
     };
     socket.on("error", ignoreError);
-    socket.on("drain", () => this.#current?.receiver?.onDrain());
+    socket.on("drain", () => this.#drained());
     socket.on("close", () => this.#closed());
-    this.#deadline = new Deadline(() => this.#look());
+    this.#deadline = new Deadline(() => this.#lookAtIdle());
     this.#arm();
   }
 
-  get limits(): ResolvedLimits {
+  get limits(): ListenerLimits {
     return this.#owner.limits;
   }
 
   get wheel(): DeadlineWheel {
     return this.#owner.wheel;
+  }
+
+  /** Bytes that came after the head of an upgrade that is not answered yet. */
+  get earlySize(): number {
+    return this.#early?.size ?? 0;
   }
 
   get isTunnel(): boolean {
@@ -168,8 +160,7 @@ export class Http1Connection {
     });
     if (this.socket.writable) this.socket.write(refusalBytes(code, request?.method));
     request?.resume();
-    this.#owedContent = true;
-    this.closeGracefully();
+    this.#closeGracefully(true);
   }
 
   /** What the client sent is not HTTP. */
@@ -214,14 +205,13 @@ export class Http1Connection {
     if (exchange.content !== undefined) request.resume();
     if (this.#state !== "open") return;
     if (this.#closeAfterCurrent || isStuck) {
-      this.#owedContent = exchange.content !== undefined && !exchange.content.complete;
-      this.closeGracefully();
+      this.#closeGracefully(exchange.content !== undefined && !exchange.content.complete);
       return;
     }
     const next = this.#waiting.shift();
     if (next !== undefined) this.#begin(next, undefined);
     else if (this.#refusal !== undefined) this.#refuseNow();
-    else if (this.#owner.draining) this.closeGracefully();
+    else if (this.#owner.draining) this.#closeGracefully(false);
   }
 
   /** The bytes are the new protocol's from here on. */
@@ -232,26 +222,17 @@ export class Http1Connection {
     return this.socket;
   }
 
-  /** FIN after what is written, then reads on for a bounded time. */
-  closeGracefully(): void {
-    if (this.#state === "closing" || this.#state === "closed") return;
-    this.#state = "closing";
-    this.#waiting.length = 0;
-    this.#looks = 0;
-    this.#quietSince = 0;
-    this.#bytesAtClosing = this.socket.bytesRead;
-    this.#bytesAtLook = this.#bytesAtClosing;
-    this.#early?.discard();
-    this.socket.end();
-    this.socket.resume();
-    this.wheel.arm(this.#deadline, LINGER_LOOK_MS);
-  }
-
   /** The listener drains: idle connections close now, unused ones after a moment, busy ones after their response. */
   drain(): void {
     if (!this.isIdle) return;
-    if (this.#used) this.closeGracefully();
+    if (this.#used) this.#closeGracefully(false);
     else this.wheel.arm(this.#deadline, UNUSED_GRACE_MS);
+  }
+
+  /** Whoever serves a request threw where nobody could catch it: that request fails, and nothing else. */
+  fault(error: unknown): void {
+    this.#owner.onError(error);
+    this.cut();
   }
 
   /** At once. A message that ends with its connection must not look whole. */
@@ -283,7 +264,7 @@ export class Http1Connection {
         exchange.abort();
       } else {
         this.#current = null;
-        exchange.closed(new ProxyError("PROXY_INTERNAL"));
+        this.#tellClosed(exchange, new ProxyError("PROXY_INTERNAL"));
         this.refuse({ error: "PROXY_INTERNAL", message: "serve failed" }, request);
       }
     }
@@ -310,22 +291,40 @@ export class Http1Connection {
     this.#current = null;
     this.#waiting.length = 0;
     this.wheel.disarm(this.#deadline);
+    this.#lingering?.stop();
     this.#owner.onConnectionClosed(this);
+    if (exchange !== null) this.#tellClosed(exchange, new ProxyError("PROXY_CLIENT_ABORTED"));
+  }
+
+  #tellClosed(exchange: Http1Exchange, error: ProxyError): void {
     try {
-      exchange?.closed(new ProxyError("PROXY_CLIENT_ABORTED"));
-    } catch (error) {
-      this.#owner.onError(error);
+      exchange.closed(error);
+    } catch (thrown) {
+      this.#owner.onError(thrown);
     }
   }
 
-  #look(): void {
-    if (this.#state === "closing") this.#lookAtLingering();
-    else if (this.#state === "open") this.#lookAtIdle();
+  #drained(): void {
+    try {
+      this.#current?.receiver?.onDrain();
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
+  #closeGracefully(contentOwed: boolean): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    this.#state = "closing";
+    this.#waiting.length = 0;
+    this.wheel.disarm(this.#deadline);
+    this.#early?.discard();
+    this.#lingering = new LingeringClose(this.socket, this.wheel, contentOwed);
+  }
+
+  /** The keep-alive limit, and in a draining listener the grace of a connection that was not used yet. */
   #lookAtIdle(): void {
     if (this.#owner.draining) {
-      if (this.isIdle) this.closeGracefully();
+      if (this.isIdle) this.#closeGracefully(false);
       return;
     }
     if (this.#touched || !this.isIdle || !this.#used) {
@@ -335,68 +334,15 @@ export class Http1Connection {
     } else {
       this.#looks += 1;
       if (this.#looks >= LOOKS) {
-        this.closeGracefully();
+        this.#closeGracefully(false);
         return;
       }
     }
     this.#arm();
   }
 
-  #lookAtLingering(): void {
-    this.#looks += 1;
-    const read = this.socket.bytesRead;
-    if (read !== this.#bytesAtLook) {
-      this.#bytesAtLook = read;
-      this.#quietSince = this.#looks;
-    }
-    const isOver = this.#owedContent
-      ? this.#looks >= LINGER_LOOKS ||
-        this.#looks - this.#quietSince >= LINGER_QUIET_LOOKS ||
-        read - this.#bytesAtClosing > LINGER_BYTES
-      : this.#looks >= LINGER_LOOKS_WITHOUT_CONTENT;
-    if (isOver) this.socket.destroy();
-    else this.wheel.arm(this.#deadline, LINGER_LOOK_MS);
-  }
-
   #arm(): void {
     this.wheel.arm(this.#deadline, this.limits.keepAliveMs / LOOKS);
-  }
-}
-
-/** What a client sends before its upgrade is accepted, and the sign that it went away. */
-class EarlyBytes {
-  readonly #socket: Socket;
-  readonly #chunks: Buffer[] = [];
-  #size = 0;
-  readonly #onEnd: () => void;
-  readonly #onData = (chunk: Buffer) => {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    if (this.#size > MAX_EARLY_BYTES) this.#socket.pause();
-  };
-
-  constructor(socket: Socket, first: Buffer, onEnd: () => void) {
-    this.#socket = socket;
-    this.#onEnd = onEnd;
-    if (first.length > 0) this.#onData(first);
-    socket.on("data", this.#onData);
-    socket.on("end", onEnd);
-  }
-
-  giveBack(): void {
-    this.#stop();
-    this.#socket.pause();
-    if (this.#size > 0) this.#socket.unshift(Buffer.concat(this.#chunks));
-  }
-
-  discard(): void {
-    this.#stop();
-    this.#chunks.length = 0;
-  }
-
-  #stop(): void {
-    this.#socket.removeListener("data", this.#onData);
-    this.#socket.removeListener("end", this.#onEnd);
   }
 }
 

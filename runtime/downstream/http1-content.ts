@@ -104,7 +104,7 @@ export class Http1Content implements ContentSource {
     this.#failure ??= error;
     if (!opened) return;
     this.#detach();
-    sink?.onError(error);
+    this.#tellFailure(sink, error);
   }
 
   /** The response is out: what was not read by now is nobody's. A reader still learns that no end will come. */
@@ -116,21 +116,37 @@ export class Http1Content implements ContentSource {
   deliverChunk(chunk: Buffer): void {
     this.#touched = true;
     this.received += chunk.length;
-    this.#sink?.onData(chunk);
+    try {
+      this.#sink?.onData(chunk);
+    } catch (error) {
+      this.#connection.fault(error);
+    }
   }
 
   deliverEnd(): void {
     if (this.#state !== "open") return;
     const sink = this.#sink;
     this.#detach();
-    sink?.onEnd(this.#request.rawTrailers);
+    try {
+      sink?.onEnd(this.#request.rawTrailers);
+    } catch (error) {
+      this.#connection.fault(error);
+    }
   }
 
   deliverFailure(): void {
     if (this.#state === "over" || this.#failure === undefined) return;
     const sink = this.#sink;
     this.#detach();
-    sink?.onError(this.#failure);
+    this.#tellFailure(sink, this.#failure);
+  }
+
+  #tellFailure(sink: ContentSink | null, error: ProxyError): void {
+    try {
+      sink?.onError(error);
+    } catch (thrown) {
+      this.#connection.fault(thrown);
+    }
   }
 
   #look(): void {

@@ -45,6 +45,10 @@ export class Http1Exchange implements Exchange {
   /** Bytes that Content-Length promises and that are not written yet. */
   #left = 0;
   #corked = false;
+  /** Bytes of the connection that are not the tunnel's; then, when it is closed, those that are. */
+  #writtenBefore = 0;
+  #readBefore = 0;
+  #tunnelReceived = 0;
   /** The write that completes the message is under way; then it is with the kernel. */
   #completing = false;
   #flushed = false;
@@ -74,7 +78,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get bytesReceived(): number {
-    return this.content === undefined ? 0 : this.content.received;
+    return this.content === undefined ? this.#tunnelReceived : this.content.received;
   }
 
   writeInformational(status: number, fields: ReadonlyRawFields): void {
@@ -192,6 +196,8 @@ export class Http1Exchange implements Exchange {
     this.headSent = true;
     const { socket } = this.#connection;
     socket.write(`${statusLine(101)}Connection: Upgrade\r\n${lines}\r\n`, "latin1");
+    this.#writtenBefore = socket.bytesWritten;
+    this.#readBefore = socket.bytesRead - this.#connection.earlySize;
     return this.#connection.openTunnel();
   }
 
@@ -205,6 +211,10 @@ export class Http1Exchange implements Exchange {
   closed(error: ProxyError): void {
     if (this.#phase === "over") return;
     const complete = this.#phase === "tunnel";
+    if (complete) {
+      this.bytesSent = this.#connection.socket.bytesWritten - this.#writtenBefore;
+      this.#tunnelReceived = this.#connection.socket.bytesRead - this.#readBefore;
+    }
     this.#phase = "over";
     this.#head = "";
     this.receiver?.onClose(complete);

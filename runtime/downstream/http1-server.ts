@@ -1,7 +1,7 @@
 import { createServer, ServerResponse, type Server } from "node:http";
 import type { Socket } from "node:net";
 
-import type { ResolvedLimits } from "../config/resolved-config.ts";
+import type { ListenerLimits } from "./limits.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { isNamed } from "../http/raw-fields.ts";
@@ -19,12 +19,12 @@ type Http1Server = Server<typeof Http1Request, typeof ServerResponse>;
 /** node's HTTP/1.1 parser and its bookkeeping. It listens on nothing: connections are given to it. */
 export interface Http1Parser {
   accept(socket: Socket, connection: Http1Connection): void;
-  adjust(limits: ResolvedLimits): void;
+  adjust(limits: ListenerLimits): void;
   /** Only once all connections are gone. */
   close(): void;
 }
 
-export function createHttp1Parser(limits: ResolvedLimits): Http1Parser {
+export function createHttp1Parser(limits: ListenerLimits): Http1Parser {
   const server: Http1Server = createServer({
     IncomingMessage: Http1Request,
     ServerResponse,

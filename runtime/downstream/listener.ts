@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 
 import { DeadlineWheel } from "../clock.ts";
-import type { ResolvedLimits } from "../config/resolved-config.ts";
+import type { ListenerLimits } from "./limits.ts";
 import type { Exchange } from "./exchange.ts";
 import { Http1Connection, type ConnectionOwner } from "./http1-connection.ts";
 import { createHttp1Parser, type Http1Parser } from "./http1-server.ts";
@@ -11,7 +11,7 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly limits: ResolvedLimits;
+  readonly limits: ListenerLimits;
   /** Every request that passed the head's checks, one at a time for each connection. */
   readonly serve: (exchange: Exchange) => void;
   /** What went wrong apart from any request: accepting, or a `serve` that threw. */
@@ -45,7 +45,7 @@ export interface Listener {
   /** Resolves when connections are accepted; rejects if the address cannot be had. */
   readonly ready: Promise<ListenerAddress>;
   /** New limits: head size for new connections, all others for the open ones too. */
-  adjust(limits: ResolvedLimits): void;
+  adjust(limits: ListenerLimits): void;
   stats(): ListenerStats;
   /** Frees the port. Connections that were accepted stay. */
   stopAccepting(): void;
@@ -68,7 +68,7 @@ export function createListener(options: ListenerOptions): Listener {
 class PortListener implements Listener, ConnectionOwner {
   readonly ready: Promise<ListenerAddress>;
   readonly wheel: DeadlineWheel;
-  limits: ResolvedLimits;
+  limits: ListenerLimits;
   draining = false;
 
   readonly #options: ListenerOptions;
@@ -99,7 +99,7 @@ class PortListener implements Listener, ConnectionOwner {
     this.ready = this.#listen();
   }
 
-  adjust(limits: ResolvedLimits): void {
+  adjust(limits: ListenerLimits): void {
     this.limits = limits;
     this.#server.maxConnections = limits.connections;
     this.#parser.adjust(limits);

@@ -2,13 +2,13 @@
 import { onTestFinished } from "vitest";
 
 import { DeadlineWheel } from "../../runtime/clock.ts";
-import type { ResolvedLimits } from "../../runtime/config/resolved-config.ts";
+import type { ListenerLimits } from "../../runtime/downstream/limits.ts";
 import type { Exchange, ExchangeReceiver } from "../../runtime/downstream/exchange.ts";
 import { createListener, type Listener } from "../../runtime/downstream/listener.ts";
 import type { Refusal } from "../../runtime/downstream/refusal.ts";
 import type { ContentSink, ContentSource } from "../../runtime/http/content.ts";
 
-export const LIMITS: ResolvedLimits = {
+export const LIMITS: ListenerLimits = {
   headBytes: 16 * 1024,
   targetBytes: 8 * 1024,
   headTimeMs: 10_000,
@@ -29,7 +29,7 @@ export interface TestListener {
 }
 
 export interface ListenOptions {
-  readonly limits?: Partial<ResolvedLimits>;
+  readonly limits?: Partial<ListenerLimits>;
   readonly upgrades?: readonly string[];
   readonly wheel?: DeadlineWheel;
 }

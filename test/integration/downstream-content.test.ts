@@ -70,6 +70,37 @@ describe("a request's content", () => {
     client.destroy();
   });
 
+  it.each(["onData", "onEnd", "onError"] as const)(
+    "whose reader throws in %s fails its own request only",
+    async (callback) => {
+      const { port, errors, exchanges } = await listen((exchange) => {
+        if (exchange.content === undefined) {
+          answer(exchange);
+          return;
+        }
+        const sink = { onData() {}, onEnd() {}, onError() {} };
+        exchange.content.open({
+          ...sink,
+          [callback]: () => {
+            throw new Error(callback);
+          },
+        });
+      });
+      const bystander = await connectRaw(port);
+      const client = await connectRaw(port);
+      await client.send(post("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n"));
+      await expect.poll(() => exchanges.length).toBe(1);
+      await client.send(callback === "onError" ? "zz" : "0\r\n\r\n");
+      expect(await client.closes()).toBe(true);
+      expect(await outcomeOf(exchanges[0]).closed).toBe(false);
+      await bystander.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+      expect((await bystander.response()).status).toBe(200);
+      expect(errors).toHaveLength(1);
+      errors.length = 0;
+      bystander.destroy();
+    },
+  );
+
   it("does not arrive while it is paused", async () => {
     let received = 0;
     const total = 4 * 1024 * 1024;

@@ -12,7 +12,7 @@ describe("limits of a listener", () => {
       limits: { headTimeMs: 300 },
     });
     const client = await connectRaw(port);
-    const trickle = setInterval(() => client.send("x"), 50);
+    const trickle = setInterval(() => void client.send("x"), 50);
     await client.send("GET / HTTP/1.1\r\nHost: a.test\r\nX: ");
     const response = await client.response();
     clearInterval(trickle);

@@ -45,6 +45,7 @@ describe("an upgrade (RFC 9110 §7.8)", () => {
     client.end();
     expect(await client.closes()).toBe(true);
     expect(await outcomeOf(exchanges[0]).closed).toBe(true);
+    expect(exchanges[0]).toMatchObject({ bytesReceived: 16, bytesSent: 16 });
   });
 
   it("that is refused gets an ordinary response with its content, and a close (PUB-15)", async () => {

@@ -1,0 +1,14 @@
+/** What one listener takes from its clients. Every one is bounded; `config/` fills in the defaults. */
+export interface ListenerLimits {
+  readonly headBytes: number;
+  readonly targetBytes: number;
+  /** From the first byte (or the connection, where none has come) to the end of the head. */
+  readonly headTimeMs: number;
+  /** Without a byte of content that somebody waits for. */
+  readonly contentIdleMs: number;
+  /** Between two requests. */
+  readonly keepAliveMs: number;
+  readonly connections: number;
+  /** Requests of one connection that wait for those before them. */
+  readonly pipelined: number;
+}
