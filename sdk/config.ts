@@ -95,6 +95,7 @@ export interface RouteMatch {
   host?: string | readonly string[];
   /** `"/a"`, `"/users/:id"` (one segment) or `"/api/*"` (`/api` and everything below it). */
   path?: string | readonly string[];
+  /** Compared exactly: methods are case-sensitive. `"GET"` takes HEAD too. */
   method?: string | readonly string[];
   headers?: Readonly<Record<string, ValueMatch>>;
   query?: Readonly<Record<string, ValueMatch>>;

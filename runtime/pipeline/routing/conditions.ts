@@ -11,7 +11,7 @@ import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
 export type ValueTest = string | RegExp | true;
 
 export interface ConditionsInput {
-  /** Empty: any. Compared exactly (RFC 9110 §9.1: methods are case-sensitive); GET does not include HEAD. */
+  /** Empty: any. Compared exactly (RFC 9110 §9.1: methods are case-sensitive). */
   readonly methods: readonly string[];
   /** Holds if any of the field's lines does. */
   readonly fields: readonly (readonly [lowerName: string, value: ValueTest])[];

@@ -234,7 +234,8 @@ function holds<P>(candidate: Candidate<P>, subject: Subject, note: Note<P> | und
 }
 
 function compileRoute<P>({ index, name, match, payload }: RouteInput<P>): CompiledRoute<P> {
-  const { hosts, paths, methods, fields, query, when } = match;
+  const { hosts, paths, fields, query, when } = match;
+  const methods = withHead(match.methods);
   try {
     return {
       index,
@@ -243,7 +244,7 @@ function compileRoute<P>({ index, name, match, payload }: RouteInput<P>): Compil
       hosts: distinct<HostPattern>(hosts, parseHostPattern, ANY_HOST),
       paths: distinct<PathPattern>(paths, parsePathPattern, ANY_PATH),
       methods,
-      conditions: compileConditions(match, name),
+      conditions: compileConditions({ ...match, methods }, name),
       methodOnly: fields.length === 0 && query.length === 0 && when === undefined,
       functionOnly:
         when !== undefined &&
@@ -253,6 +254,11 @@ function compileRoute<P>({ index, name, match, payload }: RouteInput<P>): Compil
     if (error instanceof TypeError) error.message = `route ${name}: ${error.message}`;
     throw error;
   }
+}
+
+/** RFC 9110 §9.3.2: HEAD asks for what GET would answer, so a route for GET takes both. */
+function withHead(methods: readonly string[]): readonly string[] {
+  return methods.includes("GET") && !methods.includes("HEAD") ? [...methods, "HEAD"] : methods;
 }
 
 /** Two spellings of one pattern would put the route into its list twice. */

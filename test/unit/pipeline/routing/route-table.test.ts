@@ -151,7 +151,7 @@ describe("route table: hosts", () => {
 describe("route table: other conditions", () => {
   it.each<[Match, Asked, boolean]>([
     [{ methods: ["GET"] }, { method: "GET" }, true],
-    [{ methods: ["GET"] }, { method: "HEAD" }, false],
+    [{ methods: ["GET"] }, { method: "HEAD" }, true],
     [{ methods: ["GET", "POST"] }, { method: "POST" }, true],
     [{ methods: ["GET", "POST"] }, { method: "get" }, false],
     [{ fields: [["x-a", true]] }, { fields: ["X-A", ""] }, true],
