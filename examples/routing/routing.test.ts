@@ -17,8 +17,8 @@ afterAll(async () => {
 describe("routes", () => {
   it.each([
     ["GET", "/v1/users/7", {}, "user", "api", "/users/7"],
-    ["GET", "/v1/reports?year=2025", {}, "route 5", "api", "/internal/reports?year=2025"],
-    ["GET", "/v1", {}, "route 5", "api", "/internal/"],
+    ["GET", "/v1/reports?year=2025", {}, "#5 /v1/*", "api", "/internal/reports?year=2025"],
+    ["GET", "/v1", {}, "#5 /v1/*", "api", "/internal/"],
     ["POST", "/orders", {}, "new order", "api", "/orders"],
     ["GET", "/orders", {}, "everything else", "site", "/orders"],
     ["GET", "/", { host: "blue.shop.example" }, "tenant", "tenants", "/"],
@@ -31,7 +31,7 @@ describe("routes", () => {
   ] as const)("%s %s %j takes %s", async (method, path, headers, route, service, forwarded) => {
     const answer = await send(method, path, headers);
     expect(answer.status).toBe(200);
-    if (!route.startsWith("route ")) expect(answer.headers["x-route"]).toBe(route);
+    expect(answer.headers["x-route"]).toBe(route);
     expect(JSON.parse(answer.text)).toEqual({ service, method, path: forwarded });
   });
 

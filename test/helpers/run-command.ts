@@ -9,7 +9,8 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const COMMAND = fileURLToPath(new URL("../../runtime/bin/gatewright.js", import.meta.url));
-const DEFAULT_TIMEOUT_MS = 15_000;
+/** Below the time limit of a test, so that the output is shown and not only "timed out". */
+const DEFAULT_TIMEOUT_MS = 12_000;
 
 export interface CommandOptions {
   /** Folder to run in. Default: that of the tests. */
@@ -17,6 +18,10 @@ export interface CommandOptions {
   /** Added to this process's environment; `undefined` removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number;
+  /** Options of node itself, before the command. */
+  readonly nodeOptions?: readonly string[];
+  /** With a channel for messages. Default false. */
+  readonly channel?: boolean;
 }
 
 export interface FinishedCommand {
@@ -98,10 +103,10 @@ export class RunningCommand {
   readonly #waiting = new Set<(line: LogLine) => void>();
 
   constructor(args: readonly string[], options: CommandOptions) {
-    this.child = spawn(process.execPath, [COMMAND, ...args], {
+    this.child = spawn(process.execPath, [...(options.nodeOptions ?? []), COMMAND, ...args], {
       cwd: options.dir,
       env: { ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...(options.channel === true ? ["ipc" as const] : [])],
     });
     this.#read(this.child.stdout, (text) => (this.#stdout += text));
     this.#read(this.child.stderr, (text) => (this.#stderr += text));
