@@ -1,4 +1,5 @@
 import { isProxyError, ProxyError } from "../errors.ts";
+import { isWebResponse } from "../http/web-response.ts";
 import type { Flow } from "./flow.ts";
 import type { HookChains, NamedHook } from "./parts.ts";
 
@@ -58,7 +59,11 @@ function awaitHook<F>(
   flow.armHookDeadline();
   promise.then(
     (value) => {
-      if (flow.turn !== turn) return;
+      if (flow.turn !== turn) {
+        // Too late: nobody will read it, so its connection must not wait for a reader.
+        if (isWebResponse(value)) value.body?.cancel().catch(() => {});
+        return;
+      }
       settle(flow, began);
       try {
         if (value !== undefined && value !== null) {

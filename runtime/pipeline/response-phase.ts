@@ -28,17 +28,13 @@ const RESPONSE_PHASE: HookPhase<HookChains["response"][number]["run"]> = {
   call: (flow, hook) => hook.run(flow.responseView, flow.context),
   accept(flow, value, hook) {
     const decision = toDecision(value, KINDS, hook.owner) as ResponseDecision | Response;
-    // The decision replaces the response: what was on its way is let go, and no response hook runs twice.
-    flow.responseHooksDone = true;
+    // The decision replaces the response: what was on its way is let go.
     flow.dropUpstream(undefined);
     settleDecision(flow, decision, hook.owner);
     return false;
   },
   done: send,
-  failed(flow, error) {
-    flow.responseHooksDone = true;
-    fail(flow, error);
-  },
+  failed: fail,
 };
 
 /** Step 12: what is done here is shared by every client of a stored response. */
@@ -53,5 +49,7 @@ export function runResponseHooks(flow: Flow): void {
     send(flow);
     return;
   }
+  // Once they have begun, no answer to their own failure runs them again.
+  flow.responseHooksDone = true;
   runHooks(flow, RESPONSE_PHASE, 0);
 }

@@ -15,7 +15,6 @@ export function send(flow: Flow): void {
   const { exchange, parts } = flow;
   const response = flow.response as OutgoingResponse;
   const fields = response.fields;
-  flow.responseHooksDone = true;
 
   parts.globalRules.response?.(fields);
   if (response.source === "upstream") flow.upstreamPlan?.rules.response?.(fields);
