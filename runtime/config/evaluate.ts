@@ -27,6 +27,7 @@ export type EvaluateResult =
 
 /** Runs compiled code in a slot of its own and gets the config out of it. A failure leaves nothing running. */
 export async function evaluate(
+  code: string,
   options: SlotOptions,
   env: ConfigEnv,
   limits: EvaluateLimits = EVALUATE_LIMITS,
@@ -34,7 +35,7 @@ export async function evaluate(
   const slot = new Slot(options);
   let limitMs = limits.topLevelMs;
   try {
-    const exported = exportedConfig(slot.evaluate(limitMs));
+    const exported = exportedConfig(slot.evaluate(code, limitMs));
     limitMs = limits.settleMs;
     if (exported.kind === "none") return discard(slot, [noDefaultIssue(exported.found)]);
     let { value } = exported;

@@ -130,7 +130,8 @@ async function run(
   const { code, sources, packages } = compiled;
   const env: ConfigEnv = Object.freeze({ command, env: Object.freeze({ ...options.env }), dir });
   const evaluated = await evaluate(
-    { generation, file, dir, code, sources, packages, stackMapper, log },
+    code,
+    { generation, file, dir, sources, packages, stackMapper, log },
     env,
     limits,
   );

@@ -34,7 +34,6 @@ export interface SlotOptions {
   readonly generation: number;
   readonly file: string;
   readonly dir: string;
-  readonly code: string;
   readonly sources: Sources;
   readonly packages: readonly ExternalPackage[];
   readonly stackMapper: StackMapper;
@@ -44,6 +43,10 @@ export interface SlotOptions {
 /**
  * One generation's code with everything that belongs to it. Nothing outside refers to what is in here once the
  * generation is gone, so all of it is collected: there is no module cache that keeps it, as `import()` would.
+ *
+ * Its timers, `console` and `process` are parameters of the code, and what `node:timers`, `node:timers/promises`,
+ * `node:console` and `node:process` give to it. They are a convenience and no sandbox: `globalThis.setTimeout` and
+ * installed packages reach Node's own.
  */
 export class Slot implements CodeSlot {
   readonly generation: number;
@@ -75,7 +78,7 @@ export class Slot implements CodeSlot {
   }
 
   /** Runs the code from its first to its last line, cut after `limitMs`; returns what it exports. */
-  evaluate(limitMs: number): unknown {
+  evaluate(code: string, limitMs: number): unknown {
     const module = { exports: {} as unknown };
     const { timers } = this;
     const values: Record<string, unknown> = {
@@ -95,7 +98,7 @@ export class Slot implements CodeSlot {
       __dirname: this.#options.dir,
     };
     const head = `(function (${Object.keys(values).join(", ")}) {\n`;
-    this.#run(head + this.#options.code, "\n})", Object.values(values), limitMs, -1);
+    this.#run(head + code, "\n})", Object.values(values), limitMs, -1);
     return module.exports;
   }
 

@@ -28,6 +28,8 @@ const BEFORE_REGEXP = new Set([
   "yield",
 ]);
 
+const MAX_NESTED_TEMPLATES = 50;
+
 /**
  * Splits TypeScript into words, texts and signs. Comments, regular expressions and templates are passed over. It is no
  * parser: what it cannot read ends the list, and whoever asked finds nothing.
@@ -44,11 +46,13 @@ export function toSourceTokens(source: string): SourceToken[] {
     let text: string | undefined;
     if (/\s/.test(character)) at += 1;
     else if ((text = match(LINE_COMMENT) ?? match(BLOCK_COMMENT)) !== undefined) at += text.length;
+    // A comment without an end: looking for that end again at each further one would take for ever.
+    else if (source.startsWith("/*", at)) break;
     else if ((text = match(QUOTED)) !== undefined) {
       tokens.push({ kind: "text", text: text.slice(1, -1), at });
       at += text.length;
     } else if (character === "`") {
-      const end = endOfTemplate(source, at);
+      const end = endOfTemplate(source, at, 0);
       if (end === undefined) break;
       tokens.push({ kind: "text", text: "`", at });
       at = end;
@@ -77,13 +81,15 @@ function mayBeRegExp(before: SourceToken | undefined): boolean {
   return before.kind === "word" && BEFORE_REGEXP.has(before.text);
 }
 
-function endOfTemplate(source: string, start: number): number | undefined {
+/** Offset after the template that begins at `start`; `undefined` if it has no end, or too many others inside it. */
+function endOfTemplate(source: string, start: number, depth: number): number | undefined {
+  if (depth > MAX_NESTED_TEMPLATES) return undefined;
   for (let at = start + 1; at < source.length; at++) {
     const character = source[at];
     if (character === "\\") at += 1;
     else if (character === "`") return at + 1;
     else if (character === "$" && source[at + 1] === "{") {
-      const end = endOfPlaceholder(source, at + 2);
+      const end = endOfPlaceholder(source, at + 2, depth);
       if (end === undefined) return undefined;
       at = end;
     }
@@ -92,12 +98,12 @@ function endOfTemplate(source: string, start: number): number | undefined {
 }
 
 /** Offset of the `}` that ends a template's placeholder. */
-function endOfPlaceholder(source: string, start: number): number | undefined {
+function endOfPlaceholder(source: string, start: number, templates: number): number | undefined {
   let depth = 1;
   for (let at = start; at < source.length; at++) {
     const character = source[at];
     if (character === "`") {
-      const end = endOfTemplate(source, at);
+      const end = endOfTemplate(source, at, templates + 1);
       if (end === undefined) return undefined;
       at = end - 1;
     } else if (character === '"' || character === "'") {

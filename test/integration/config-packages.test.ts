@@ -203,8 +203,8 @@ describe("module formats (PUB-43)", () => {
     );
     await project.write(
       "proxy.config.ts",
-      `import { one } from "old"; import data from "old/data.json"; import list from "old/list.txt"; import four from "old/deep/file.js";
-       export default { onRequest() {}, log: { redact: [String(one), String(data.two), list, String(four)] } };`,
+      `import { one } from "old"; import data from "old/data.json"; import again from "old/data.json" with { type: "json" }; import list from "old/list.txt"; import four from "old/deep/file.js";
+       export default { onRequest() {}, log: { redact: [String(one), String(data.two * again.two / 2), list, String(four)] } };`,
     );
     const { config } = expectLoaded(await loader.load());
     expect(config.log.redact).toEqual(["1", "2", "three", "4"]);
