@@ -35,7 +35,7 @@ export interface Admin {
   readonly port: number;
   /** Takes over a new token and new names without closing. */
   adjust(rules: AccessRules): void;
-  /** Stops and closes every connection. */
+  /** Stops accepting, lets answers under way finish (the one to the reload that closes it, for instance) for a second. */
   close(): Promise<void>;
 }
 
@@ -46,10 +46,12 @@ const MAX_HEAD_BYTES = 8 * 1024;
 const MAX_CONTENT_BYTES = 1024;
 const HEAD_TIME_MS = 5_000;
 const IDLE_TIME_MS = 5_000;
+const CLOSE_TIME_MS = 1_000;
 
 /** Rejects if it cannot listen. */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   let rules: AccessRules = { token: options.token, hosts: options.hosts };
+  let isClosing = false;
   const server = createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,
@@ -58,7 +60,12 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
       keepAliveTimeout: IDLE_TIME_MS,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => void answer(request, response, rules, options),
+    (request, response) => {
+      response.shouldKeepAlive &&= !isClosing;
+      // Asked again at the end: it may close while this is answered.
+      response.on("finish", () => isClosing && request.socket.end());
+      void answer(request, response, rules, options);
+    },
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.on("clientError", (_error, socket) => {
@@ -74,8 +81,13 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     adjust: (next) => (rules = next),
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
+        const timer = setTimeout(() => server.closeAllConnections(), CLOSE_TIME_MS);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        isClosing = true;
+        server.closeIdleConnections();
       }),
   };
 }

@@ -26,6 +26,8 @@ export interface WorkerOptions {
 
 /** Time that WebSockets and responses get to leave with a proper end after they were told to. */
 const CUT_GRACE_MS = 1_000;
+/** A plugin's `setup` that shutdown interrupts gets this long, so that it can be disposed of. */
+const PREPARE_GRACE_MS = 2_000;
 /** Most that shutdown waits for disposers, whatever their number. */
 const END_LIMIT_MS = 15_000;
 /** How often pipelines without a generation are asked whether their last stream has ended. */
@@ -205,7 +207,7 @@ class Worker {
     await settledWithin(
       Promise.all([
         closed,
-        this.#preparing,
+        settledWithin(this.#preparing, PREPARE_GRACE_MS),
         ...generations.map((generation) => generation.idleWithin(limitMs)),
       ]),
       limitMs,

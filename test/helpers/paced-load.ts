@@ -4,8 +4,8 @@ export interface PacedLoad {
   readonly sent: number;
   /** What went wrong, one text for each request that did not get a complete 200. */
   readonly failures: readonly string[];
-  /** Contents of the responses in the order of their arrival. */
-  readonly contents: readonly string[];
+  /** The different contents that came back. */
+  readonly contents: ReadonlySet<string>;
   /** Sends no more and resolves when every answer is in. */
   stop(): Promise<void>;
 }
@@ -14,7 +14,7 @@ export interface PacedLoad {
 export function startLoad(url: string, perSecond: number): PacedLoad {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const failures: string[] = [];
-  const contents: string[] = [];
+  const contents = new Set<string>();
   const open = new Set<Promise<void>>();
   const begin = performance.now();
   let sent = 0;
@@ -32,7 +32,7 @@ export function startLoad(url: string, perSecond: number): PacedLoad {
         response.on("data", (chunk: string) => (text += chunk));
         response.on("error", fail);
         response.on("end", () => {
-          contents.push(text);
+          contents.add(text);
           if (response.statusCode !== 200) failures.push(`${response.statusCode} ${text}`);
           resolve();
         });

@@ -10,9 +10,10 @@
  * end of the test closes it and fails on every error that was logged and not taken with `takeErrors()`, on every
  * unhandled rejection, and on problem reports that were not taken with `takeReports()`.
  */
-import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import type { AccessRecord, GatewrightConfig } from "@gatewright/sdk";
 import { onTestFinished } from "vitest";
@@ -28,6 +29,9 @@ import type { ReloadStatus } from "../../runtime/inspect/status.ts";
 import { startSingle, type Running, type SingleOptions } from "../../runtime/process/single.ts";
 import type { ConfigSource } from "../../runtime/process/supervisor.ts";
 import { collectLog, type LogCollector, type LogLine } from "./log-lines.ts";
+
+/** Linked into every folder, as `npm install` of a workspace does. */
+const SDK = fileURLToPath(new URL("../../sdk", import.meta.url));
 
 export interface StartProxyOptions {
   /** In memory. `listen` defaults to a free port. */
@@ -178,7 +182,9 @@ export async function startProxy(options: StartProxyOptions = {}): Promise<TestP
     await stop();
     const left = [...unhandled, ...log.errors, ...reports.all];
     if (left.length > 0) {
-      const texts = left.map((one) => (one instanceof Error ? one.stack : JSON.stringify(one)));
+      const texts = left
+        .slice(0, 20)
+        .map((one) => (one instanceof Error ? one.stack : JSON.stringify(one)));
       throw new Error(`errors that the test did not take:\n${texts.join("\n")}`);
     }
   }
@@ -194,6 +200,10 @@ async function makeFolder(files: Readonly<Record<string, string>>): Promise<stri
     const path = join(folder, name);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
+  }
+  if (Object.keys(files).length > 0) {
+    await mkdir(join(folder, "node_modules/@gatewright"), { recursive: true });
+    await symlink(SDK, join(folder, "node_modules/@gatewright/sdk"));
   }
   return folder;
 }

@@ -128,6 +128,18 @@ describe("the admin listener", () => {
     expect((await ask(admin, "GET /healthz", "Host: admin.test")).status).toBe(200);
   });
 
+  it("finishes the answer under way when it is closed by what it does", async () => {
+    const { admin, source } = await start();
+    const closing = Promise.withResolvers<void>();
+    source.reload.mockImplementation(async () => {
+      void admin.close().then(closing.resolve);
+      return RELOADED;
+    });
+    expect((await ask(admin, "POST /api/reload", "Content-Length: 0")).status).toBe(200);
+    await closing.promise;
+    await expect(connectRaw(admin.port)).rejects.toThrow();
+  });
+
   it("takes the next free port only where it may", async () => {
     const blocker = createServer().listen(0, "127.0.0.1");
     await once(blocker, "listening");

@@ -7,7 +7,7 @@ const good = (version: string): string =>
   `export default {\n  admin: { port: 0 },\n  onRequest: (request, ctx) => ctx.respond(200, "${version}"),\n};\n`;
 
 const BROKEN: readonly (readonly [what: string, text: string, line: number | undefined])[] = [
-  ["a syntax error", "export default {\n  onRequest( {\n};\n", 2],
+  ["a syntax error", "export default {\n  onRequest: = 1,\n};\n", 2],
   ["a throw at top level", "\n\nthrow new Error('at the top');\n", 3],
   ["a file without a default export", "export const config = {};\n", undefined],
   ["top-level await", "\nawait new Promise(() => {});\nexport default {};\n", 2],
@@ -52,7 +52,7 @@ describe("a broken edit", () => {
     const error = await started.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(StartError);
     expect((error as StartError).report).toMatchObject({ stage: "compile" });
-    expect((error as StartError).report.issues[0]?.frame).toContain("onRequest( {");
+    expect((error as StartError).report.issues[0]?.frame).toContain("onRequest: = 1");
   });
 
   it("shows a page with the code frame in dev from the start, and goes on when it is mended", async () => {

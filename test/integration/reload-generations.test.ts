@@ -1,3 +1,4 @@
+import type { Context, PluginEnv } from "@gatewright/sdk";
 import { describe, expect, it, vi } from "vitest";
 
 import { startProxy } from "../helpers/start-proxy.ts";
@@ -82,7 +83,7 @@ describe("a reload", () => {
         {
           name: "db",
           api: 1 as const,
-          async setup(env: import("@gatewright/sdk").PluginEnv) {
+          async setup(env: PluginEnv) {
             await env.keep(
               "client",
               () => void made.push("opened"),
@@ -92,8 +93,7 @@ describe("a reload", () => {
           },
         },
       ],
-      onRequest: (_request: unknown, ctx: import("@gatewright/sdk").Context) =>
-        ctx.respond(200, version),
+      onRequest: (_request: unknown, ctx: Context) => ctx.respond(200, version),
     });
     const proxy = await startProxy({ config: config("1") });
     await proxy.update(config("2"));
