@@ -67,7 +67,12 @@ export class Http1Connection {
       servername: undefined,
     };
     this.onWritten = (error) => {
-      if (error === undefined || error === null) this.#current?.flushed();
+      const exchange = this.#current;
+      if (exchange === null || (error !== undefined && error !== null)) return;
+      // A response without content is out before its upstream's connection is free again: the request behind it waits
+      // a tick, so that it finds that connection.
+      if (this.#waiting.length === 0) exchange.flushed();
+      else process.nextTick(flushed, exchange);
     };
     socket.on("error", ignoreError);
     socket.on("drain", () => this.#drained());
@@ -344,6 +349,10 @@ export class Http1Connection {
   #arm(): void {
     this.wheel.arm(this.#deadline, this.limits.keepAliveMs / LOOKS);
   }
+}
+
+function flushed(exchange: Http1Exchange): void {
+  exchange.flushed();
 }
 
 function ignoreError(): void {

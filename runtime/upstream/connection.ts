@@ -57,6 +57,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #deadline: Deadline;
   #connecting: ConnectCallback | null = null;
+  #releasing = false;
 
   constructor(options: ConnectionOptions) {
     this.target = options.target;
@@ -102,9 +103,15 @@ export class Connection {
     this.#options.wheel.disarm(this.#deadline);
   }
 
-  /** The exchange is over. Whether undici keeps the socket is known only when its parser has returned. */
+  /**
+   * The exchange is over. Whether undici keeps the socket is known only when its parser has returned: in the next tick or
+   * microtask, whichever is first, because the request that follows (pipelined behind this one, or a hook's next `fetch`)
+   * comes in one or the other and must find this connection free instead of opening one.
+   */
   release(): void {
     this.call = null;
+    this.#releasing = true;
+    process.nextTick(this.#onParserReturned);
     queueMicrotask(this.#onParserReturned);
   }
 
@@ -125,6 +132,8 @@ export class Connection {
   }
 
   readonly #onParserReturned = (): void => {
+    if (!this.#releasing) return;
+    this.#releasing = false;
     this.reused = true;
     this.#options.onReleased(this, this.usable);
   };
