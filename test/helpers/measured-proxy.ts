@@ -45,6 +45,10 @@ export interface MeasuredProxy extends AsyncDisposable {
   resetPeak(): Promise<void>;
   /** Largest resident size since the last `resetPeak`. */
   peakBytes(): Promise<number>;
+  /** From here on the proxy samples what it holds between its upstreams' sockets and its clients'. */
+  watchQueue(): Promise<void>;
+  /** The most that any sample found, in bytes. */
+  mostQueuedBytes(): Promise<number>;
   stop(): Promise<FinishedCommand>;
 }
 
@@ -65,6 +69,11 @@ export async function startMeasuredProxy(options: {
     const text = await readFile(`/proc/${pid}/status`, "latin1");
     const line = text.split("\n").find((one) => one.startsWith(`${key}:`)) ?? "";
     return Number.parseInt(line.slice(key.length + 1), 10) * 1024;
+  };
+  const ask = async (what: string): Promise<unknown> => {
+    const answer = once(child, "message");
+    child.send(what);
+    return ((await answer) as [unknown])[0];
   };
   const stop = async (): Promise<FinishedCommand> => {
     try {
@@ -87,15 +96,14 @@ export async function startMeasuredProxy(options: {
         ["error", "fatal"].includes(String(line["level"])),
       );
     },
-    async measure() {
-      const answer = once(child, "message");
-      child.send("measure");
-      const [measured] = (await answer) as [Measured];
-      return measured;
-    },
+    measure: async () => (await ask("measure")) as Measured,
     rssBytes: () => status("VmRSS"),
     resetPeak: () => writeFile(`/proc/${pid}/clear_refs`, "5"),
     peakBytes: () => status("VmHWM"),
+    async watchQueue() {
+      await ask("queue");
+    },
+    mostQueuedBytes: async () => ((await ask("queued")) as { bytes: number }).bytes,
     stop,
     async [Symbol.asyncDispose]() {
       await stop();

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { describe, expect, it } from "vitest";
+
+import { startMeasuredProxy } from "../helpers/measured-proxy.ts";
+import { PacedReader, startPatternOrigin } from "../helpers/pattern-origin.ts";
+import { scaled } from "../helpers/scale.ts";
+
+const MIB = 1024 * 1024;
+const CONTENT_BYTES = scaled(48, 500) * MIB;
+const CLIENTS = 10;
+const READ_FIRST_BYTES = 64 * 1024;
+const STALL_MS = scaled(500, 20_000);
+const GROWTH_PER_CLIENT = 5 * MIB;
+/** What kernels on both ways may take for one stalled reader before the origin's write blocks. */
+const KERNEL_BYTES = 32 * MIB;
+
+describe("clients that stop reading (PUB-10)", () => {
+  it(
+    "hold their upstreams up, cost a bounded amount of memory, and get all of it when they read on",
+    { timeout: scaled(30_000, 300_000) },
+    async () => {
+      const origin = await startPatternOrigin(CONTENT_BYTES);
+      await using proxy = await startMeasuredProxy({
+        config: `export default { upstreams: { big: { targets: ["${origin.url}"] } } };`,
+      });
+      // Whole transfers first: what the code and its allocator take anyway is no growth.
+      const warm = await Promise.all([1, 2, 3].map(() => PacedReader.open(proxy.url)));
+      await Promise.all(warm.map((reader) => reader.readAll()));
+
+      const before = await proxy.rssBytes();
+      await proxy.resetPeak();
+      const readers: PacedReader[] = [];
+      for (let i = 0; i < CLIENTS; i++) {
+        const reader = await PacedReader.open(proxy.url);
+        await reader.readThrough(READ_FIRST_BYTES);
+        readers.push(reader);
+      }
+      const accepted = (): number[] => origin.transfers.slice(3).map((one) => one.acceptedBytes);
+      let blocked: number[] = [];
+      await expect
+        .poll(
+          () => {
+            const previous = blocked;
+            blocked = accepted();
+            return blocked.join() === previous.join();
+          },
+          { interval: 200, timeout: 10_000 },
+        )
+        .toBe(true);
+      await delay(STALL_MS);
+      const grown = (await proxy.peakBytes()) - before;
+
+      expect(accepted()).toEqual(blocked);
+      for (const bytes of blocked) expect(bytes).toBeLessThan(KERNEL_BYTES);
+      expect(grown).toBeLessThan(CLIENTS * GROWTH_PER_CLIENT);
+
+      const whole = scaled(readers.slice(0, 1), readers);
+      for (const reader of whole) expect(await reader.readAll()).toBe(origin.digest);
+      for (const reader of readers) reader.abort();
+      expect(proxy.errors).toEqual([]);
+      origin.close();
+    },
+  );
+});
