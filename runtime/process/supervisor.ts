@@ -214,9 +214,10 @@ export class Supervisor implements AdminSource {
     return status;
   }
 
-  /** Saving a broken file again and again says nothing new. */
+  /** Saving a broken file again and again says nothing new. Frames do not count: they show whatever is on disk by then. */
   #reportOnce(problem: ConfigReport): void {
-    const text = JSON.stringify(problem);
+    const issues = problem.issues.map((issue) => ({ ...issue, frame: undefined }));
+    const text = JSON.stringify({ ...problem, issues });
     if (text !== this.#reported) this.#options.report(problem);
     this.#reported = text;
   }
