@@ -49,6 +49,7 @@ export interface MeasuredProxy extends AsyncDisposable {
   watchQueue(): Promise<void>;
   /** The most that any sample found, in bytes. */
   mostQueuedBytes(): Promise<number>;
+  /** SIGTERM, then the orderly end. Leaving the scope kills it at once. */
   stop(): Promise<FinishedCommand>;
 }
 
@@ -106,7 +107,9 @@ export async function startMeasuredProxy(options: {
     mostQueuedBytes: async () => ((await ask("queued")) as { bytes: number }).bytes,
     stop,
     async [Symbol.asyncDispose]() {
-      await stop();
+      started.command.kill();
+      await started.command.exit();
+      await rm(dir, { recursive: true, force: true });
     },
   };
 }
