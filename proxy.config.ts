@@ -65,10 +65,14 @@ export default defineConfig({
 
   onResponse(response, ctx) {
     response.headers.set("x-served-by", "gatewright");
-    if (ctx.route?.name !== undefined && response.headers.get("content-type")?.startsWith("text/plain")) {
+    if (
+      ctx.route?.name !== undefined &&
+      response.headers.get("content-type")?.startsWith("text/plain")
+    ) {
       response.transform(async function* (chunks) {
         const decoder = new TextDecoder();
-        for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true }).toUpperCase();
+        for await (const chunk of chunks)
+          yield decoder.decode(chunk, { stream: true }).toUpperCase();
       });
     }
   },

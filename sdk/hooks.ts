@@ -83,10 +83,7 @@ export interface Hooks<U extends string = string> {
     ctx: Context<U>,
   ): MaybePromise<RequestDecision | Response | void>;
   /** When the request failed. The decision, if any, replaces the error answer. */
-  onError?(
-    error: ProxyErrorView,
-    ctx: Context<U>,
-  ): MaybePromise<ErrorDecision | Response | void>;
+  onError?(error: ProxyErrorView, ctx: Context<U>): MaybePromise<ErrorDecision | Response | void>;
   /** Exactly once for every request, when everything is over. Must not return a promise: use `ctx.waitUntil`. */
   onComplete?(record: AccessRecord, ctx: Context<U>): void;
 }

@@ -13,7 +13,11 @@ export interface PluginEnv {
    * A value that survives reloads: made by `create` the first time, handed on by later generations that ask for the
    * same `key`, and disposed of when the last generation that used it has retired.
    */
-  keep<T>(key: string, create: () => MaybePromise<T>, dispose?: (value: T) => MaybePromise<void>): Promise<T>;
+  keep<T>(
+    key: string,
+    create: () => MaybePromise<T>,
+    dispose?: (value: T) => MaybePromise<void>,
+  ): Promise<T>;
 }
 
 /** A plugin: named hooks with an optional set-up. Made by {@link definePlugin}. */

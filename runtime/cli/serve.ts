@@ -95,8 +95,7 @@ class Announcer {
 
   committed(config: ResolvedConfig): void {
     this.#commits += 1;
-    if (this.#commits > 1 && this.#options.mode === "dev")
-      this.#log.info(summaryOf(config), "serving");
+    if (this.#commits > 1 && this.#options.mode === "dev") this.#log.info(summaryOf(config));
   }
 
   started(): void {
@@ -114,11 +113,11 @@ class Announcer {
   }
 }
 
-function summaryOf(config: ResolvedConfig): object {
-  return {
-    routes: config.routes.length,
-    upstreams: config.upstreams.size,
-    plugins: config.plugins.map((plugin) => plugin.name),
-    hooks: Object.keys(config.hooks),
-  };
+function summaryOf(config: ResolvedConfig): string {
+  const named = (names: readonly string[]): string =>
+    names.length === 0 ? "none" : names.join(", ");
+  return (
+    `serving: routes ${config.routes.length}; upstreams ${named([...config.upstreams.keys()])}; ` +
+    `hooks ${named(Object.keys(config.hooks))}; plugins ${named(config.plugins.map((plugin) => plugin.name))}`
+  );
 }
