@@ -6,7 +6,7 @@
  * ratios against the yardstick. Absolute times mean nothing beyond the machine they were taken on.
  *
  * BENCH_ROUNDS (default 5), BENCH_SECONDS a round and peer (default 4), BENCH_CONNECTIONS (default 32),
- * BENCH_ONLY (a part of a peer's name).
+ * BENCH_ONLY (parts of peers' names, separated by commas).
  */
 import { spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -20,7 +20,11 @@ import { treeCpuSeconds } from "./process-cpu.ts";
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 4);
 const CONNECTIONS = Number(process.env["BENCH_CONNECTIONS"] ?? 32);
-const ONLY = process.env["BENCH_ONLY"];
+const ONLY = process.env["BENCH_ONLY"]?.toLowerCase().split(",");
+
+function wanted(name: string): boolean {
+  return ONLY === undefined || ONLY.some((part) => name.toLowerCase().includes(part));
+}
 
 interface Contestant {
   readonly peer: Peer;
@@ -79,7 +83,7 @@ async function main(): Promise<void> {
   try {
     await accepting(originPort);
     for (const peer of PEERS) {
-      if (ONLY !== undefined && !peer.name.toLowerCase().includes(ONLY.toLowerCase())) continue;
+      if (!wanted(peer.name)) continue;
       const missing = peer.missing();
       if (missing !== undefined) {
         console.error(`left out: ${peer.name} (${missing})`);

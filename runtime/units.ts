@@ -1,35 +1,49 @@
-/** Durations and sizes as users write them, as numbers. One reading for the config and for options given in hooks. */
+/**
+ * Durations and sizes as users write them: a number, or a decimal number with its unit. One grammar, no exponents, no
+ * signs, no spaces, so that a typo is an issue and not a surprising limit.
+ */
+const DURATION_UNITS: ReadonlyMap<string, number> = new Map([
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
 
-const DURATION_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
+const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
+  ["b", 1],
+  ["kb", 1024],
+  ["mb", 1024 ** 2],
+  ["gb", 1024 ** 3],
+]);
 
-const SIZE_BYTES: Readonly<Record<string, number>> = {
-  b: 1,
-  kb: 1024,
-  mb: 1024 ** 2,
-  gb: 1024 ** 3,
-};
+/** Longer waits overflow the timers of Node, which then fire at once. */
+export const MAX_DURATION_MS = 2_147_483_647;
 
-/** Milliseconds, or `undefined` if the value is no duration. Numbers are milliseconds already. */
+export const DURATION_EXPECTED =
+  'a number of milliseconds or a text like "250ms", "10s", "5m", "1h", "7d"';
+export const SIZE_EXPECTED = 'a number of bytes or a text like "512b", "16kb", "1mb", "2gb"';
+
+/** Milliseconds, or `undefined` if the value is no duration above zero that a timer can hold. */
 export function parseDuration(value: unknown): number | undefined {
-  return parseUnits(value, DURATION_MS);
+  const ms = parseQuantity(value, DURATION_UNITS);
+  if (ms === undefined || ms <= 0 || ms > MAX_DURATION_MS) return undefined;
+  return Math.ceil(ms);
 }
 
-/** Bytes, or `undefined` if the value is no size. Numbers are bytes already. */
+/** Bytes, or `undefined` if the value is no size of at least one byte. */
 export function parseSize(value: unknown): number | undefined {
-  const bytes = parseUnits(value, SIZE_BYTES);
-  return bytes === undefined ? undefined : Math.floor(bytes);
+  const bytes = parseQuantity(value, SIZE_UNITS);
+  if (bytes === undefined || bytes < 1 || bytes > Number.MAX_SAFE_INTEGER) return undefined;
+  return Math.floor(bytes);
 }
 
-function parseUnits(value: unknown, units: Readonly<Record<string, number>>): number | undefined {
-  if (typeof value === "number") return Number.isFinite(value) && value >= 0 ? value : undefined;
+const QUANTITY = /^(\d{1,16}(?:\.\d{1,9})?)([a-z]{1,2})$/;
+
+function parseQuantity(value: unknown, units: ReadonlyMap<string, number>): number | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
   if (typeof value !== "string") return undefined;
-  const match = /^(\d{1,15}(?:\.\d{1,6})?)([a-z]{1,2})$/.exec(value);
-  const factor = match?.[2] === undefined ? undefined : units[match[2]];
-  return factor === undefined ? undefined : Number(match?.[1]) * factor;
+  const match = QUANTITY.exec(value);
+  const unit = match === null ? undefined : units.get(match[2] ?? "");
+  return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }

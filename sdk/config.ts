@@ -10,6 +10,74 @@ export interface ListenConfig {
   port: number;
   /** Default `"127.0.0.1"`. Use `"0.0.0.0"` or `"::"` to be reachable from other machines. */
   host?: string;
+  /**
+   * Speak TLS here. `"dev"` makes certificates on the fly, signed by an authority of your own that your browser has to
+   * trust once. Default: plain text.
+   */
+  tls?: "dev" | TlsConfig;
+  /**
+   * Answer every request with a redirect (308) to the same address under `https`. `true` names the port of the first
+   * listener with `tls`; a number names that port, for when the outside sees another one. Default false.
+   */
+  redirectToHttps?: boolean | number;
+}
+
+/** A certificate and its private key. Both are PEM: the text itself, or the path of a file, which is then watched. */
+export interface CertificateConfig {
+  /** The certificate first, then the intermediate ones. Its host names are those of its subjectAltName. */
+  cert: string;
+  key: string;
+  /** Of an encrypted key. */
+  passphrase?: string;
+}
+
+/**
+ * A folder, which is watched: `NAME.pem` or `NAME.crt` with `NAME.key` (or `NAME-key.pem`) beside it, a `.pem` with
+ * both in it, and folders below that hold `fullchain.pem` and `privkey.pem`.
+ */
+export interface CertificateFolder {
+  folder: string;
+  /** Of encrypted keys in it. */
+  passphrase?: string;
+}
+
+/** Whom to believe when a client shows a certificate. */
+export interface ClientCertificatesConfig {
+  /** `"require"`: no connection without a valid one. `"request"`: hooks decide by `ctx.client.certificate`. */
+  mode: "request" | "require";
+  /** PEM of the authorities that issue them: text or path. The system's authorities are not asked. */
+  ca: string | readonly string[];
+}
+
+/** What may differ between the hosts of one listener. */
+export interface TlsHostConfig {
+  minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** `false`: ask for none here, although the listener does. */
+  clientCertificates?: ClientCertificatesConfig | false;
+}
+
+/** TLS on a listener. At least one certificate, or `onServerName`. */
+export interface TlsConfig {
+  /**
+   * Found by the name that the client asks for: exact first, then `*.` for one label. For one name there can be an
+   * ECDSA and an RSA certificate. The first one is also the default.
+   */
+  certificates?: readonly (CertificateConfig | CertificateFolder)[];
+  /**
+   * Asked for names that no certificate covers; `name` is lower-case ASCII. What it returns is kept for an hour, a
+   * refusal (`undefined`) for a minute. Limits: 5 s for each call, 1,000 names.
+   */
+  onServerName?(name: string): MaybePromise<CertificateConfig | undefined>;
+  /** For a name that nobody knows. Default `"default"`: the default certificate. `"refuse"`: the alert `unrecognized_name`. */
+  unknownName?: "default" | "refuse";
+  /** Default `"TLSv1.2"`. */
+  minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** Default: none are asked for. */
+  clientCertificates?: ClientCertificatesConfig;
+  /** Rules for single hosts (`"a.test"`, `"*.a.test"`): each key replaces the listener's own. */
+  hosts?: Readonly<Record<string, TlsHostConfig>>;
+  /** From accept to the end of the handshake. Default `"10s"`. */
+  handshakeTimeout?: Duration;
 }
 
 /** The admin listener: health, readiness, status, reload. */
@@ -82,6 +150,12 @@ export interface FetchExecutionContext {
 export interface FetchUpstream {
   // oxlint-disable-next-line typescript/no-explicit-any -- frameworks type env and context in ways of their own
   fetch(request: Request, env?: any, ctx?: any): MaybePromise<Response>;
+  /** As of {@link NetworkUpstream.host}; read only where the app is a plain object. */
+  host?: "preserve" | "target" | (string & {});
+  /** As of {@link NetworkUpstream.headers}; read only where the app is a plain object. */
+  headers?: HeaderRules;
+  /** As of {@link NetworkUpstream.timeouts}; read only where the app is a plain object. */
+  timeouts?: UpstreamTimeouts;
 }
 
 export type UpstreamConfig = NetworkUpstream | FetchUpstream;
@@ -193,6 +267,16 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   timeouts?: TimeoutsConfig;
   /** Protocols that may be upgraded. Default `["websocket"]`. */
   upgrades?: readonly string[];
+  /** How ambiguous paths are treated beyond what is always refused. */
+  paths?: {
+    /**
+     * `%2F` and `%5C` in a path: some servers take them for separators, some do not, so a rule for `/admin/*` may or may
+     * not be meant by `/admin%2Fx`. Default `"refuse"`: 400. `"keep"` matches them as part of their segment and forwards
+     * them untouched, which APIs with encoded names (npm's `@scope%2fname`, GitLab) need: then make sure that the
+     * upstream does not decode them before it routes.
+     */
+    encodedSlash?: "refuse" | "keep";
+  };
   /** Answer TRACE by forwarding it instead of 405. Default false: it can show fields that we added. */
   trace?: boolean;
   /** Fields added towards upstreams. Default all true. */

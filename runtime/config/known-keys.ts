@@ -16,6 +16,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "timeouts",
     "upgrades",
     "trace",
+    "paths",
     "forwarded",
     "log",
     "plugins",
@@ -29,6 +30,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "onUpgrade",
     "onError",
     "onComplete",
+    "transforms",
   ],
   listen: ["port", "host"],
   admin: ["port", "host", "token", "hosts"],
@@ -65,6 +67,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   responseContent: ["memory"],
   limits: ["head", "target", "headTime", "contentIdle", "keepAlive", "connections", "pipelined"],
   timeouts: ["connect", "responseHead", "hook"],
+  paths: ["encodedSlash"],
   forwarded: ["forwarded", "xForwarded", "via"],
   log: ["level", "access", "format", "redact"],
 };

@@ -9,7 +9,7 @@ import type {
   ResolvedRoute,
 } from "./resolved-config.ts";
 import { toHostPattern, toPathPattern } from "./schema-patterns.ts";
-import { parseDuration } from "./units.ts";
+import { parseDuration } from "../units.ts";
 
 export function toRoute(
   route: RouteConfig,

@@ -1,10 +1,15 @@
-import type { TargetConfig, UpstreamConfig, UpstreamTimeouts } from "@gatewright/sdk";
+import type {
+  FetchUpstream,
+  TargetConfig,
+  UpstreamConfig,
+  UpstreamTimeouts,
+} from "@gatewright/sdk";
 
 import { DEFAULT_UPSTREAM } from "./defaults.ts";
-import { NO_HEADER_RULES, toHeaderRules } from "./normalize-fields.ts";
+import { toHeaderRules } from "./normalize-fields.ts";
 import type { ResolvedTarget, ResolvedTimeouts, ResolvedUpstream } from "./resolved-config.ts";
-import { isApp } from "./schema.ts";
-import { parseDuration } from "./units.ts";
+import { hasUpstreamOptions, isApp } from "./schema.ts";
+import { parseDuration } from "../units.ts";
 
 export function toUpstream(
   name: string,
@@ -12,13 +17,15 @@ export function toUpstream(
   toTimeouts: (own: UpstreamTimeouts | undefined) => ResolvedTimeouts,
 ): ResolvedUpstream {
   if (!("targets" in upstream) || isApp(upstream)) {
+    const app = upstream as FetchUpstream;
+    const own: FetchUpstream | undefined = hasUpstreamOptions(app) ? app : undefined;
     return Object.freeze({
       kind: "fetch",
       name,
-      app: upstream as Extract<UpstreamConfig, { fetch: unknown }>,
-      host: DEFAULT_UPSTREAM.host,
-      headers: NO_HEADER_RULES,
-      timeouts: toTimeouts(undefined),
+      app,
+      host: own?.host ?? DEFAULT_UPSTREAM.host,
+      headers: toHeaderRules(own?.headers),
+      timeouts: toTimeouts(own?.timeouts),
     });
   }
   return Object.freeze({

@@ -38,7 +38,7 @@ import type {
   UserConfig,
 } from "./resolved-config.ts";
 import { HOOK_NAMES } from "./schema.ts";
-import { parseDuration, parseSize } from "./units.ts";
+import { parseDuration, parseSize } from "../units.ts";
 
 /** Fills in every default. Only for what `validate` found valid. The result is frozen; what the user wrote is not touched. */
 export function normalize(
@@ -66,6 +66,7 @@ export function normalize(
     timeouts: toTimeouts(config.timeouts, DEFAULT_TIMEOUTS),
     upgrades,
     trace: config.trace ?? false,
+    encodedSlash: config.paths?.encodedSlash ?? "refuse",
     forwarded: Object.freeze({ forwarded, xForwarded, via: toPseudonym(via, file) }),
     log: Object.freeze({
       level: log.level ?? "info",
@@ -166,7 +167,9 @@ function toPlugins(plugins: UserConfig["plugins"]): readonly Plugin[] {
 function toHooks(config: UserConfig): Hooks {
   return Object.freeze(
     Object.fromEntries(
-      HOOK_NAMES.filter((name) => config[name] !== undefined).map((name) => [name, config[name]]),
+      [...HOOK_NAMES, "transforms" as const]
+        .filter((name) => config[name] !== undefined)
+        .map((name) => [name, config[name]]),
     ),
   );
 }

@@ -21,6 +21,8 @@ export interface ResolvedConfig {
   readonly timeouts: ResolvedTimeouts;
   readonly upgrades: readonly string[];
   readonly trace: boolean;
+  /** Whether paths with `%2F` or `%5C` are answered 400 or matched as they are. */
+  readonly encodedSlash: "refuse" | "keep";
   readonly forwarded: {
     readonly forwarded: boolean;
     readonly xForwarded: boolean;

@@ -6,7 +6,7 @@ import {
   SIZE_EXPECTED,
   parseDuration,
   parseSize,
-} from "./units.ts";
+} from "../units.ts";
 
 /** What a failed check says besides the message. */
 export interface LeafIssue {

@@ -69,9 +69,15 @@ const networkUpstream = z.strictObject({
   timeouts: z.strictObject(upstreamTimeouts).optional(),
 });
 
+/** What can be said of an app beside its `fetch`; its other keys are none of our business. */
+const appUpstream = z.looseObject({
+  host: leaf(upstreamHostIssue).optional(),
+  headers: headerRules.optional(),
+  timeouts: z.strictObject(upstreamTimeouts).optional(),
+});
+
 const upstream = pick((value) => {
-  // An app is a whole of its own: what else it has is none of our business.
-  if (isApp(value)) return z.unknown();
+  if (isApp(value)) return hasUpstreamOptions(value) ? appUpstream : z.unknown();
   if (typeof value === "function") {
     return leaf(() => ({
       message: "A function is no upstream.",
@@ -245,6 +251,7 @@ export const configSchema = z.strictObject({
   timeouts: z.strictObject({ ...upstreamTimeouts, hook: duration.optional() }).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),
   trace: boolean.optional(),
+  paths: z.strictObject({ encodedSlash: oneOf("refuse", "keep").optional() }).optional(),
   forwarded: z
     .strictObject({
       forwarded: boolean.optional(),
@@ -279,6 +286,7 @@ export const configSchema = z.strictObject({
   onUpgrade: hook.optional(),
   onError: hook.optional(),
   onComplete: syncHook.optional(),
+  transforms: boolean.optional(),
 });
 
 /** Whether a value is taken as a `{ fetch }` upstream: a Hono app, a Workers module, any object of that shape. */
@@ -289,6 +297,12 @@ export function isApp(value: unknown): value is { fetch: (...args: never[]) => u
     "fetch" in value &&
     typeof value.fetch === "function"
   );
+}
+
+/** Only a plain object can carry options of ours: an instance's properties belong to its framework. */
+export function hasUpstreamOptions(app: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(app);
+  return prototype === Object.prototype || prototype === null;
 }
 
 export function isAsyncFunction(value: unknown): boolean {

@@ -1,7 +1,7 @@
 import { DEFAULT_ADMIN, DEFAULT_LISTEN } from "./defaults.ts";
 import type { UserConfig } from "./resolved-config.ts";
 import { isLoopback } from "./schema-addresses.ts";
-import { parseSize } from "./units.ts";
+import { parseSize } from "../units.ts";
 import type { RawIssue } from "./issue.ts";
 
 /** What listeners and limits say about each other. Values that are no such thing are the schema's to report. */

@@ -97,6 +97,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       forwarded: createForwardedWriter(config.forwarded),
       via: config.forwarded.via,
       trace: config.trace,
+      encodedSlash: config.encodedSlash,
       upgrades: new Set(config.upgrades),
       requestContentMemory: config.requestContentMemory,
       responseContentMemory: config.responseContentMemory,

@@ -9,6 +9,7 @@ import type { Flow } from "./flow.ts";
 import { respond } from "./respond.ts";
 import { traceStep } from "./trace.ts";
 
+const ENCODED_SLASH = /%(?:2F|5C)/;
 const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /**
@@ -42,6 +43,17 @@ export function begin(flow: Flow): boolean {
   const normalized = normalizePath(split.rawPath);
   if (typeof normalized !== "string") {
     fail(flow, new ProxyError(normalized.error, { message: normalized.message }));
+    return false;
+  }
+  if (parts.encodedSlash === "refuse" && ENCODED_SLASH.test(normalized)) {
+    // Whether it separates is the upstream's business, and a rule for a folder must not depend on that.
+    fail(
+      flow,
+      new ProxyError("PROXY_REQUEST_PATH", {
+        message:
+          "the path has an encoded slash; `paths.encodedSlash` decides whether that is allowed",
+      }),
+    );
     return false;
   }
   flow.normalizedPath = normalized;

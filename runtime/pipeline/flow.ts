@@ -17,6 +17,7 @@ import { ProxyResponseFacade } from "./facade/proxy-response.ts";
 import type { RequestState } from "./facade/request-state.ts";
 import { fail, hookTimedOut } from "./fail.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
+import { hookLog } from "./hook-log.ts";
 import { outgoingFields } from "./outgoing-fields.ts";
 import type { PipelineParts, RoutePlan, UpstreamPlan } from "./parts.ts";
 import {
@@ -212,7 +213,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
-    if (this.stage === "over") this.#abort.abort(this.error);
+    if (this.stage === "over" && this.outcome !== "complete") this.#abort.abort(this.error);
     return this.#abort.signal;
   }
 
@@ -259,7 +260,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   }
 
   createHookLog(): HookLog {
-    return this.parts.log.child({ id: this.id, generation: this.parts.generation });
+    const log = this.parts.log.child({ id: this.id, generation: this.parts.generation });
+    return hookLog(log, () => this.hookOwner);
   }
 
   fetch(target: string | URL, init: SubrequestInit): Promise<Response> {

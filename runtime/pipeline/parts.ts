@@ -39,6 +39,7 @@ export interface PipelineParts {
   /** Pseudonym for `Via`, or `undefined` if switched off. */
   readonly via: string | undefined;
   readonly trace: boolean;
+  readonly encodedSlash: "refuse" | "keep";
   /** Protocols that may be upgraded where no route says otherwise, lower case. */
   readonly upgrades: ReadonlySet<string>;
   readonly requestContentMemory: number;

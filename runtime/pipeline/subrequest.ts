@@ -11,6 +11,8 @@ import { decodedSource } from "../primitives/content-coding/content-coding.ts";
 import type { Upstream, UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import { toContent, toFields } from "./facade/body-input.ts";
 import type { Flow } from "./flow.ts";
+import type { UpstreamPlan } from "./parts.ts";
+import { transformedFields } from "./transform/transformed-fields.ts";
 import { UpstreamContent } from "./upstream-content.ts";
 
 /**
@@ -34,7 +36,9 @@ export function subrequest(
 
   return new Promise<Response>((resolve, reject) => {
     const receiver = new SubrequestReceiver(method, resolve, reject);
-    const signals = init.signal === undefined ? [flow.signal] : [flow.signal, init.signal];
+    // Work after the end (onComplete, waitUntil) has no request that could end it.
+    const signals = flow.stage === "over" ? [] : [flow.signal];
+    if (init.signal !== undefined) signals.push(init.signal);
     for (const signal of signals) {
       if (signal.aborted) {
         content?.cancel();
@@ -51,8 +55,8 @@ export function subrequest(
         fields,
         content,
         upgrade: undefined,
-        connectTimeoutMs: flow.parts.timeouts.connectMs,
-        responseHeadTimeoutMs: flow.parts.timeouts.responseHeadMs,
+        connectTimeoutMs: place.plan?.connectMs ?? flow.parts.timeouts.connectMs,
+        responseHeadTimeoutMs: place.plan?.responseHeadMs ?? flow.parts.timeouts.responseHeadMs,
       },
       receiver,
     );
@@ -62,6 +66,8 @@ export function subrequest(
 
 interface Place {
   readonly upstream: Upstream;
+  /** Where the target is an upstream of the config. */
+  readonly plan: UpstreamPlan | undefined;
   readonly scheme: "http" | "https";
   readonly path: string;
   readonly authority: string | undefined;
@@ -78,6 +84,7 @@ function locate(flow: Flow, target: string | URL, init: SubrequestInit): Place {
       );
       return {
         upstream: plan.upstream,
+        plan,
         scheme: "http",
         path: url.pathname + url.search,
         authority: plan.host === "preserve" || plan.host === "target" ? undefined : plan.host,
@@ -87,6 +94,7 @@ function locate(flow: Flow, target: string | URL, init: SubrequestInit): Place {
   const url = new URL(target);
   return {
     upstream: flow.parts.originFor(url),
+    plan: undefined,
     scheme: url.protocol === "https:" ? "https" : "http",
     path: url.pathname + url.search,
     authority: undefined,
@@ -134,17 +142,19 @@ class SubrequestReceiver implements UpstreamReceiver {
     const fields = forwardableFields(raw, "response");
     const headers = new Headers();
     const coding = fieldValue(fields, "content-encoding");
+    const length = fieldValue(fields, "content-length");
+    if (coding !== undefined) {
+      // Decoded below: length, digests and a strong tag of the coded bytes would be untrue.
+      transformedFields(fields);
+      removeField(fields, "content-encoding");
+    }
     for (let i = 0; i < fields.length; i += 2) {
-      const name = fields[i] as string;
-      // Decoded below: what is left of these would be untrue.
-      if (coding !== undefined && /^content-(?:encoding|length)$/i.test(name)) continue;
-      headers.append(name, fields[i + 1] as string);
+      headers.append(fields[i] as string, fields[i + 1] as string);
     }
     if (hasNoContent(this.#method, status)) {
       this.#resolve(new Response(null, { status, headers }));
       return;
     }
-    const length = fieldValue(fields, "content-length");
     const content = new UpstreamContent(length === undefined ? undefined : Number(length));
     if (this.#call !== undefined) content.attach(this.#call);
     this.#content = content;

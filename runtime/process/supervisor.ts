@@ -86,6 +86,8 @@ export class Supervisor implements AdminSource {
   readonly #counts = new Map<number, (stats: WorkerStats) => void>();
   readonly #urls = new Set<string>();
   #watcher: Watcher | undefined;
+  /** The next load takes effect whatever its digest. */
+  #isForced = false;
   #live: { config: ResolvedConfig; digest: string; number: number; since: number } | undefined;
   #state: ProxyStatus["state"] = "starting";
   #lastReload: ReloadStatus | undefined;
@@ -115,7 +117,7 @@ export class Supervisor implements AdminSource {
   /** The first load. Rejects with a {@link StartError} after everything was closed again. */
   async start(): Promise<void> {
     this.#watcher = this.#options.watch?.({
-      onChange: () => void this.reload(),
+      onChange: () => void this.#reloadChanged(),
       onPackageChange: (name) => this.#onPackageChange(name),
     });
     const first = this.#enqueue(() => this.#loadFirst());
@@ -128,11 +130,20 @@ export class Supervisor implements AdminSource {
     if (this.#watcher === undefined || this.#isDraining) return;
     await this.#watcher.ready;
     // What was saved between the first load's reading and this moment made no event.
-    void this.reload();
+    void this.#reloadChanged();
   }
 
-  /** Loads again and goes live with what changed. Never rejects: a failure is a result. */
+  /**
+   * Loads again and goes live, also with the same code: who asks for it may have changed what the code reads, a file or
+   * an environment variable. Never rejects: a failure is a result.
+   */
   reload(): Promise<ReloadStatus> {
+    this.#isForced = true;
+    return this.#reloadChanged();
+  }
+
+  /** The same for a save: nothing happens if the code is what it was. */
+  #reloadChanged(): Promise<ReloadStatus> {
     // One that waits already will read whatever is on disk when its turn comes.
     if (this.#queued !== undefined) return this.#queued;
     const queued = this.#enqueue(() => {
@@ -259,7 +270,9 @@ export class Supervisor implements AdminSource {
   async #read(): Promise<LoadResult> {
     if (this.#isDraining) return this.#failed("read", [SHUTTING_DOWN]);
     try {
-      const result = await this.#options.source.load(this.#live?.digest);
+      const digest = this.#isForced ? undefined : this.#live?.digest;
+      this.#isForced = false;
+      const result = await this.#options.source.load(digest);
       const packages = result.kind === "loaded" ? result.loaded.packages : undefined;
       if (!this.#isDraining) this.#watcher?.update(result.inputs, packages);
       return result;

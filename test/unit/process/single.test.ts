@@ -78,11 +78,11 @@ describe("startSingle", () => {
     expect(await running.status()).toMatchObject({ retiring: [] });
   });
 
-  it("does nothing when the code is the same", async () => {
+  it("asks for everything anew on an explicit reload, and does nothing where there is nothing new", async () => {
     const { running, source, fake } = await start();
     source.edit = "unchanged";
     expect(await running.reload()).toMatchObject({ outcome: "unchanged" });
-    expect(source.digestsSeen).toEqual([undefined, "digest 1"]);
+    expect(source.digestsSeen).toEqual([undefined, undefined]);
     expect(fake.calls).toHaveLength(1);
   });
 

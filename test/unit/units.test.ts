@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { MAX_DURATION_MS, parseDuration, parseSize } from "../../../runtime/config/units.ts";
+import { MAX_DURATION_MS, parseDuration, parseSize } from "../../runtime/units.ts";
 
 describe("parseDuration", () => {
   it.each([
