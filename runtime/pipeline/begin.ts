@@ -68,6 +68,12 @@ export function begin(flow: Flow): boolean {
     return false;
   }
 
+  if (flow.trace !== null) {
+    traceStep(flow, "begin", `path ${normalized}, client ${flow.clientAddress}`, [
+      `id ${flow.id}`,
+      flow.peerTrusted ? "the peer is a trusted proxy" : "no trusted proxy in front",
+    ]);
+  }
   matchRoute(flow);
 
   if (flow.method === "OPTIONS" || flow.method === "TRACE") {

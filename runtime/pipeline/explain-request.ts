@@ -22,10 +22,8 @@ export function explainRequest(parts: PipelineParts, input: ExplainInput): Promi
     parts.lease.acquire();
     try {
       if (begin(flow)) {
-        traceStep(flow, "begin", `path ${flow.normalizedPath}, client ${flow.clientAddress}`, [
-          `id ${flow.id}`,
-          ...parts.hooks.request.map((hook, i) => `onRequest ${i + 1}: ${hook.owner}`),
-        ]);
+        const owners = parts.hooks.request.map((hook) => hook.owner);
+        if (owners.length > 0) traceStep(flow, "onRequest", `hooks of ${owners.join(", ")}`);
         runRequestHooks(flow);
       }
     } catch (error) {
