@@ -68,7 +68,10 @@ export class Slot implements CodeSlot {
     this.#script = stackMapper.register(this.#scriptName, generation, sources);
     this.timers = new SlotTimers({
       onError: (error, source) =>
-        log.error(stackMapper.errorFields(error), `the config's code failed in ${source}`),
+        log.error(
+          { ...stackMapper.errorFields(error), origin: "config" },
+          `the config's code failed in ${source}`,
+        ),
       onRefused: (source) =>
         log.debug(`${source} was refused: its generation has been replaced by a newer one`),
     });
