@@ -1,14 +1,14 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { describe, expect, it, onTestFinished } from "vitest";
-import { WebSocket, WebSocketServer } from "ws";
+import { describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 
 import { startMeasuredProxy, type MeasuredProxy } from "../helpers/measured-proxy.ts";
 import { connectRaw, type RawClient } from "../helpers/raw-client.ts";
 import { scaled } from "../helpers/scale.ts";
+import { startSocketOrigin, upgradeRequest, type SocketOrigin } from "../helpers/socket-origin.ts";
 
 const ROUNDS = scaled(20, 200);
 const WARM_UP_ROUNDS = 10;
@@ -94,13 +94,6 @@ describe("a reset of an upgrade (PUB-14)", () => {
   );
 });
 
-function upgradeRequest(target: string): string {
-  return (
-    `GET ${target} HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
-  );
-}
-
 async function rounds(
   count: number,
   round: Round,
@@ -122,7 +115,7 @@ async function open(client: RawClient, target: string, origin: SocketOrigin): Pr
   const upstream = origin.upgraded(target);
   await client.send(upgradeRequest(target));
   expect((await client.response()).status).toBe(101);
-  return upstream;
+  return (await upstream).resume();
 }
 
 async function closed(socket: Socket): Promise<void> {
@@ -139,48 +132,4 @@ async function echoed(socket: WebSocket, text: string): Promise<string> {
 /** Only the bystander's connection is left. */
 async function settled(origin: SocketOrigin): Promise<void> {
   await expect.poll(() => origin.open.size, { timeout: CLOSED_WITHIN_MS + HOOK_MS }).toBe(1);
-}
-
-interface SocketOrigin {
-  readonly url: string;
-  readonly open: ReadonlySet<Socket>;
-  /** The next tunnel that is opened for this target. */
-  upgraded(target: string): Promise<Socket>;
-}
-
-/** `/echo` is a WebSocket that echoes; every other target gets 101 and its bare socket. */
-async function startSocketOrigin(): Promise<SocketOrigin> {
-  const echo = new WebSocketServer({ noServer: true });
-  const open = new Set<Socket>();
-  const waiting = new Map<string, (socket: Socket) => void>();
-  const server = createServer();
-  server.on("connection", (socket: Socket) => {
-    open.add(socket);
-    socket.on("error", () => {});
-    // node keeps it half open otherwise.
-    socket.on("end", () => socket.end());
-    socket.on("close", () => open.delete(socket));
-  });
-  server.on("upgrade", (request, socket, head) => {
-    if (request.url === "/echo") {
-      echo.handleUpgrade(request, socket, head, (one) =>
-        one.on("message", (message, isBinary) => one.send(message, { binary: isBinary })),
-      );
-      return;
-    }
-    socket.write("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-    socket.resume();
-    waiting.get(request.url ?? "")?.(socket as Socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    open,
-    upgraded: (target) => new Promise((resolve) => waiting.set(target, resolve)),
-  };
 }
