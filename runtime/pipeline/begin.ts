@@ -4,9 +4,7 @@ import { parseAuthority } from "../http/host.ts";
 import { fieldValue } from "../http/raw-fields.ts";
 import { createRequestId, isRequestId } from "../http/request-id.ts";
 import { viaNames } from "../http/via.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
-import { respond } from "./respond.ts";
 import { traceStep } from "./trace.ts";
 
 const ENCODED_SLASH = /%(?:2F|5C)/;
@@ -33,7 +31,7 @@ export function begin(flow: Flow): boolean {
     // RFC 9110 §9.3.7: OPTIONS * asks about the server, and the server is us.
     flow.rawPath = "*";
     flow.normalizedPath = "*";
-    respond(flow, 204, ["Allow", ALLOWED], undefined, "proxy");
+    flow.respond(204, ["Allow", ALLOWED], undefined, "proxy");
     return false;
   }
 
@@ -42,13 +40,12 @@ export function begin(flow: Flow): boolean {
   flow.rawSearch = split.search;
   const normalized = normalizePath(split.rawPath);
   if (typeof normalized !== "string") {
-    fail(flow, new ProxyError(normalized.error, { message: normalized.message }));
+    flow.fail(new ProxyError(normalized.error, { message: normalized.message }));
     return false;
   }
   if (parts.encodedSlash === "refuse" && ENCODED_SLASH.test(normalized)) {
     // Whether it separates is the upstream's business, and a rule for a folder must not depend on that.
-    fail(
-      flow,
+    flow.fail(
       new ProxyError("PROXY_REQUEST_PATH", {
         message:
           "the path has an encoded slash; `paths.encodedSlash` decides whether that is allowed",
@@ -60,11 +57,11 @@ export function begin(flow: Flow): boolean {
 
   if (flow.method === "TRACE" && !parts.trace) {
     // RFC 9110 §9.3.8 lets TRACE show the request as the origin got it, our own fields included.
-    fail(flow, new ProxyError("PROXY_REQUEST_METHOD", { fields: ["Allow", ALLOWED] }));
+    flow.fail(new ProxyError("PROXY_REQUEST_METHOD", { fields: ["Allow", ALLOWED] }));
     return false;
   }
   if (parts.via !== undefined && viaNames(exchange.fields, parts.via)) {
-    fail(flow, new ProxyError("PROXY_LOOP", { message: `Via already names ${parts.via}` }));
+    flow.fail(new ProxyError("PROXY_LOOP", { message: `Via already names ${parts.via}` }));
     return false;
   }
 
@@ -79,7 +76,7 @@ export function begin(flow: Flow): boolean {
   if (flow.method === "OPTIONS" || flow.method === "TRACE") {
     // RFC 9110 §7.6.2: Max-Forwards 0 must not be forwarded; we are the final recipient.
     if (fieldValue(exchange.fields, "max-forwards")?.trim() === "0") {
-      respond(flow, 204, ["Allow", ALLOWED], undefined, "proxy");
+      flow.respond(204, ["Allow", ALLOWED], undefined, "proxy");
       return false;
     }
   }

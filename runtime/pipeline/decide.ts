@@ -2,12 +2,11 @@ import type { RequestDecision } from "@gatewright/sdk";
 
 import { ProxyError } from "../errors.ts";
 import { toContent, toFields } from "./facade/body-input.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
-import { respond, respondWeb } from "./respond.ts";
 import { traceStep } from "./trace.ts";
 
-type FinalDecision = Exclude<RequestDecision, { kind: "forward" }> | Response;
+/** What ends a request. */
+export type FinalDecision = Exclude<RequestDecision, { kind: "forward" }> | Response;
 
 /** By shape: a Response may come from another realm or package, and decisions always have a kind. */
 export function isResponse<D extends { kind: string }>(
@@ -23,19 +22,18 @@ export function settleDecision(flow: Flow, decision: FinalDecision, owner: strin
     traceStep(flow, "decision", `${owner}: ${kind}`, [], "decided");
   }
   if (isResponse(decision)) {
-    respondWeb(flow, decision);
+    flow.respondWeb(decision);
     return;
   }
   switch (decision.kind) {
     case "respond": {
       const fields = toFields(decision.headers);
-      respond(flow, decision.status, fields, toContent(decision.body, fields), "hook");
+      flow.respond(decision.status, fields, toContent(decision.body, fields), "hook");
       return;
     }
     case "block":
       flow.blockReason = decision.reason;
-      fail(
-        flow,
+      flow.fail(
         new ProxyError("PROXY_BLOCKED", {
           message: `${owner} refused the request: ${decision.reason}`,
           ...(decision.status === undefined ? {} : { status: decision.status }),
@@ -48,8 +46,7 @@ export function settleDecision(flow: Flow, decision: FinalDecision, owner: strin
       flow.exchange.abort();
       return;
     case "challenge":
-      fail(
-        flow,
+      flow.fail(
         new ProxyError("PROXY_CAPABILITY_OFF", {
           message: "ctx.challenge needs `challenge` in the config, which is switched off",
         }),

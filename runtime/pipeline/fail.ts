@@ -4,13 +4,12 @@ import { ProxyError } from "../errors.ts";
 import { prefersHtml } from "../http/accept.ts";
 import { problemContent } from "../http/problem.ts";
 import { fieldValue } from "../http/raw-fields.ts";
-import { isResponse, settleDecision } from "./decide.ts";
+import { isResponse } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
 import type { Flow } from "./flow.ts";
-import { canForwardAgain, forward } from "./forward.ts";
+import { canForwardAgain } from "./forward.ts";
 import { runHooks, type HookPhase } from "./hook-runner.ts";
 import type { HookChains } from "./parts.ts";
-import { respond } from "./respond.ts";
 import { traceStep } from "./trace.ts";
 
 const KINDS = ["forward", "respond", "block", "drop"] as const;
@@ -22,7 +21,7 @@ const ERROR_PHASE: HookPhase<HookChains["error"][number]["run"]> = {
   accept(flow, value, hook) {
     const decision = toDecision(value, KINDS, hook.owner) as ErrorDecision | Response;
     if (isResponse(decision) || decision.kind !== "forward") {
-      settleDecision(flow, decision, hook.owner);
+      flow.settle(decision, hook.owner);
       return false;
     }
     const plan = flow.parts.upstreams.get(decision.upstream);
@@ -39,7 +38,7 @@ const ERROR_PHASE: HookPhase<HookChains["error"][number]["run"]> = {
     flow.forwardOptions = decision.options;
     flow.error = undefined;
     flow.errorHooksDone = false;
-    forward(flow, plan);
+    flow.forward(plan);
     return false;
   },
   done: answerError,
@@ -97,7 +96,7 @@ function answerError(flow: Flow): void {
   const fields = ["Content-Type", contentType, "Cache-Control", "no-store", ...error.fields];
   // Content that broke off cannot be told from the next request.
   if (error.source === "downstream" && flow.content !== undefined) flow.exchange.closeAfter();
-  respond(flow, error.status, fields, bytes, "error");
+  flow.respond(error.status, fields, bytes, "error");
 }
 
 function logFailure(flow: Flow, error: ProxyError): void {

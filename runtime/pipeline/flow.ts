@@ -1,4 +1,10 @@
-import type { ClientInfo, ForwardOptions, HookLog, SubrequestInit } from "@gatewright/sdk";
+import type {
+  ClientInfo,
+  ForwardOptions,
+  HookLog,
+  ProxyResponse,
+  SubrequestInit,
+} from "@gatewright/sdk";
 import type { Duplex } from "node:stream";
 
 import { Deadline } from "../clock.ts";
@@ -9,6 +15,7 @@ import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw
 import type { ReplayBuffer } from "../primitives/content-buffer.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import { complete } from "./complete.ts";
+import { settleDecision, type FinalDecision } from "./decide.ts";
 import type { ExplainStep } from "./explain.ts";
 import { ContextFacade } from "./facade/context.ts";
 import type { ContextOwner } from "./facade/context-owner.ts";
@@ -17,6 +24,7 @@ import { ProxyResponseFacade } from "./facade/proxy-response.ts";
 import type { RequestState } from "./facade/request-state.ts";
 import { fail, hookTimedOut } from "./fail.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
+import { forward } from "./forward.ts";
 import { hookLog } from "./hook-log.ts";
 import { outgoingFields } from "./outgoing-fields.ts";
 import type { PipelineParts, RoutePlan, UpstreamPlan } from "./parts.ts";
@@ -27,7 +35,9 @@ import {
   receiveHead,
   receiveInformational,
 } from "./receive.ts";
-import { drained } from "./send.ts";
+import { respond, respondWeb } from "./respond.ts";
+import { runResponseHooks, runUpstreamResponseHooks } from "./response-phase.ts";
+import { drained, send } from "./send.ts";
 import { subrequest } from "./subrequest.ts";
 import { openTunnel } from "./tunnel.ts";
 import type { UpstreamContent } from "./upstream-content.ts";
@@ -353,6 +363,47 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   onError(error: ProxyError): void {
     receiveError(this, error);
+  }
+
+  // ---- the ways from phase to phase: phases know the flow, only the flow knows the phases ----
+
+  forward(plan: UpstreamPlan): void {
+    forward(this, plan);
+  }
+
+  /** Carries out a hook's decision that ends the request. */
+  settle(decision: FinalDecision, owner: string): void {
+    settleDecision(this, decision, owner);
+  }
+
+  /** Answers without an upstream. Takes `fields` over. */
+  respond(
+    status: number,
+    fields: RawFields,
+    content: ContentSource | Uint8Array | undefined,
+    source: ProxyResponse["source"],
+  ): void {
+    respond(this, status, fields, content, source);
+  }
+
+  respondWeb(response: Response): void {
+    respondWeb(this, response);
+  }
+
+  runUpstreamResponseHooks(): void {
+    runUpstreamResponseHooks(this);
+  }
+
+  runResponseHooks(): void {
+    runResponseHooks(this);
+  }
+
+  send(): void {
+    send(this);
+  }
+
+  fail(error: ProxyError): void {
+    fail(this, error);
   }
 
   /** Something of ours threw: never let it out, never leave the client waiting. */

@@ -1,5 +1,4 @@
 import { ProxyError } from "../errors.ts";
-import { fail } from "./fail.ts";
 import { parseDuration } from "../units.ts";
 import type { Flow } from "./flow.ts";
 import type { UpstreamPlan } from "./parts.ts";
@@ -49,7 +48,7 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
       flow,
     );
   } catch (error) {
-    fail(flow, new ProxyError("PROXY_INTERNAL", { cause: error, message: "dispatch failed" }));
+    flow.fail(new ProxyError("PROXY_INTERNAL", { cause: error, message: "dispatch failed" }));
   }
 }
 

@@ -2,10 +2,8 @@ import type { ProxyError } from "../errors.ts";
 import { forwardableFields, forwardableTrailers } from "../http/hop-by-hop.ts";
 import { fieldValue, removeField, type RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
 import { OutgoingResponse } from "./outgoing-response.ts";
-import { runUpstreamResponseHooks } from "./response-phase.ts";
 import { writeChunk } from "./send.ts";
 import { UpstreamContent } from "./upstream-content.ts";
 
@@ -39,7 +37,7 @@ export function receiveHead(flow: Flow, status: number, fields: RawFields): void
     forHead,
     parts.responseContentMemory,
   );
-  runUpstreamResponseHooks(flow);
+  flow.runUpstreamResponseHooks();
 }
 
 export function receiveData(flow: Flow, chunk: Uint8Array): void {
@@ -66,5 +64,5 @@ export function receiveError(flow: Flow, error: ProxyError): void {
     flow.upstreamContent.fail(error);
     if (flow.upstreamContent.opened) return;
   }
-  fail(flow, error);
+  flow.fail(error);
 }

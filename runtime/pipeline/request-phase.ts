@@ -1,14 +1,11 @@
 import type { RequestDecision } from "@gatewright/sdk";
 
 import { ProxyError } from "../errors.ts";
-import { isResponse, settleDecision } from "./decide.ts";
+import { isResponse } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
-import { forward } from "./forward.ts";
 import { runHooks, type HookPhase } from "./hook-runner.ts";
 import type { NamedHook, UpstreamPlan } from "./parts.ts";
-import { respond } from "./respond.ts";
 import { routeRedirect } from "./route-redirect.ts";
 import { traceStep } from "./trace.ts";
 
@@ -23,7 +20,7 @@ function accept(flow: Flow, value: unknown, hook: NamedHook<unknown>): boolean {
     flow.forwardOptions = decision.options;
     return true;
   }
-  settleDecision(flow, decision, hook.owner);
+  flow.settle(decision, hook.owner);
   return false;
 }
 
@@ -33,7 +30,7 @@ const REQUEST_PHASE: HookPhase<RequestHook> = {
   call: (flow, hook) => hook.run(flow.request, flow.context),
   accept,
   done: afterRequestHooks,
-  failed: fail,
+  failed: (flow, error) => flow.fail(error),
 };
 
 const UPGRADE_PHASE: HookPhase<RequestHook> = {
@@ -42,7 +39,7 @@ const UPGRADE_PHASE: HookPhase<RequestHook> = {
   call: (flow, hook) => hook.run(flow.request, flow.context),
   accept,
   done: goToUpstream,
-  failed: fail,
+  failed: (flow, error) => flow.fail(error),
 };
 
 /** Step 7: every request hook, whatever an earlier one chose; only an answer ends the chain. */
@@ -71,7 +68,7 @@ function goToUpstream(flow: Flow): void {
   const plan = flow.chosen ?? routeTarget(flow);
   if (plan === undefined) return;
   if (flow.trace !== null) traceStep(flow, "upstream", `upstream ${plan.name}`, [], "decided");
-  forward(flow, plan);
+  flow.forward(plan);
 }
 
 function routeTarget(flow: Flow): UpstreamPlan | undefined {
@@ -83,12 +80,12 @@ function routeTarget(flow: Flow): UpstreamPlan | undefined {
       routeRedirect(flow, action.to, action.status);
       return undefined;
     case "respond":
-      respond(flow, action.status, [...action.fields], action.body, "route");
+      flow.respond(action.status, [...action.fields], action.body, "route");
       return undefined;
     case "none":
     case undefined:
       if (flow.parts.onlyUpstream !== undefined) return flow.parts.onlyUpstream;
-      fail(flow, new ProxyError("PROXY_ROUTE_NOT_FOUND"));
+      flow.fail(new ProxyError("PROXY_ROUTE_NOT_FOUND"));
       return undefined;
   }
 }

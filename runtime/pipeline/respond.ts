@@ -8,10 +8,8 @@ import { sourceFromBytes } from "../http/readable-source.ts";
 import { hasNoContent } from "../http/status.ts";
 import { fromWebResponse } from "../http/web-response.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
 import { OutgoingResponse } from "./outgoing-response.ts";
-import { runResponseHooks } from "./response-phase.ts";
 
 /** Answers without an upstream: a route's, a hook's or our own response. Takes `fields` over. */
 export function respond(
@@ -40,7 +38,7 @@ export function respond(
     flow.parts.responseContentMemory,
   );
   flow.stage = "response";
-  runResponseHooks(flow);
+  flow.runResponseHooks();
 }
 
 /** Answers with a Web Response that a hook returned. */
@@ -57,7 +55,7 @@ export function respondWeb(flow: Flow, response: Response): void {
       respond(flow, raw.status, forwardableFields(raw.fields, "response"), raw.content, "hook");
     },
     (error: unknown) => {
-      if (flow.turn === turn) fail(flow, new ProxyError("PROXY_HOOK_FAILED", { cause: error }));
+      if (flow.turn === turn) flow.fail(new ProxyError("PROXY_HOOK_FAILED", { cause: error }));
     },
   );
 }

@@ -1,12 +1,9 @@
 import type { ResponseDecision } from "@gatewright/sdk";
 
-import { settleDecision } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
 import { runHooks, type HookPhase } from "./hook-runner.ts";
 import type { HookChains } from "./parts.ts";
-import { send } from "./send.ts";
 
 const KINDS = ["respond", "block", "drop"] as const;
 
@@ -19,7 +16,7 @@ const UPSTREAM_RESPONSE_PHASE: HookPhase<HookChains["upstreamResponse"][number][
     return true;
   },
   done: runResponseHooks,
-  failed: fail,
+  failed: (flow, error) => flow.fail(error),
 };
 
 const RESPONSE_PHASE: HookPhase<HookChains["response"][number]["run"]> = {
@@ -30,11 +27,11 @@ const RESPONSE_PHASE: HookPhase<HookChains["response"][number]["run"]> = {
     const decision = toDecision(value, KINDS, hook.owner) as ResponseDecision | Response;
     // The decision replaces the response: what was on its way is let go.
     flow.dropUpstream(undefined);
-    settleDecision(flow, decision, hook.owner);
+    flow.settle(decision, hook.owner);
     return false;
   },
-  done: send,
-  failed: fail,
+  done: (flow) => flow.send(),
+  failed: (flow, error) => flow.fail(error),
 };
 
 /** Step 12: what is done here is shared by every client of a stored response. */
@@ -46,7 +43,7 @@ export function runUpstreamResponseHooks(flow: Flow): void {
 /** Step 13: every response passes here once, error answers too. */
 export function runResponseHooks(flow: Flow): void {
   if (flow.responseHooksDone || flow.parts.hooks.response.length === 0) {
-    send(flow);
+    flow.send();
     return;
   }
   // Once they have begun, no answer to their own failure runs them again.

@@ -1,8 +1,6 @@
 import { ProxyError } from "../errors.ts";
 import { safeLocation } from "../http/location.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
-import { respond } from "./respond.ts";
 
 /** A route's redirect: `:name` and `*` stand for what the path pattern caught; the query is kept unless the target has one. */
 export function routeRedirect(flow: Flow, to: string, status: number): void {
@@ -13,13 +11,12 @@ export function routeRedirect(flow: Flow, to: string, status: number): void {
   if (!target.includes("?") && !target.includes("#")) target += flow.rawSearch;
   const location = safeLocation(target);
   if (location === undefined) {
-    fail(
-      flow,
+    flow.fail(
       new ProxyError("PROXY_INTERNAL", {
         message: `the redirect of route ${flow.routePlan?.name ?? ""} gives no valid Location`,
       }),
     );
     return;
   }
-  respond(flow, status, ["Location", location], undefined, "route");
+  flow.respond(status, ["Location", location], undefined, "route");
 }

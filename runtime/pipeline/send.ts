@@ -1,10 +1,9 @@
 import { ProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
 import { forwardableTrailers } from "../http/hop-by-hop.ts";
-import { fieldValue, hasField, removeField, setField, type RawFields } from "../http/raw-fields.ts";
+import { fieldValue, removeField, type RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
 import { parseCodings, unknownCodingError } from "../primitives/content-coding/coding.ts";
-import { fail } from "./fail.ts";
 import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 import { runTransforms } from "./transform/run-transforms.ts";
@@ -34,7 +33,7 @@ export function send(flow: Flow): void {
     const coding = fieldValue(fields, "content-encoding");
     if (coding !== undefined && parseCodings(coding) === undefined) {
       // Known before the head is out, so the client gets an answer and not half a message.
-      fail(flow, unknownCodingError(coding));
+      flow.fail(unknownCodingError(coding));
       return;
     }
     transformedFields(fields);
@@ -75,7 +74,7 @@ function sendDirect(flow: Flow): void {
   const end = content.ended;
   if (end !== undefined) {
     if (end.error === undefined) flow.exchange.end(forwardableTrailers(end.trailers));
-    else fail(flow, end.error as ProxyError);
+    else flow.fail(end.error as ProxyError);
   } else if (room) {
     flow.call?.resume();
   }
@@ -108,8 +107,7 @@ class ContentPump implements ContentSink {
   }
 
   onError(error: Error): void {
-    fail(
-      this.#flow,
+    this.#flow.fail(
       error instanceof ProxyError
         ? error
         : new ProxyError("PROXY_UPSTREAM_HANDLER", { cause: error }),

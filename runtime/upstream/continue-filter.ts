@@ -16,7 +16,8 @@ export class ContinueFilter {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    // The method of the class, TLS or plain: the one set below hides it.
+    // The method of the class, TLS or plain: the one set below hides it. It is called on the socket.
+    // oxlint-disable-next-line typescript/unbound-method -- kept to be called with `call`
     this.#read = socket.read;
     socket.read = (size?: number): unknown => this.read(size);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { DeadlineWheel } from "../../runtime/clock.ts";
-import { RecordingReceiver, send } from "../helpers/recording-receiver.ts";
+import { type RecordingReceiver, send } from "../helpers/recording-receiver.ts";
 import { toyResponse, type ToyConnection } from "../helpers/toy-upstream.ts";
 import { openCount, targetFor, toy, upstreamOver } from "../helpers/upstream-fixture.ts";
 

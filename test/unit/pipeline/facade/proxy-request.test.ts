@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { sourceFromBytes } from "../../../../runtime/http/readable-source.ts";
 import { ProxyRequestFacade } from "../../../../runtime/pipeline/facade/proxy-request.ts";
-import { collect, PushSource, sourceOf } from "../../../helpers/content.ts";
+import { collect, type PushSource, sourceOf } from "../../../helpers/content.ts";
 import { FakeRequest } from "./states.ts";
 
 function make(

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { isProxyError } from "../../../../runtime/errors.ts";
 import { sourceFromBytes } from "../../../../runtime/http/readable-source.ts";
 import { ProxyResponseFacade } from "../../../../runtime/pipeline/facade/proxy-response.ts";
-import { collect, PushSource, sourceOf } from "../../../helpers/content.ts";
+import { collect, type PushSource, sourceOf } from "../../../helpers/content.ts";
 import { FakeResponse } from "./states.ts";
 
 function make(
