@@ -68,12 +68,20 @@ describe("a reload", () => {
     expect(await text(proxy.url)).toBe("good day");
   });
 
-  it("does nothing when the code stays the same", async () => {
-    const config = "export default { onRequest: (request, ctx) => ctx.respond(200, 'a') };";
-    const proxy = await startProxy({ files: { "proxy.config.ts": config }, watch: false });
-    await proxy.write("proxy.config.ts", `${config} // a comment`);
-    expect(await proxy.running.reload()).toMatchObject({ outcome: "unchanged" });
-    expect(proxy.commits).toEqual([1]);
+  it("asked for explicitly, reads what the code reads anew though the code stays the same", async () => {
+    const proxy = await startProxy({
+      files: {
+        "proxy.config.ts": `import { readFileSync } from "node:fs";
+          const text = readFileSync(new URL("text.txt", import.meta.url), "utf8");
+          export default { onRequest: (request, ctx) => ctx.respond(200, text) };`,
+        "text.txt": "old",
+      },
+      watch: false,
+    });
+    expect(await (await fetch(proxy.url)).text()).toBe("old");
+    await proxy.write("text.txt", "new");
+    expect(await proxy.running.reload()).toMatchObject({ outcome: "live" });
+    expect(await (await fetch(proxy.url)).text()).toBe("new");
   });
 
   it("keeps what plugins keep and runs the disposer of the old generation", async () => {

@@ -341,6 +341,7 @@ describe("the end of a transform", () => {
   it.each([
     [
       "throws",
+      // oxlint-disable-next-line require-yield -- it throws before it could
       async function* () {
         throw new Error("boom");
       } as unknown as TransformFunction,
