@@ -20,6 +20,11 @@ export interface ListenConfig {
    * listener with `tls`; a number names that port, for when the outside sees another one. Default false.
    */
   redirectToHttps?: boolean | number;
+  /**
+   * Take HTTP/2 without TLS too, from clients that know beforehand (`curl --http2-prior-knowledge`, a load balancer, gRPC
+   * in a private network). HTTP/1.1 stays. Default false. With `tls`, HTTP/2 is negotiated and needs no option.
+   */
+  h2c?: boolean;
 }
 
 /** A certificate and its private key. Both are PEM: the text itself, or the path of a file, which is then watched. */
@@ -222,6 +227,23 @@ export interface LimitsConfig {
   connections?: number;
   /** Requests of one connection that may wait behind the running one; beyond that it is closed. Default 16. */
   pipelined?: number;
+  /** What holds for HTTP/2 only. Its connections also have `head`, `target`, `contentIdle`, `keepAlive` and `connections`. */
+  http2?: Http2LimitsConfig;
+}
+
+/** Bounds of one HTTP/2 connection. What goes beyond costs the client its connection, and no one else theirs. */
+export interface Http2LimitsConfig {
+  /** Requests under way at the same time; more are refused one by one. Default 128. */
+  concurrentStreams?: number;
+  /**
+   * Requests that a client may cancel at once. A fifth of that is allowed again every second, so that pages which cancel
+   * hundreds live and a client that only cancels does not. Default 1000.
+   */
+  resets?: number;
+  /** PING and SETTINGS frames at once. A fifth of that is allowed again every second. Default 500. */
+  controlFrames?: number;
+  /** How long a client may take none of the content that waits for it. Default `"2m"`. */
+  stalled?: Duration;
 }
 
 export interface TimeoutsConfig extends UpstreamTimeouts {

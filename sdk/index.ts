@@ -8,6 +8,7 @@ export type {
   FieldRules,
   GatewrightConfig,
   HeaderRules,
+  Http2LimitsConfig,
   LimitsConfig,
   ListenConfig,
   LogConfig,

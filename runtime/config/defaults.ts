@@ -1,7 +1,7 @@
 import type { ResolvedLimits, ResolvedTimeouts } from "./resolved-config.ts";
 
 /** Defaults of every option, as the doc comments of sdk/config.ts state them. */
-export const DEFAULT_LISTEN = { host: "127.0.0.1", port: 8080 } as const;
+export const DEFAULT_LISTEN = { host: "127.0.0.1", port: 8080, h2c: false } as const;
 
 export const DEFAULT_ADMIN = { host: "127.0.0.1", port: 9901 } as const;
 
@@ -13,6 +13,10 @@ export const DEFAULT_LIMITS: ResolvedLimits = {
   keepAliveMs: 60_000,
   connections: 10_000,
   pipelined: 16,
+  concurrentStreams: 128,
+  resets: 1000,
+  controlFrames: 500,
+  stalledMs: 120_000,
 };
 
 export const DEFAULT_TIMEOUTS: ResolvedTimeouts = { connectMs: 10_000, responseHeadMs: 300_000 };

@@ -89,7 +89,9 @@ function toListeners(config: UserConfig): readonly ResolvedListen[] {
   return Object.freeze(
     [listen]
       .flat()
-      .map(({ host = DEFAULT_LISTEN.host, port }) => Object.freeze({ host, port, limits })),
+      .map(({ host = DEFAULT_LISTEN.host, port, h2c = DEFAULT_LISTEN.h2c }) =>
+        Object.freeze({ host, port, h2c, limits }),
+      ),
   );
 }
 
@@ -102,6 +104,10 @@ function toLimits(limits: LimitsConfig = {}): ResolvedLimits {
     keepAliveMs: parseDuration(limits.keepAlive) ?? DEFAULT_LIMITS.keepAliveMs,
     connections: limits.connections ?? DEFAULT_LIMITS.connections,
     pipelined: limits.pipelined ?? DEFAULT_LIMITS.pipelined,
+    concurrentStreams: limits.http2?.concurrentStreams ?? DEFAULT_LIMITS.concurrentStreams,
+    resets: limits.http2?.resets ?? DEFAULT_LIMITS.resets,
+    controlFrames: limits.http2?.controlFrames ?? DEFAULT_LIMITS.controlFrames,
+    stalledMs: parseDuration(limits.http2?.stalled) ?? DEFAULT_LIMITS.stalledMs,
   });
 }
 

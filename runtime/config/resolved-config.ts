@@ -42,6 +42,8 @@ export interface ResolvedConfig {
 export interface ResolvedListen {
   readonly host: string;
   readonly port: number;
+  /** HTTP/2 with prior knowledge beside HTTP/1.1. */
+  readonly h2c: boolean;
   readonly limits: ResolvedLimits;
 }
 
@@ -53,6 +55,11 @@ export interface ResolvedLimits {
   readonly keepAliveMs: number;
   readonly connections: number;
   readonly pipelined: number;
+  /** Of one HTTP/2 connection. */
+  readonly concurrentStreams: number;
+  readonly resets: number;
+  readonly controlFrames: number;
+  readonly stalledMs: number;
 }
 
 export interface ResolvedAdmin {

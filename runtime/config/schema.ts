@@ -40,6 +40,7 @@ import {
 const listen = z.strictObject({
   port: wholeNumber(0, 65_535),
   host: leaf(listenHostIssue).optional(),
+  h2c: z.boolean().optional(),
 });
 
 const admin = z.strictObject({
@@ -209,6 +210,14 @@ const limits = z.strictObject({
   keepAlive: duration.optional(),
   connections: wholeNumber(1).optional(),
   pipelined: wholeNumber(0, 10_000).optional(),
+  http2: z
+    .strictObject({
+      concurrentStreams: wholeNumber(1, 10_000).optional(),
+      resets: wholeNumber(1).optional(),
+      controlFrames: wholeNumber(10).optional(),
+      stalled: duration.optional(),
+    })
+    .optional(),
 });
 
 const contentOptions = z.strictObject({ memory: size.optional() });

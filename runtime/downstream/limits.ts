@@ -11,4 +11,12 @@ export interface ListenerLimits {
   readonly connections: number;
   /** Requests of one connection that wait for those before them. */
   readonly pipelined: number;
+  /** HTTP/2: requests of one connection under way at the same time. */
+  readonly concurrentStreams: number;
+  /** HTTP/2: requests that a client may cancel at once. */
+  readonly resets: number;
+  /** HTTP/2: PING and SETTINGS frames at once. */
+  readonly controlFrames: number;
+  /** HTTP/2: how long a client may take none of the content that waits for it. */
+  readonly stalledMs: number;
 }

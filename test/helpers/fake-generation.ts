@@ -13,6 +13,10 @@ export const FAKE_LIMITS: ResolvedListen["limits"] = {
   keepAliveMs: 60_000,
   connections: 1_000,
   pipelined: 16,
+  concurrentStreams: 128,
+  resets: 1000,
+  controlFrames: 500,
+  stalledMs: 120_000,
 };
 
 export interface FakeSlot {

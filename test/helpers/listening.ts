@@ -16,6 +16,10 @@ export const LIMITS: ListenerLimits = {
   keepAliveMs: 60_000,
   connections: 1000,
   pipelined: 16,
+  concurrentStreams: 128,
+  resets: 1000,
+  controlFrames: 500,
+  stalledMs: 120_000,
 };
 
 export interface TestListener {

@@ -20,6 +20,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   headers: ["FieldRules"],
   timeouts: ["UpstreamTimeouts", "TimeoutsConfig"],
   limits: ["LimitsConfig"],
+  "limits.http2": ["Http2LimitsConfig"],
   log: ["LogConfig"],
 };
 

@@ -13,6 +13,7 @@ import { connectRaw } from "../../helpers/raw-client.ts";
 
 const at = (port: number, limits: Partial<ResolvedListen["limits"]> = {}): ResolvedListen => ({
   host: "127.0.0.1",
+  h2c: false,
   port,
   limits: { ...FAKE_LIMITS, ...limits },
 });

@@ -135,7 +135,7 @@ describe("startSingle", () => {
     const { running, source, reports } = await start();
     let disposed = 0;
     source.edit = {
-      listen: [{ host: "127.0.0.1", port, limits: FAKE_LIMITS }],
+      listen: [{ host: "127.0.0.1", port, h2c: false, limits: FAKE_LIMITS }],
       plugins: [{ name: "p", api: 1, setup: () => () => void (disposed += 1) }],
     };
     expect(await running.reload()).toMatchObject({ outcome: "failed" });
@@ -146,7 +146,7 @@ describe("startSingle", () => {
 
   it("announces a listener that a reload adds, and only that", async () => {
     const { running, source, listening } = await start();
-    const one = { host: "127.0.0.1", port: 0, limits: FAKE_LIMITS };
+    const one = { host: "127.0.0.1", port: 0, h2c: false, limits: FAKE_LIMITS };
     source.edit = { listen: [one, one] };
     await running.reload();
     expect(running.urls).toHaveLength(2);
