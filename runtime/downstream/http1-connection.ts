@@ -249,7 +249,7 @@ export class Http1Connection {
   #begin(request: Http1Request, upgrade: string | undefined): void {
     this.#used = true;
     this.#touched = true;
-    const reason = readHead(request, this.limits.targetBytes, facts);
+    const reason = readHead(request, this.limits, facts);
     if (reason !== undefined) {
       this.refuse(reason, request);
       return;

@@ -44,7 +44,7 @@ export interface ListenerAddress {
 export interface Listener {
   /** Resolves when connections are accepted; rejects if the address cannot be had. */
   readonly ready: Promise<ListenerAddress>;
-  /** New limits: head size for new connections, all others for the open ones too. */
+  /** New limits, for the connections that are open too; only a larger head needs a new one. */
   adjust(limits: ListenerLimits): void;
   stats(): ListenerStats;
   /** Frees the port. Connections that were accepted stay. */

@@ -10,6 +10,7 @@ import { isNamed } from "../http/raw-fields.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { parseRequestTarget } from "../http/request-target.ts";
 import type { Http1Request } from "./http1-request.ts";
+import type { ListenerLimits } from "./limits.ts";
 
 /** What a head says, as far as the connection needs to know it. Filled anew for each request: copy what must last. */
 export interface HeadFacts {
@@ -31,17 +32,22 @@ export function createHeadFacts(): HeadFacts {
   };
 }
 
+/** What surrounds method and target in a request line, with the empty line at the end of the head. */
+const LINE_BYTES = "  HTTP/1.1\r\n\r\n".length;
+/** What surrounds name and value in a field line. */
+const FIELD_BYTES = ": \r\n".length;
+
 /** Reads and checks a head. `undefined`: it may be served, and `facts` holds what it says. */
 export function readHead(
   request: Http1Request,
-  maxTargetBytes: number,
+  limits: Pick<ListenerLimits, "headBytes" | "targetBytes">,
   facts: HeadFacts,
 ): Refusal | undefined {
   const minor = request.httpVersionMinor;
   if (request.httpVersionMajor !== 1 || minor > 1) return wrongVersion(request.httpVersionMajor);
   const raw = request.url as string;
   const method = request.method as string;
-  if (raw.length > maxTargetBytes) {
+  if (raw.length > limits.targetBytes) {
     return { error: "PROXY_REQUEST_TARGET_TOO_LONG", message: `a target of ${raw.length} bytes` };
   }
   const { framing } = request;
@@ -57,8 +63,10 @@ export function readHead(
   let hosts = 0;
   let expectation: string | undefined;
   const fields = request.rawHeaders;
+  let size = method.length + raw.length + LINE_BYTES + (fields.length / 2) * FIELD_BYTES;
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at] as string;
+    size += name.length + (fields[at + 1] as string).length;
     if (name.length === 4 && isNamed(name, "host")) {
       host = fields[at + 1];
       hosts += 1;
@@ -66,6 +74,10 @@ export function readHead(
       const value = fields[at + 1] as string;
       expectation = expectation === undefined ? value : `${expectation}, ${value}`;
     }
+  }
+  // node counts names and values alone: thousands of tiny fields would make a head several times as long as allowed.
+  if (size > limits.headBytes) {
+    return { error: "PROXY_REQUEST_HEAD_TOO_LARGE", message: `a head of ${size} bytes` };
   }
   // RFC 9112 §3.2: with two Hosts one would route by the first and another act on the second.
   if (hosts > 1) return { error: "PROXY_REQUEST_HOST", message: "more than one Host" };

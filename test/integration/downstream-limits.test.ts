@@ -92,27 +92,30 @@ describe("limits of a listener", () => {
     fourth.destroy();
   });
 
-  it("can be changed while connections are open: head size for new ones, the others for all", async () => {
+  it("can be changed while connections are open, for those too", async () => {
     const { port, listener } = await listen((exchange) => answer(exchange));
     const before = await connectRaw(port);
+    const other = await connectRaw(port);
     const long = GET.replace("\r\n\r\n", `\r\nX: ${"a".repeat(5000)}\r\n\r\n`);
     const longTarget = `GET /${"a".repeat(500)} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
     await before.send(long + longTarget);
     expect((await before.response()).status).toBe(200);
     expect((await before.response()).status).toBe(200);
-    listener.adjust({ ...LIMITS, headBytes: 4096, targetBytes: 100, connections: 2 });
+    await other.send(long);
+    expect((await other.response()).status).toBe(200);
+    listener.adjust({ ...LIMITS, headBytes: 4096, targetBytes: 100, connections: 3 });
     const after = await connectRaw(port);
     await after.send(long);
     expect((await after.response()).status).toBe(431);
-    await before.send(long);
-    expect((await before.response()).status).toBe(200);
     await before.send(longTarget);
     expect((await before.response()).status).toBe(414);
+    await other.send(long);
+    expect((await other.response()).status).toBe(431);
     listener.adjust({ ...LIMITS, headTimeMs: 100 });
     const slow = await connectRaw(port);
     await slow.send("GET");
     expect((await slow.response()).status).toBe(408);
-    for (const client of [before, after, slow]) client.destroy();
+    for (const client of [before, other, after, slow]) client.destroy();
   });
 });
 

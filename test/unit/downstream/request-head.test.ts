@@ -20,9 +20,11 @@ function request(
   return made;
 }
 
-function read(made: Http1Request, maxTargetBytes = 100) {
+const LIMITS = { targetBytes: 100, headBytes: 1000 };
+
+function read(made: Http1Request, limits = LIMITS) {
   const facts = createHeadFacts();
-  const reason = readHead(made, maxTargetBytes, facts);
+  const reason = readHead(made, limits, facts);
   return reason === undefined ? facts : reason.error;
 }
 
@@ -70,6 +72,16 @@ describe("readHead", () => {
     expect(read(made)).toBe(code);
   });
 
+  it("counts every byte of a head, whatever the fields are cut into", () => {
+    const fields = ["Host", "a.test", ...Array.from({ length: 200 }, () => "a")];
+    const head = "GET / HTTP/1.1\r\nHost: a.test\r\n" + "a: a\r\n".repeat(100) + "\r\n";
+    const made = request("GET /", fields);
+    expect(read(made, { ...LIMITS, headBytes: head.length })).toMatchObject({ target: "/" });
+    expect(read(made, { ...LIMITS, headBytes: head.length - 1 })).toBe(
+      "PROXY_REQUEST_HEAD_TOO_LARGE",
+    );
+  });
+
   it("ignores Expect of HTTP/1.0, which does not wait for 100", () => {
     const made = request("PUT /", ["Expect", "x", "Content-Length", "1"], [1, 0]);
     expect(read(made)).toMatchObject({
@@ -90,7 +102,7 @@ describe("readHead", () => {
       "Transfer-Encoding",
       "chunked",
     ]);
-    expect(readHead(first, 100, facts)).toBeUndefined();
+    expect(readHead(first, LIMITS, facts)).toBeUndefined();
     expect(facts).toEqual({
       target: "/x",
       authority: "b.test",
@@ -98,7 +110,7 @@ describe("readHead", () => {
       length: undefined,
       expectsContinue: true,
     });
-    expect(readHead(request("GET /y"), 100, facts)).toBeUndefined();
+    expect(readHead(request("GET /y"), LIMITS, facts)).toBeUndefined();
     expect(facts).toEqual({
       target: "/y",
       authority: "a.test",
