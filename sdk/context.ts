@@ -8,6 +8,20 @@ import type {
 } from "./decisions.ts";
 import type { BodyInput, HeadersInput } from "./headers.ts";
 
+/** A client's certificate, verified against the authorities of the listener or host. */
+export interface ClientCertificate {
+  /** One `NAME=value` a line, as node writes it: `"O=Acme\nCN=ada"`. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** SHA-256 in hexadecimal, with colons. */
+  readonly fingerprint256: string;
+  readonly serialNumber: string;
+  /** ISO 8601. */
+  readonly validTo: string;
+  /** As node writes it: `"DNS:a.test, email:a@a.test"`. */
+  readonly subjectAltName?: string;
+}
+
 /** Who is on the other end: after trusted proxies have been taken into account, the same value for every part. */
 export interface ClientInfo {
   /** IPv4 dotted, or IPv6 in its canonical form (RFC 5952); IPv4-mapped addresses as IPv4; no zone. */
@@ -18,6 +32,11 @@ export interface ClientInfo {
   readonly peerAddress: string;
   /** TLS server name, if the connection is TLS and the client sent one. */
   readonly servername?: string;
+  /**
+   * The certificate that the client showed, if `tls.clientCertificates` asks for one and it was verified. A proxy in
+   * front of us is a client: then it is the proxy's.
+   */
+  readonly certificate?: ClientCertificate;
   /** Protocol of the connection: `"HTTP/1.1"`, `"HTTP/2"`. */
   readonly protocol: string;
 }
@@ -72,7 +91,9 @@ export interface Context<U extends string = string> {
   readonly id: string;
   readonly client: ClientInfo;
   /** The matched route, or `undefined`. It does not change when a hook changes the request. */
-  readonly route: { readonly name: string; readonly params: Readonly<Record<string, string>> } | undefined;
+  readonly route:
+    | { readonly name: string; readonly params: Readonly<Record<string, string>> }
+    | undefined;
   /** Name of the upstream chosen so far, or `undefined`. */
   readonly upstream: U | undefined;
   readonly state: RequestState;
@@ -107,7 +128,10 @@ export interface Context<U extends string = string> {
    * A subrequest through the shared upstream pools. `target` is an upstream's name (then `init.path` says where) or an
    * absolute http(s) URL. The response's content is decoded and its `Content-Encoding` removed, so it can be returned from a hook as it is.
    */
-  fetch(target: U | URL | `http://${string}` | `https://${string}`, init?: SubrequestInit): Promise<Response>;
+  fetch(
+    target: U | URL | `http://${string}` | `https://${string}`,
+    init?: SubrequestInit,
+  ): Promise<Response>;
   /** Keeps the work alive after the response; a rejection is logged. At shutdown it gets the drain's grace time. */
   waitUntil(promise: Promise<unknown>): void;
   /** Sends a 103 with these `Link` values (RFC 8297). Ignored for HTTP/1.0 clients and once the response head is out. */

@@ -1,6 +1,9 @@
 export { defineConfig } from "./config.ts";
 export type {
   AdminConfig,
+  CertificateConfig,
+  CertificateFolder,
+  ClientCertificatesConfig,
   ConfigEnv,
   ConfigInput,
   FetchExecutionContext,
@@ -18,11 +21,14 @@ export type {
   RouteMatch,
   TargetConfig,
   TimeoutsConfig,
+  TlsConfig,
+  TlsHostConfig,
   UpstreamConfig,
   UpstreamTimeouts,
   ValueMatch,
 } from "./config.ts";
 export type {
+  ClientCertificate,
   ClientInfo,
   Context,
   HookLog,
