@@ -22,6 +22,8 @@ export function complete(flow: Flow, whole: boolean): void {
     flow.sending?.cancel();
     flow.response?.content?.cancel();
   }
+  // A hook's content that nobody was sent.
+  if (flow.contentReplaced && !flow.contentSpent) flow.content?.cancel();
   flow.registry.live.delete(flow);
   if (flow.trace === null && (parts.accessLog !== undefined || parts.hooks.complete.length > 0)) {
     tell(flow);

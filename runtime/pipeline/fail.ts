@@ -7,7 +7,7 @@ import { fieldValue } from "../http/raw-fields.ts";
 import { isResponse } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
 import type { Flow } from "./flow.ts";
-import { canForwardAgain } from "./forward.ts";
+import { canForwardAgain, reclaimContent } from "./forward.ts";
 import { runHooks, type HookPhase } from "./hook-runner.ts";
 import type { HookChains } from "./parts.ts";
 import { traceStep } from "./trace.ts";
@@ -74,6 +74,7 @@ export function fail(flow: Flow, error: ProxyError): void {
     return;
   }
   flow.errorHooksDone = true;
+  reclaimContent(flow);
   runHooks(flow, ERROR_PHASE, 0);
 }
 

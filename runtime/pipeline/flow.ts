@@ -23,6 +23,7 @@ import { ProxyRequestFacade } from "./facade/proxy-request.ts";
 import { ProxyResponseFacade } from "./facade/proxy-response.ts";
 import type { RequestState } from "./facade/request-state.ts";
 import { fail, hookTimedOut } from "./fail.ts";
+import type { LentContent } from "./lent-content.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 import { forward } from "./forward.ts";
 import { hookLog } from "./hook-log.ts";
@@ -103,6 +104,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   upgrading = false;
   /** The client's content was handed to an upstream as a stream: it cannot be sent again. */
   contentSpent = false;
+  lent: LentContent | undefined = undefined;
   fallbackUsed = false;
 
   // The response's side.

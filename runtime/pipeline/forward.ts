@@ -1,6 +1,8 @@
 import { ProxyError } from "../errors.ts";
+import type { ContentSource } from "../http/content.ts";
 import { parseDuration } from "../units.ts";
 import type { Flow } from "./flow.ts";
+import { LentContent } from "./lent-content.ts";
 import type { UpstreamPlan } from "./parts.ts";
 import { applyRewrite } from "./routing/rewrite.ts";
 import { traceStep } from "./trace.ts";
@@ -17,7 +19,6 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
   plan.rules.request?.(fields);
   flow.routePlan?.rules.request?.(fields);
 
-  const content = flow.buffer === undefined ? flow.content : flow.buffer.asSource();
   const authority = upstreamAuthority(flow, plan, hookHost);
   const path = forwardedPath(flow);
 
@@ -26,7 +27,6 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
     return;
   }
 
-  if (content !== undefined && content.bytes === undefined) flow.contentSpent = true;
   flow.dispatchedAt = parts.clock.monotonic();
   try {
     flow.call = plan.upstream.dispatch(
@@ -36,7 +36,7 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
         path,
         authority,
         fields,
-        content,
+        content: dispatchedContent(flow),
         upgrade: flow.upgrading ? exchange.upgrade : undefined,
         connectTimeoutMs: flow.routePlan?.connectMs ?? plan.connectMs ?? parts.timeouts.connectMs,
         responseHeadTimeoutMs:
@@ -50,6 +50,16 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
   } catch (error) {
     flow.fail(new ProxyError("PROXY_INTERNAL", { cause: error, message: "dispatch failed" }));
   }
+}
+
+/** Content that streams through can be sent once, unless an upstream fails before it has read any of it. */
+function dispatchedContent(flow: Flow): ContentSource | undefined {
+  const content = flow.buffer === undefined ? flow.content : flow.buffer.asSource();
+  if (content === undefined || content.bytes !== undefined) return content;
+  flow.contentSpent = true;
+  if (flow.parts.hooks.error.length === 0) return content;
+  flow.lent = new LentContent(content);
+  return flow.lent;
 }
 
 function upstreamAuthority(
@@ -91,6 +101,12 @@ function traceForward(
     "decided",
   );
   flow.exchange.abort();
+}
+
+/** After a failure: content that the upstream has not touched is there for `onError` and for another upstream. */
+export function reclaimContent(flow: Flow): void {
+  if (flow.lent?.takeBack() === true) flow.contentSpent = false;
+  flow.lent = undefined;
 }
 
 /** Whether the same content can go to another upstream after a failure. */
