@@ -101,42 +101,46 @@ describe("SIGTERM (PUB-49)", () => {
     for (const client of idle) expect(client.ended).toBe(true);
   });
 
-  it("under load, breaks no answer: each is whole, or its request was never taken", async () => {
-    for (let round = 0; round < scaled(2, 20); round++) {
-      await using proxy = await startMeasuredProxy({
-        config: answering("await new Promise((resolve) => setTimeout(resolve, 2));"),
-      });
-      const broken: string[] = [];
-      let whole = 0;
-      const load = async (): Promise<void> => {
-        const client = await connectRaw(proxy.port);
-        for (;;) {
-          await client.send(GET);
-          try {
-            const response = await client.response();
-            if (response.content.length !== 100_000)
-              broken.push(`${response.content.length} bytes`);
-            whole += 1;
-            if (fieldOf(response, "connection") === "close") break;
-          } catch (error) {
-            const { message } = error as Error;
-            // The end of an idle connection crossed the request on its way: no byte of an answer, and no reset.
-            if (!message.endsWith('got ""') || client.wasReset) broken.push(message);
-            break;
+  it(
+    "under load, breaks no answer: each is whole, or its request was never taken",
+    { timeout: 90_000 },
+    async () => {
+      for (let round = 0; round < scaled(2, 20); round++) {
+        await using proxy = await startMeasuredProxy({
+          config: answering("await new Promise((resolve) => setTimeout(resolve, 2));"),
+        });
+        const broken: string[] = [];
+        let whole = 0;
+        const load = async (): Promise<void> => {
+          const client = await connectRaw(proxy.port);
+          for (;;) {
+            await client.send(GET);
+            try {
+              const response = await client.response();
+              if (response.content.length !== 100_000)
+                broken.push(`${response.content.length} bytes`);
+              whole += 1;
+              if (fieldOf(response, "connection") === "close") break;
+            } catch (error) {
+              const { message } = error as Error;
+              // The end of an idle connection crossed the request on its way: no byte of an answer, and no reset.
+              if (!message.endsWith('got ""') || client.wasReset) broken.push(message);
+              break;
+            }
           }
-        }
-        client.end();
-      };
-      const clients = Array.from({ length: 20 }, load);
-      await delay(300);
-      proxy.started.command.child.kill("SIGTERM");
-      await Promise.all(clients);
-      expect((await proxy.started.command.exit()).code).toBe(0);
-      expect(broken).toEqual([]);
-      expect(whole).toBeGreaterThan(20);
-      expect(proxy.errors).toEqual([]);
-    }
-  });
+          client.end();
+        };
+        const clients = Array.from({ length: 20 }, load);
+        await delay(300);
+        proxy.started.command.child.kill("SIGTERM");
+        await Promise.all(clients);
+        expect((await proxy.started.command.exit()).code).toBe(0);
+        expect(broken).toEqual([]);
+        expect(whole).toBeGreaterThan(20);
+        expect(proxy.errors).toEqual([]);
+      }
+    },
+  );
 
   it("a second time, ends everything at once, with 1", async () => {
     await using proxy = await startMeasuredProxy({
@@ -148,8 +152,10 @@ describe("SIGTERM (PUB-49)", () => {
     child.kill("SIGTERM");
     await proxy.started.command.line((line) => String(line["msg"]).startsWith("shutting down"));
     const signalledAt = performance.now();
+    // Not the end of its output: the compiler's process, which shares it, takes a moment longer to notice.
+    const exited = once(child, "exit");
     child.kill("SIGTERM");
-    expect((await proxy.started.command.exit()).code).toBe(1);
+    expect((await exited)[0]).toBe(1);
     expect(performance.now() - signalledAt).toBeLessThan(EXIT_MS);
     expect(await client.closes()).toBe(true);
   });
