@@ -1,5 +1,7 @@
 import type { Duplex } from "node:stream";
 
+import type { ClientCertificate } from "@gatewright/sdk";
+
 import type { ContentSource } from "../http/content.ts";
 import type { ReadonlyRawFields } from "../http/raw-fields.ts";
 
@@ -11,6 +13,10 @@ export interface ConnectionFacts {
   readonly localPort: number;
   /** TLS server name sent by the client. */
   readonly servername: string | undefined;
+  /** The client's certificate, if one was asked for and verified. */
+  readonly clientCertificate?: ClientCertificate | undefined;
+  /** Where the listener sends everybody to: this port, with TLS. */
+  readonly redirectPort?: number | undefined;
 }
 
 /** What an exchange tells whoever serves it. Assigned once, before anything is written. */

@@ -5,6 +5,7 @@ import { Deadline, type DeadlineWheel } from "../clock.ts";
 import type { ListenerLimits } from "./limits.ts";
 import { ProxyError } from "../errors.ts";
 import type { Refusal as Reason } from "../http/refusal.ts";
+import { SocketFacts, type ListenerFacts } from "./connection-facts.ts";
 import type { ConnectionFacts, Exchange } from "./exchange.ts";
 import { EarlyBytes } from "./early-bytes.ts";
 import { Http1Content } from "./http1-content.ts";
@@ -13,9 +14,10 @@ import type { Http1Request } from "./http1-request.ts";
 import { LingeringClose } from "./lingering-close.ts";
 import { refusalBytes, type Refusal } from "./refusal.ts";
 import { createHeadFacts, readHead } from "./request-head.ts";
+import type { SecureConnection } from "./secure-connection.ts";
 
 /** What a connection needs of the listener that accepted it. */
-export interface ConnectionOwner {
+export interface ConnectionOwner extends ListenerFacts {
   readonly limits: ListenerLimits;
   readonly wheel: DeadlineWheel;
   readonly draining: boolean;
@@ -42,6 +44,7 @@ export class Http1Connection {
   readonly onWritten: (error?: Error | null) => void;
 
   readonly #owner: ConnectionOwner;
+  readonly #secure: SecureConnection | undefined;
   readonly #deadline: Deadline;
   #state: "open" | "tunnel" | "closing" | "closed" = "open";
   #current: Http1Exchange | null = null;
@@ -55,17 +58,13 @@ export class Http1Connection {
   #lingering: LingeringClose | undefined;
   #early: EarlyBytes | undefined;
 
-  constructor(socket: Socket, scheme: "http" | "https", owner: ConnectionOwner) {
+  /** `secure`: what TLS has settled, on a connection that speaks it. */
+  constructor(socket: Socket, secure: SecureConnection | undefined, owner: ConnectionOwner) {
     this.socket = socket;
-    this.scheme = scheme;
+    this.scheme = secure === undefined ? "http" : "https";
     this.#owner = owner;
-    this.facts = {
-      peerAddress: socket.remoteAddress ?? "",
-      peerPort: socket.remotePort ?? 0,
-      localAddress: socket.localAddress ?? "",
-      localPort: socket.localPort ?? 0,
-      servername: undefined,
-    };
+    this.#secure = secure;
+    this.facts = new SocketFacts(socket, secure, owner);
     this.onWritten = (error) => {
       const exchange = this.#current;
       if (exchange === null || (error !== undefined && error !== null)) return;
@@ -252,6 +251,11 @@ export class Http1Connection {
     const reason = readHead(request, this.limits, facts);
     if (reason !== undefined) {
       this.refuse(reason, request);
+      return;
+    }
+    if (this.#secure?.mayServe(facts.authority) === false) {
+      const message = `${facts.authority} on a connection for ${this.#secure.servername ?? "no name"}`;
+      this.refuse({ error: "PROXY_REQUEST_MISDIRECTED", message }, request);
       return;
     }
     const content = facts.hasContent

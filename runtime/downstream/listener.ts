@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 
 import { DeadlineWheel } from "../clock.ts";
 import type { ListenerLimits } from "./limits.ts";
@@ -6,6 +8,9 @@ import type { Exchange } from "./exchange.ts";
 import { Http1Connection, type ConnectionOwner } from "./http1-connection.ts";
 import { createHttp1Parser, type Http1Parser } from "./http1-server.ts";
 import type { Refusal } from "./refusal.ts";
+import type { SecureConnection } from "./secure-connection.ts";
+import { TlsAcceptor, type TlsAcceptorOwner } from "./tls-acceptor.ts";
+import type { ListenerTls, TicketKeySource } from "./tls-terms.ts";
 
 export interface ListenerOptions {
   readonly host: string;
@@ -21,10 +26,20 @@ export interface ListenerOptions {
   /** Protocols (lower case) that an upgrade may go to; others are ordinary requests. Default: none. */
   readonly mayUpgrade?: (token: string) => boolean;
   readonly wheel?: DeadlineWheel;
+  /** Speak TLS. Default: plain text. */
+  readonly tls?: ListenerTls | undefined;
+  /** Shared with other listeners, so that a session goes on at any of them. Default: a key of its own. */
+  readonly ticketKeys?: TicketKeySource;
+  /** Handshakes that came to nothing, for the log. */
+  readonly onHandshakeFailed?: (peerAddress: string, reason: string) => void;
+  /** Port that requests in plain text are sent to, with TLS. */
+  readonly redirectPort?: number | undefined;
 }
 
 export interface ListenerStats {
+  /** Handshakes included. */
   readonly connections: number;
+  readonly handshakes: number;
   readonly idle: number;
   readonly tunnels: number;
   /** Since the start. */
@@ -46,6 +61,12 @@ export interface Listener {
   readonly ready: Promise<ListenerAddress>;
   /** New limits, for the connections that are open too; only a larger head needs a new one. */
   adjust(limits: ListenerLimits): void;
+  /**
+   * Other certificates and rules, for handshakes from now on and for the hosts that open connections may serve. From
+   * plain text to TLS or back: connections of the other kind close after their response.
+   */
+  setTls(tls: ListenerTls | undefined): void;
+  setRedirectPort(port: number | undefined): void;
   stats(): ListenerStats;
   /** Frees the port. Connections that were accepted stay. */
   stopAccepting(): void;
@@ -65,11 +86,13 @@ export function createListener(options: ListenerOptions): Listener {
   return new PortListener(options);
 }
 
-class PortListener implements Listener, ConnectionOwner {
+class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
   readonly ready: Promise<ListenerAddress>;
   readonly wheel: DeadlineWheel;
   limits: ListenerLimits;
   draining = false;
+  redirectPort: number | undefined;
+  readonly tlsProtocols: readonly string[] = ["http/1.1"];
 
   readonly #options: ListenerOptions;
   readonly #connections = new Set<Http1Connection>();
@@ -81,6 +104,10 @@ class PortListener implements Listener, ConnectionOwner {
     keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
   });
   readonly #drained = Promise.withResolvers<void>();
+  readonly #ticketKeys: TicketKeySource;
+  /** Kept when the listener goes back to plain text: its connections go on. */
+  #tls: TlsAcceptor | undefined;
+  #speaksTls = false;
   #accepting = true;
   #accepted = 0;
   #refused = 0;
@@ -91,6 +118,9 @@ class PortListener implements Listener, ConnectionOwner {
     this.limits = options.limits;
     this.wheel = options.wheel ?? new DeadlineWheel();
     this.#parser = createHttp1Parser(options.limits);
+    this.#ticketKeys = options.ticketKeys ?? ownTicketKey();
+    this.redirectPort = options.redirectPort;
+    this.setTls(options.tls);
     this.#server.maxConnections = options.limits.connections;
     this.#server.on("connection", (socket) => this.#accept(socket));
     this.#server.on("drop", () => {
@@ -105,7 +135,26 @@ class PortListener implements Listener, ConnectionOwner {
     this.#parser.adjust(limits);
   }
 
+  setTls(tls: ListenerTls | undefined): void {
+    const speaksTls = tls !== undefined;
+    if (speaksTls !== this.#speaksTls) {
+      this.#speaksTls = speaksTls;
+      for (const connection of this.#connections) {
+        connection.closeAfterCurrent();
+        connection.drain();
+      }
+    }
+    if (tls === undefined) return;
+    if (this.#tls === undefined) this.#tls = new TlsAcceptor(this, this.#ticketKeys, tls);
+    else this.#tls.adjust(tls);
+  }
+
+  setRedirectPort(port: number | undefined): void {
+    this.redirectPort = port;
+  }
+
   stats(): ListenerStats {
+    const handshakes = this.#tls?.size ?? 0;
     let idle = 0;
     let tunnels = 0;
     for (const connection of this.#connections) {
@@ -113,7 +162,8 @@ class PortListener implements Listener, ConnectionOwner {
       else if (connection.isIdle) idle += 1;
     }
     return {
-      connections: this.#connections.size,
+      connections: this.#connections.size + handshakes,
+      handshakes,
       idle,
       tunnels,
       accepted: this.#accepted,
@@ -133,11 +183,13 @@ class PortListener implements Listener, ConnectionOwner {
   drain(): Promise<void> {
     this.draining = true;
     this.stopAccepting();
+    this.#tls?.drain();
     for (const connection of this.#connections) connection.drain();
     return this.#drained.promise;
   }
 
   cutAll(): void {
+    this.#tls?.cutAll();
     for (const connection of this.#connections) connection.cut();
   }
 
@@ -163,15 +215,34 @@ class PortListener implements Listener, ConnectionOwner {
     this.#settle();
   }
 
+  onSecure(socket: TLSSocket, secure: SecureConnection): void {
+    this.#open(socket, secure);
+  }
+
+  onHandshakeFailed(peerAddress: string, reason: string): void {
+    this.#options.onHandshakeFailed?.(peerAddress, reason);
+  }
+
+  onHandshakeClosed(): void {
+    this.#settle();
+  }
+
   #accept(socket: Socket): void {
     this.#accepted += 1;
-    const connection = new Http1Connection(socket, "http", this);
+    if (this.#speaksTls && this.#tls !== undefined) this.#tls.accept(socket);
+    else this.#open(socket, undefined);
+  }
+
+  #open(socket: Socket, secure: SecureConnection | undefined): void {
+    const connection = new Http1Connection(socket, secure, this);
     this.#connections.add(connection);
     this.#parser.accept(socket, connection);
+    // The handshake had begun before: a new connection of a draining listener has a moment for its request.
+    if (this.draining) connection.drain();
   }
 
   #settle(): void {
-    if (this.#accepting || this.#connections.size > 0) return;
+    if (this.#accepting || this.#connections.size > 0 || (this.#tls?.size ?? 0) > 0) return;
     this.#parser.close();
     this.#drained.resolve();
   }
@@ -195,9 +266,14 @@ class PortListener implements Listener, ConnectionOwner {
         resolve({
           host: address.address,
           port: address.port,
-          url: `http://${name}:${address.port}`,
+          url: `${this.#speaksTls ? "https" : "http"}://${name}:${address.port}`,
         });
       });
     });
   }
+}
+
+function ownTicketKey(): TicketKeySource {
+  const key = randomBytes(48);
+  return { current: () => key };
 }

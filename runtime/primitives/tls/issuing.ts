@@ -5,6 +5,8 @@
  */
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
 
+import type * as X509 from "@peculiar/x509";
+
 /** PEM texts. */
 export interface IssuedCertificate {
   readonly cert: string;
@@ -25,7 +27,7 @@ export interface IssueOptions {
   readonly isAuthority?: boolean;
 }
 
-type Library = typeof import("@peculiar/x509");
+type Library = typeof X509;
 
 let library: Promise<Library> | undefined;
 

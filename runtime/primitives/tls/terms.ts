@@ -76,7 +76,7 @@ export async function createTlsTerms(options: TlsTermsOptions): Promise<TlsTerms
   if (failed.length > 0) {
     const other = failed.find((error) => !(error instanceof TlsOptionsError));
     if (other !== undefined) {
-      const message = other instanceof Error ? other.message : String(other);
+      const message = other instanceof Error ? other.message : "unknown reason";
       throw new TlsOptionsError([{ path: "tls", message: `TLS cannot be set up: ${message}.` }]);
     }
     throw new TlsOptionsError(failed.flatMap((error) => [...(error as TlsOptionsError).issues]));
@@ -114,7 +114,6 @@ interface TermsParts {
 export class TlsTerms {
   /** Goes up with every change of certificates or policies: what was derived before is made anew. */
   epoch = 0;
-  readonly refusesUnknown: boolean;
   readonly #parts: TermsParts;
   readonly #log: Log;
   readonly #finders: readonly CertificateSource[];
@@ -134,7 +133,6 @@ export class TlsTerms {
     const { options, sources } = parts;
     this.#log = options.log;
     this.#policies = parts.policies;
-    this.refusesUnknown = options.tls.unknownName === "refuse";
     this.#finders = sources.filter((source) => source.find !== undefined);
     for (const source of sources) source.onChange = () => this.#rebuild();
     this.#index = createCertificateIndex(this.#pairs());
@@ -146,6 +144,14 @@ export class TlsTerms {
 
   get policies(): readonly TlsPolicy[] {
     return this.#policies.all;
+  }
+
+  /** Whether a name that nobody knows gets an alert: by option, or for want of a default certificate. */
+  get refusesUnknown(): boolean {
+    return (
+      this.#parts.options.tls.unknownName === "refuse" ||
+      this.#parts.sources.every((source) => source.pairs.length === 0)
+    );
   }
 
   /** For the log and metrics. */
@@ -223,7 +229,7 @@ export class TlsTerms {
     clearInterval(this.#timer);
     this.#watch?.close();
     this.#contexts.clear();
-    await Promise.all(this.#parts.sources.map((source) => source.close()));
+    for (const source of this.#parts.sources) await source.close();
   }
 
   async #refreshAll(): Promise<void> {
