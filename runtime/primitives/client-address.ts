@@ -61,6 +61,15 @@ export function createClientAddress(trust: TrustedProxies): ClientAddressResolve
   };
 }
 
+/** Whether an address, in whatever form, is within one of these addresses and CIDR ranges. Throws as `createClientAddress`. */
+export function createRangeTest(ranges: readonly string[]): (address: string) => boolean {
+  const isWithin = trustTest({ kind: "ranges", ranges });
+  return (text) => {
+    const address = canonicalAddress(text);
+    return address !== undefined && isWithin(address);
+  };
+}
+
 /** The address in its one form, or `undefined` if the text is none. */
 export function canonicalAddress(text: string): string | undefined {
   const zone = text.indexOf("%");

@@ -1,0 +1,29 @@
+import type { Socket } from "node:net";
+
+import type { ProxiedEnds } from "../http/proxy-protocol.ts";
+
+/** By the socket that they belong to: gone with it. */
+const told = new WeakMap<Socket, ProxiedEnds>();
+
+/** Both ends of a connection, TLS or plain: those that its PROXY header named, else the socket's own. */
+export function endsOf(socket: Socket): ProxiedEnds {
+  return (
+    told.get(socket) ??
+    told.get(beneath(socket)) ?? {
+      peerAddress: socket.remoteAddress ?? "",
+      peerPort: socket.remotePort ?? 0,
+      localAddress: socket.localAddress ?? "",
+      localPort: socket.localPort ?? 0,
+    }
+  );
+}
+
+/** From now on these are the ends of this socket and of TLS on it. */
+export function setEnds(socket: Socket, ends: ProxiedEnds): void {
+  told.set(socket, ends);
+}
+
+/** node keeps the socket that TLS was put on, without saying so in its documentation; a test holds it to that. */
+function beneath(socket: Socket): Socket {
+  return (socket as { _parent?: Socket | null })._parent ?? socket;
+}
