@@ -4,7 +4,7 @@
  */
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import { problemContent } from "../http/problem.ts";
-import { httpDate, statusLine } from "./response-head.ts";
+import { fieldLines, httpDate, statusLine } from "./response-head.ts";
 
 /** RFC 9110 §15.5.6: a 405 names what is allowed. CONNECT is the one method refused here. */
 const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -19,15 +19,28 @@ export interface Refusal {
   readonly target: string | undefined;
 }
 
-/** The whole answer as bytes. */
-export function refusalBytes(code: ErrorCode, method: string | undefined): Buffer {
+export interface RefusalContent {
+  readonly status: number;
+  readonly fields: readonly string[];
+  readonly bytes: Uint8Array;
+}
+
+/** What is answered, whatever the protocol. */
+export function refusalContent(code: ErrorCode): RefusalContent {
   const { status, publicDetail } = ERRORS[code];
   const problem = { status, code, detail: publicDetail, id: undefined };
   const { contentType, bytes } = problemContent(problem, false);
-  const allow = code === "PROXY_REQUEST_METHOD" ? `Allow: ${ALLOWED}\r\n` : "";
+  const fields = ["Content-Type", contentType, "Content-Length", `${bytes.length}`];
+  if (code === "PROXY_REQUEST_METHOD") fields.push("Allow", ALLOWED);
+  fields.push("Cache-Control", "no-store", "Date", httpDate());
+  return { status, fields, bytes };
+}
+
+/** The whole answer in HTTP/1.1. */
+export function refusalBytes(code: ErrorCode, method: string | undefined): Buffer {
+  const { status, fields, bytes } = refusalContent(code);
   const head = Buffer.from(
-    `${statusLine(status)}Content-Type: ${contentType}\r\nContent-Length: ${bytes.length}\r\n${allow}` +
-      `Cache-Control: no-store\r\nDate: ${httpDate()}\r\nConnection: close\r\n\r\n`,
+    `${statusLine(status)}${fieldLines(fields)}Connection: close\r\n\r\n`,
     "latin1",
   );
   return method === "HEAD" ? head : Buffer.concat([head, bytes]);

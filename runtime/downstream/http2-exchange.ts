@@ -1,0 +1,322 @@
+import { constants } from "node:http2";
+import type { Duplex } from "node:stream";
+
+import { ProxyError } from "../errors.ts";
+import { NO_FIELDS, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
+import type { ConnectionFacts, Exchange, ExchangeReceiver } from "./exchange.ts";
+import type { Http2Connection } from "./http2-connection.ts";
+import type { Http2Content } from "./http2-content.ts";
+import type { Http2HeadFacts } from "./http2-request-head.ts";
+import { fieldObject, writeHttp2ResponseHead } from "./http2-response-head.ts";
+import { EXCHANGE, type ExchangeStream } from "./http2-stream.ts";
+import { Http2Tunnel } from "./http2-tunnel.ts";
+
+const head = { list: [] as string[], hasContent: false, length: -1 };
+
+/** node only reads them. */
+const END = { endStream: true };
+const WAIT = { waitForTrailers: true };
+
+/** Where a response stands. */
+type Phase = "open" | "head" | "content" | "ended" | "tunnel" | "over";
+
+/** One HTTP/2 stream (RFC 9113 §8.1): a request and its response. */
+export class Http2Exchange implements Exchange {
+  readonly protocol = "HTTP/2";
+  readonly scheme: "http" | "https";
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly fields: ReadonlyRawFields;
+  readonly upgrade: string | undefined;
+  readonly expectsContinue: boolean;
+  content: Http2Content | undefined;
+  receiver: ExchangeReceiver | null = null;
+  headSent = false;
+  bytesSent = 0;
+  /** For the connection: what the client had taken when it was last looked at, and since when that has not grown. */
+  takenAtLook = 0;
+  stalledMs = 0;
+
+  readonly #connection: Http2Connection;
+  readonly #stream: ExchangeStream;
+  readonly #acceptsTrailers: boolean;
+  #phase: Phase = "open";
+  /** Head that is written but has not left. */
+  #head: string[] | undefined;
+  #hasContent = false;
+  /** Bytes that Content-Length promises and that are not written yet; -1 where none is. */
+  #left = -1;
+  /** node holds END_STREAM back until it gets trailers, or an empty list of them. */
+  #waits = false;
+  #trailers: ReadonlyRawFields = NO_FIELDS;
+  #trailersSent = false;
+  #listensForDrain = false;
+  /** The stream's last bytes were given to node. */
+  #completing = false;
+  #abortedByUs = false;
+  #tunnel: Http2Tunnel | undefined;
+
+  constructor(connection: Http2Connection, stream: ExchangeStream, facts: Http2HeadFacts) {
+    this.#connection = connection;
+    this.#stream = stream;
+    this.scheme = connection.scheme;
+    this.method = facts.method;
+    this.target = facts.target;
+    this.authority = facts.authority;
+    this.fields = facts.fields;
+    this.upgrade = facts.upgrade;
+    this.expectsContinue = facts.expectsContinue;
+    this.#acceptsTrailers = facts.acceptsTrailers;
+    stream[EXCHANGE] = this;
+    stream.on("close", onClose);
+  }
+
+  get connection(): ConnectionFacts {
+    return this.#connection.facts;
+  }
+
+  get bytesReceived(): number {
+    return this.content?.received ?? this.#tunnel?.bytesReceived ?? 0;
+  }
+
+  get isTunnel(): boolean {
+    return this.#phase === "tunnel";
+  }
+
+  /** Bytes that were written and that the client's window has not taken. */
+  get waitingBytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  /** The client gave it up: neither we nor the end did. */
+  get wasReset(): boolean {
+    return !this.#abortedByUs && this.#phase !== "ended" && this.#phase !== "tunnel";
+  }
+
+  writeInformational(status: number, fields: ReadonlyRawFields): void {
+    if (this.#phase !== "open" || status < 100 || status > 199 || status === 101) return;
+    if (this.#stream.destroyed || this.#stream.closed) return;
+    this.#stream.additionalHeaders({ ":status": status, ...fieldObject(fields) });
+  }
+
+  /** RFC 9110 §10.1.1: 100 goes out when somebody starts to read, so that a refusal costs the client no upload. */
+  sendContinue(): void {
+    this.writeInformational(100, NO_FIELDS);
+  }
+
+  writeHead(status: number, fields: ReadonlyRawFields): void {
+    if (this.#phase !== "open") return;
+    if (this.upgrade !== undefined && status < 300) {
+      // RFC 8441 §4: any 2xx opens the tunnel, whatever the upstream meant by it.
+      throw new ProxyError("PROXY_UPSTREAM_PROTOCOL", {
+        message: `status ${status} is no answer to an extended CONNECT`,
+      });
+    }
+    writeHttp2ResponseHead(status, fields, this.method, head);
+    this.#head = head.list;
+    this.#hasContent = head.hasContent;
+    this.#left = head.hasContent ? head.length : -1;
+    // Trailers of a response with a length are possible in HTTP/2 only; gRPC, whose clients say so, has them.
+    this.#waits = head.hasContent && (head.length === -1 || this.#acceptsTrailers);
+    this.headSent = true;
+    this.#phase = "head";
+    process.nextTick(flushTick, this);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#phase !== "head" && this.#phase !== "content") return true;
+    let size = chunk.byteLength;
+    if (size === 0 || !this.#hasContent) return true;
+    if (this.#left >= 0) {
+      if (size > this.#left) {
+        // RFC 9113 §8.1.1: a byte more makes the response malformed.
+        chunk = chunk.subarray(0, this.#left);
+        size = this.#left;
+        if (size === 0) return true;
+      }
+      this.#left -= size;
+    }
+    if (this.#phase === "head") this.#respond(this.#waits ? WAIT : undefined);
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return true;
+    this.bytesSent += size;
+    if (this.#left === 0 && !this.#waits) {
+      // END_STREAM goes with it, in one frame.
+      this.#completing = true;
+      stream.end(chunk);
+      return true;
+    }
+    const room = stream.write(chunk);
+    if (!room && !this.#listensForDrain) {
+      this.#listensForDrain = true;
+      stream.on("drain", onDrain);
+    }
+    return room;
+  }
+
+  end(trailers: ReadonlyRawFields = NO_FIELDS): void {
+    if (this.#phase !== "head" && this.#phase !== "content") {
+      // A message without a head cannot be ended as a whole one.
+      if (this.#phase === "open") this.abort();
+      return;
+    }
+    if (this.#left > 0) {
+      this.abort();
+      return;
+    }
+    this.#trailers = trailers;
+    if (this.#phase === "head") {
+      const waits = this.#waits && trailers.length > 0;
+      this.#waits = waits;
+      this.#respond(waits ? WAIT : END);
+      if (waits) this.#stream.end();
+    } else if (!this.#completing) {
+      this.#stream.end();
+    }
+    this.#phase = "ended";
+    if (this.content !== undefined || this.upgrade !== undefined) this.#leaveContent();
+  }
+
+  abort(): void {
+    if (this.#phase === "over" || this.#phase === "ended" || this.#phase === "tunnel") return;
+    this.reset(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  /** RST_STREAM, whatever is under way. */
+  reset(code: number): void {
+    this.#abortedByUs = true;
+    this.#head = undefined;
+    if (!this.#stream.closed && !this.#stream.destroyed) this.#stream.close(code);
+  }
+
+  closeAfter(): void {
+    // Streams do not depend on each other's framing: what is broken ends with its stream.
+  }
+
+  acceptUpgrade(fields: ReadonlyRawFields): Duplex {
+    if (this.#phase !== "open" || this.upgrade === undefined) {
+      throw new TypeError(
+        "only an exchange that asks for an upgrade, and has no response yet, can be upgraded",
+      );
+    }
+    // RFC 8441 §5.1: 200 instead of 101, and no proof of a key that the client did not send.
+    const kept: RawFields = [];
+    for (let at = 0; at < fields.length; at += 2) {
+      if ((fields[at] as string).toLowerCase() === "sec-websocket-accept") continue;
+      kept.push(fields[at] as string, fields[at + 1] as string);
+    }
+    writeHttp2ResponseHead(200, kept, this.method, head);
+    this.#head = head.list;
+    this.headSent = true;
+    this.#respond(undefined);
+    this.#phase = "tunnel";
+    this.#tunnel = new Http2Tunnel(this.#stream);
+    return this.#tunnel;
+  }
+
+  /** END_STREAM is all that is missing, and what comes with it. */
+  sendTrailers(): void {
+    const stream = this.#stream;
+    if (this.#trailersSent || stream.destroyed || stream.closed) return;
+    this.#trailersSent = true;
+    try {
+      stream.sendTrailers(fieldObject(this.#trailers));
+    } catch (error) {
+      this.#connection.fault(error, stream);
+      return;
+    }
+    // node sends them in its next turn: whoever closes the stream must come after that.
+    if (this.content !== undefined) setImmediate(leaveLater, this);
+  }
+
+  /** The stream is gone. */
+  closed(): void {
+    if (this.#phase === "over") return;
+    const isTunnel = this.#phase === "tunnel";
+    const complete =
+      isTunnel ||
+      (this.#phase === "ended" &&
+        !this.#abortedByUs &&
+        this.#stream.writableFinished &&
+        (!this.#waits || this.#trailersSent));
+    if (isTunnel) this.bytesSent = this.#tunnel?.bytesSent ?? 0;
+    this.#phase = "over";
+    this.#head = undefined;
+    this.receiver?.onClose(complete);
+    if (this.content?.isOver === false) {
+      this.content.fail(new ProxyError("PROXY_CLIENT_ABORTED"));
+    }
+  }
+
+  streamClosed(): void {
+    this.#connection.streamClosed(this);
+  }
+
+  drained(): void {
+    try {
+      this.receiver?.onDrain();
+    } catch (error) {
+      this.#connection.fault(error, this.#stream);
+    }
+  }
+
+  /** End of the tick in which the head was written: it leaves now, if nothing followed. */
+  flush(): void {
+    if (this.#phase === "head") this.#respond(this.#waits ? WAIT : undefined);
+  }
+
+  /**
+   * RFC 9113 §8.1: a response may be complete before its request. What is still to come is not wanted: RST_STREAM with
+   * NO_ERROR, once the response is with node.
+   */
+  leaveContent(): void {
+    const stream = this.#stream;
+    this.content?.leave();
+    if (stream.destroyed) return;
+    stream.resume();
+    if (!stream.closed && stream.state.remoteClose !== 1) stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  #leaveContent(): void {
+    const stream = this.#stream;
+    // With trailers, `sendTrailers` does it.
+    if (this.#waits) return;
+    if (stream.writableFinished) process.nextTick(leaveLater, this);
+    else stream.on("finish", onFinish);
+  }
+
+  #respond(options: typeof END | typeof WAIT | undefined): void {
+    const list = this.#head;
+    this.#head = undefined;
+    this.#phase = "content";
+    const stream = this.#stream;
+    if (list === undefined || stream.destroyed || stream.closed) return;
+    if (options === WAIT) stream.on("wantTrailers", onWantTrailers);
+    stream.respond(list as never, options);
+  }
+}
+
+function flushTick(exchange: Http2Exchange): void {
+  exchange.flush();
+}
+
+function leaveLater(exchange: Http2Exchange): void {
+  exchange.leaveContent();
+}
+
+function onClose(this: ExchangeStream): void {
+  this[EXCHANGE]?.streamClosed();
+}
+
+function onDrain(this: ExchangeStream): void {
+  this[EXCHANGE]?.drained();
+}
+
+function onFinish(this: ExchangeStream): void {
+  this[EXCHANGE]?.leaveContent();
+}
+
+function onWantTrailers(this: ExchangeStream): void {
+  this[EXCHANGE]?.sendTrailers();
+}

@@ -1,0 +1,38 @@
+import type { ServerSessionOptions } from "node:http2";
+
+import type { ListenerLimits } from "./limits.ts";
+
+/**
+ * Content of one request that may be under way to us, or wait for its reader: what an upload can use of a line with a
+ * round trip of 50 ms is 5 MiB/s. An upstream that reads nothing makes us hold no more than this.
+ */
+const STREAM_WINDOW_BYTES = 256 * 1024;
+/** The same of all streams together. node opens it again as content arrives, so that no stream can stall another. */
+export const STREAMS_WINDOW_BYTES = 1024 * 1024;
+/** RFC 9113 §6.5.2 counts 32 bytes for every field beside its name and value; our own limit counts 4. */
+const FIELD_OVERHEAD = 32;
+/** Higher than anything counted here: our own budgets are what holds (PUB-08). */
+const UNLIMITED = 1_000_000_000;
+
+/** How node:http2 and nghttp2 are set for one connection. */
+export function sessionOptions(limits: ListenerLimits): ServerSessionOptions {
+  return {
+    settings: {
+      maxConcurrentStreams: limits.concurrentStreams,
+      // Twice our limit: what lies between is answered with 431, what lies beyond is reset.
+      maxHeaderListSize: limits.headBytes * 2,
+      initialWindowSize: STREAM_WINDOW_BYTES,
+      enableConnectProtocol: true,
+      enablePush: false,
+    },
+    // In force before the client has acknowledged the settings too: a field can be one byte on the wire and 4 KiB here.
+    maxHeaderListPairs: Math.max(128, Math.floor((limits.headBytes * 2) / FIELD_OVERHEAD)),
+    // Upstreams repeat fields that should be single; that is between them and the client.
+    strictSingleValueFields: false,
+    // Else nghttp2 takes such fields out in silence: we refuse the request.
+    strictFieldWhitespaceValidation: false,
+    // Its answer to rapid reset: 1000 at once and 33 a second cut honest pages off.
+    streamResetBurst: UNLIMITED,
+    streamResetRate: UNLIMITED,
+  };
+}
