@@ -4,10 +4,15 @@
  *
  * At the cap a request takes an idle connection of whatever target rather than close one to open another: the weights
  * say where connections are opened, load decides the rest.
+ *
+ * With the PROXY protocol a connection belongs to the client that its header names: a request only gets one with the
+ * header that it would write itself. At the cap the connection that was idle longest gives way to a new one.
  */
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import type { ErrorCode } from "../errors.ts";
-import { Connection, type UpstreamTls } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { UpstreamTls } from "./open-socket.ts";
+import type { ProxyHeaderVersion } from "../http/proxy-protocol.ts";
 import type { Target } from "./target.ts";
 import type { UpstreamStats } from "./upstream.ts";
 import { WeightedRotation } from "./weighted-rotation.ts";
@@ -24,6 +29,8 @@ export interface PoolOptions extends PoolLimits {
   readonly targets: readonly Target[];
   readonly wheel: DeadlineWheel;
   readonly tls?: UpstreamTls | undefined;
+  /** Tell the targets by a PROXY header whose connection it is. */
+  readonly proxyProtocol?: ProxyHeaderVersion | undefined;
   /** A receiver threw on its last call: nobody is left to be told. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -31,6 +38,8 @@ export interface PoolOptions extends PoolLimits {
 /** A request, as the pool sees it. */
 export interface PooledCall {
   readonly connectTimeoutMs: number;
+  /** The PROXY header of the connection that it needs; empty for none. */
+  readonly preface: string;
   /** The pool's: armed while the call is queued. */
   queueDeadline: Deadline | null;
   /** Sends the request on this connection. */
@@ -156,7 +165,7 @@ export class ConnectionPool {
     this.#discard(connection);
     const failed = this.#stateOf(connection).position;
     const state = this.#targets[this.#rotation.next(failed)] as TargetState;
-    call.start(this.#takeIdle(state) ?? this.#connect(state, call));
+    call.start(this.#takeIdle(state, call) ?? this.#connect(state, call));
     return true;
   }
 
@@ -170,11 +179,12 @@ export class ConnectionPool {
     const full = this.#open >= this.#limits.maxConnections;
     if (full && this.#idle === 0) return false;
     const state = this.#targets[this.#rotation.next()] as TargetState;
-    let connection = this.#takeIdle(state);
+    let connection = this.#takeIdle(state, call);
     if (connection === undefined && this.#open < this.#limits.maxConnections) {
       connection = this.#connect(state, call);
     }
-    connection ??= this.#takeAnyIdle();
+    connection ??= this.#takeAnyIdle(call);
+    if (connection === undefined && this.#giveWay()) connection = this.#connect(state, call);
     if (connection === undefined) return false;
     call.start(connection);
     return true;
@@ -203,14 +213,15 @@ export class ConnectionPool {
       idleTimeoutMs: this.#limits.idleTimeoutMs,
       connectTimeoutMs: call.connectTimeoutMs,
       tls: this.#options.tls,
+      preface: call.preface,
       onClosed: this.#onClosed,
       onReleased: this.#onReleased,
     });
   }
 
-  #takeIdle(state: TargetState): Connection | undefined {
+  #takeIdle(state: TargetState, call: PooledCall): Connection | undefined {
     for (;;) {
-      const connection = state.idle.pop();
+      const connection = this.#popIdle(state, call.preface);
       if (connection === undefined) return undefined;
       this.#idle -= 1;
       connection.state = "active";
@@ -219,9 +230,27 @@ export class ConnectionPool {
     }
   }
 
-  #takeAnyIdle(): Connection | undefined {
+  #popIdle(state: TargetState, preface: string): Connection | undefined {
+    if (preface === "") return state.idle.pop();
+    const at = state.idle.findLastIndex((connection) => connection.preface === preface);
+    return at === -1 ? undefined : state.idle.splice(at, 1)[0];
+  }
+
+  /** Closes the connection that was idle longest, of the target that has most of them. False if none is idle. */
+  #giveWay(): boolean {
+    const state = this.#targets.reduce((most, one) =>
+      one.idle.length > most.idle.length ? one : most,
+    );
+    const oldest = state.idle[0];
+    if (oldest === undefined || this.#open > this.#limits.maxConnections) return false;
+    this.#discard(oldest);
+    oldest.destroy();
+    return true;
+  }
+
+  #takeAnyIdle(call: PooledCall): Connection | undefined {
     for (const state of this.#targets) {
-      const connection = this.#takeIdle(state);
+      const connection = this.#takeIdle(state, call);
       if (connection !== undefined) return connection;
     }
     return undefined;
@@ -235,7 +264,10 @@ export class ConnectionPool {
       return;
     }
     const [next] = this.#queue as unknown as [PooledCall | undefined];
-    if (next !== undefined) {
+    if (next !== undefined && next.preface !== connection.preface) {
+      // Another client's: its place is for whoever has waited longest.
+      this.#close(connection);
+    } else if (next !== undefined) {
       this.#dequeue(next);
       next.start(connection);
     } else if (this.#closing !== null) {

@@ -1,11 +1,11 @@
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import type { Socket } from "node:net";
 import { Client, type buildConnector } from "undici";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { ContinueFilter } from "./continue-filter.ts";
 import { fromForeignError } from "./foreign-errors.ts";
+import { openSocket, openTcp, secureSocket, type UpstreamTls } from "./open-socket.ts";
 import { targetAddress, type Target } from "./target.ts";
 
 export interface ConnectionOptions {
@@ -14,16 +14,12 @@ export interface ConnectionOptions {
   readonly idleTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly tls: UpstreamTls | undefined;
+  /** PROXY header (Latin-1) that begins its sockets; empty for none. */
+  readonly preface: string;
   /** The socket is gone and no request waits for another one. */
   readonly onClosed: (connection: Connection) => void;
   /** The response is over; `usable` says whether the socket lives on. */
   readonly onReleased: (connection: Connection, usable: boolean) => void;
-}
-
-export interface UpstreamTls {
-  /** Certificates to trust instead of the system's. */
-  readonly ca?: string | Buffer | (string | Buffer)[];
-  readonly rejectUnauthorized?: boolean;
 }
 
 /** The request that a connection serves. */
@@ -37,8 +33,7 @@ type ConnectCallback = buildConnector.Callback;
 const MAX_HEAD_BYTES = 65_536;
 /** A connection is given up this long before the upstream's `Keep-Alive: timeout` says that it will close it. */
 const KEEP_ALIVE_MARGIN_MS = 1000;
-const TCP_KEEP_ALIVE_MS = 60_000;
-const SOCKET_BUFFER_BYTES = 65_536;
+const PROTOCOLS = ["http/1.1"];
 
 /**
  * One connection to a target: an undici Client of its own, whose socket we open ourselves. undici opens a second socket
@@ -46,6 +41,8 @@ const SOCKET_BUFFER_BYTES = 65_536;
  */
 export class Connection {
   readonly target: Target;
+  /** Says whose requests it carries: only those with the same one may use it. */
+  readonly preface: string;
   readonly client: Client;
   /** Whose request it serves. */
   call: ConnectionUser | null = null;
@@ -61,6 +58,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.target = options.target;
+    this.preface = options.preface;
     this.#options = options;
     this.#deadline = new Deadline(() => this.#onDue());
     const idleTimeoutMs = Math.max(1, options.idleTimeoutMs);
@@ -144,16 +142,37 @@ export class Connection {
     this.#options.onClosed(this);
   }
 
-  #connect(callback: ConnectCallback): Socket {
-    const { target, wheel, connectTimeoutMs } = this.#options;
-    const socket = this.#open(target);
-    this.#socket = socket;
-    this.#filter = new ContinueFilter(socket);
+  #connect(callback: ConnectCallback): void {
+    const { target, wheel, connectTimeoutMs, tls } = this.#options;
     this.reused = false;
     this.#connecting = callback;
-    socket.once(target.scheme === "https" ? "secureConnect" : "connect", () => {
-      if (this.#takeConnecting() !== undefined) callback(null, socket);
-    });
+    wheel.arm(this.#deadline, connectTimeoutMs);
+    if (this.preface !== "") this.#connectWithPreface();
+    else this.#use(openSocket(target, tls, PROTOCOLS), target.scheme === "https");
+  }
+
+  /** The header is the first thing on the wire, before TLS too (proxy-protocol.txt §2). */
+  #connectWithPreface(): void {
+    const { target, tls } = this.#options;
+    const socket = openTcp(target);
+    socket.once("connect", () => socket.write(this.preface, "latin1"));
+    if (target.scheme === "http") {
+      this.#use(socket, false);
+      return;
+    }
+    this.#watch(socket);
+    socket.once("connect", () => this.#use(secureSocket(socket, target, tls, PROTOCOLS), true));
+  }
+
+  /** The socket that requests will go over. */
+  #use(socket: Socket, secure: boolean): void {
+    this.#watch(socket);
+    this.#filter = new ContinueFilter(socket);
+    socket.once(secure ? "secureConnect" : "connect", () => this.#takeConnecting()?.(null, socket));
+  }
+
+  #watch(socket: Socket): void {
+    this.#socket = socket;
     // Stays for the socket's life: an error on an upgraded socket must not be unheard.
     socket.on("error", (error) => {
       this.#takeConnecting()?.(fromForeignError(error, "connect"), null);
@@ -161,29 +180,6 @@ export class Connection {
     socket.once("close", () => {
       const message = "the connection was closed while it was being made";
       this.#takeConnecting()?.(new ProxyError("PROXY_UPSTREAM_CONNECT", { message }), null);
-    });
-    wheel.arm(this.#deadline, connectTimeoutMs);
-    return socket;
-  }
-
-  #open(target: Target): Socket {
-    const options = {
-      host: target.hostname,
-      port: target.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-      highWaterMark: SOCKET_BUFFER_BYTES,
-      // RFC 8305's idea: a name with addresses of both families is reached on whichever answers.
-      autoSelectFamily: true,
-    };
-    if (target.scheme === "http") return connectTcp(options);
-    return connectTls({
-      ...options,
-      ...this.#options.tls,
-      // RFC 6066 §3: an address is no server name.
-      servername: isIP(target.hostname) === 0 ? target.hostname : "",
-      ALPNProtocols: ["http/1.1"],
     });
   }
 

@@ -33,6 +33,7 @@ export class NetworkCall
   implements UpstreamCall, PooledCall, ConnectionUser, UploadObserver, Dispatcher.DispatchHandler
 {
   readonly request: UpstreamRequest;
+  readonly preface: string;
   queueDeadline: Deadline | null = null;
   readonly #pool: ConnectionPool;
   readonly #receiver: UpstreamReceiver;
@@ -49,7 +50,14 @@ export class NetworkCall
   #retriedStale = false;
   #retriedConnect = false;
 
-  constructor(pool: ConnectionPool, request: UpstreamRequest, receiver: UpstreamReceiver) {
+  /** `preface`: the PROXY header of its connection, if it needs one. */
+  constructor(
+    pool: ConnectionPool,
+    request: UpstreamRequest,
+    receiver: UpstreamReceiver,
+    preface: string,
+  ) {
+    this.preface = preface;
     this.#pool = pool;
     this.request = request;
     this.#receiver = receiver;

@@ -1,3 +1,4 @@
+import { writeProxyHeader } from "../http/proxy-protocol.ts";
 import { ConnectionPool, type PoolLimits, type PoolOptions } from "./connection-pool.ts";
 import { NetworkCall } from "./network-call.ts";
 import type { Target } from "./target.ts";
@@ -21,7 +22,12 @@ export function createNetworkUpstream(options: NetworkUpstreamOptions): NetworkU
   return {
     name: options.name,
     dispatch(request: UpstreamRequest, receiver: UpstreamReceiver): NetworkCall {
-      const call = new NetworkCall(pool, request, receiver);
+      const { proxyProtocol } = options;
+      const preface =
+        proxyProtocol === undefined
+          ? ""
+          : writeProxyHeader(proxyProtocol, request.client).toString("latin1");
+      const call = new NetworkCall(pool, request, receiver, preface);
       if (request.method === "CONNECT") {
         // undici would open a tunnel for it.
         call.failWith("PROXY_INTERNAL", "CONNECT is not forwarded");

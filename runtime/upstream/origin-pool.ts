@@ -1,7 +1,7 @@
 import type { DeadlineWheel } from "../clock.ts";
-import type { UpstreamTls } from "./connection.ts";
 import type { PoolLimits } from "./connection-pool.ts";
 import { createNetworkUpstream } from "./network-upstream.ts";
+import type { UpstreamTls } from "./open-socket.ts";
 import type { Target } from "./target.ts";
 import type { Upstream, UpstreamStats } from "./upstream.ts";
 

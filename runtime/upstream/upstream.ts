@@ -17,8 +17,19 @@ export interface UpstreamRequest {
   readonly content: ContentSource | undefined;
   /** Protocol to upgrade to. */
   readonly upgrade: string | undefined;
+  /** Who is asking, for upstreams that are told by a PROXY header. Default: we are. */
+  readonly client?: RequestClient | undefined;
   readonly connectTimeoutMs: number;
   readonly responseHeadTimeoutMs: number;
+}
+
+/** Whose request it is, and the address that it was sent to. */
+export interface RequestClient {
+  readonly peerAddress: string;
+  /** 0: not known. */
+  readonly peerPort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
 }
 
 /**
