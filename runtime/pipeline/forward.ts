@@ -1,6 +1,7 @@
 import { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
 import { parseDuration } from "../units.ts";
+import type { RequestClient } from "../upstream/upstream.ts";
 import type { Flow } from "./flow.ts";
 import { LentContent } from "./lent-content.ts";
 import type { UpstreamPlan } from "./parts.ts";
@@ -38,6 +39,7 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
         fields,
         content: dispatchedContent(flow),
         upgrade: flow.upgrading ? exchange.upgrade : undefined,
+        client: plan.upstream.tellsClient === true ? requestClient(flow) : undefined,
         connectTimeoutMs: flow.routePlan?.connectMs ?? plan.connectMs ?? parts.timeouts.connectMs,
         responseHeadTimeoutMs:
           parseDuration(flow.forwardOptions?.responseHeadTimeout) ??
@@ -50,6 +52,11 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
   } catch (error) {
     flow.fail(new ProxyError("PROXY_INTERNAL", { cause: error, message: "dispatch failed" }));
   }
+}
+
+function requestClient(flow: Flow): RequestClient {
+  const { localAddress, localPort } = flow.exchange.connection;
+  return { peerAddress: flow.clientAddress, peerPort: flow.clientPort, localAddress, localPort };
 }
 
 /** Content that streams through can be sent once, unless an upstream fails before it has read any of it. */

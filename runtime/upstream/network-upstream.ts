@@ -21,6 +21,7 @@ export function createNetworkUpstream(options: NetworkUpstreamOptions): NetworkU
   let limits: PoolLimits = options;
   return {
     name: options.name,
+    tellsClient: options.proxyProtocol !== undefined,
     dispatch(request: UpstreamRequest, receiver: UpstreamReceiver): NetworkCall {
       const { proxyProtocol } = options;
       const preface =

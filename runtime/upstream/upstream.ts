@@ -69,6 +69,8 @@ export interface UpstreamStats {
 /** A named group of targets, or an app in this process. */
 export interface Upstream {
   readonly name: string;
+  /** It tells its targets whose requests they are, so it needs each request's `client`. */
+  readonly tellsClient?: boolean;
   dispatch(request: UpstreamRequest, receiver: UpstreamReceiver): UpstreamCall;
   stats(): UpstreamStats;
   /** Takes no new requests, lets running ones end, closes idle connections. Resolves when the last connection is closed. */
