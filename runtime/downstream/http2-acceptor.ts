@@ -1,23 +1,27 @@
 import type { Socket } from "node:net";
 
-import { DeadlineWheel } from "../clock.ts";
-import type { ConnectionFacts, Exchange } from "./exchange.ts";
-import { Http2Connection, type Http2Owner } from "./http2-connection.ts";
+import type { DeadlineWheel } from "../clock.ts";
+import type { ListenerFacts } from "./connection-facts.ts";
+import type { Exchange } from "./exchange.ts";
+import { Http2Connection, type Http2ConnectionOwner } from "./http2-connection.ts";
 import type { ListenerLimits } from "./limits.ts";
 import type { Refusal } from "./refusal.ts";
+import type { SecureConnection } from "./secure-connection.ts";
 
-export interface Http2AcceptorOptions {
+/** What the acceptor needs of its listener. */
+export interface Http2AcceptorOwner extends ListenerFacts {
   readonly limits: ListenerLimits;
-  readonly serve: (exchange: Exchange) => void;
-  /** What went wrong apart from any request, or a `serve` that threw. */
-  readonly onError: (error: unknown) => void;
-  /** Requests that were answered here, and connections that were cut, for the log. */
-  readonly onRefused?: (refused: Refusal) => void;
-  /** Protocols (lower case) that an extended CONNECT may ask for; others get 405. Default: none. */
-  readonly mayUpgrade?: (token: string) => boolean;
-  /** One connection less: whoever drains looks at `stats`. */
-  readonly onConnectionClosed?: () => void;
-  readonly wheel?: DeadlineWheel;
+  readonly wheel: DeadlineWheel;
+  readonly draining: boolean;
+  /** Every request that passed the head's checks; many at a time for each connection. */
+  serve(exchange: Exchange): void;
+  /** Protocols (lower case) that an extended CONNECT may ask for; others get 405. */
+  mayUpgrade(token: string): boolean;
+  onError(error: unknown): void;
+  /** Requests that were answered here, and connections that were cut. */
+  onRefused(refusal: Refusal): void;
+  /** One connection less. */
+  onHttp2Closed(): void;
 }
 
 export interface Http2Stats {
@@ -27,55 +31,47 @@ export interface Http2Stats {
 }
 
 /** HTTP/2 on sockets that somebody else has accepted: after ALPN chose `h2`, or with prior knowledge. */
-export interface Http2Acceptor {
-  /** Takes the socket over. What was read of it must have been put back with `unshift`. */
-  accept(socket: Socket, scheme: "http" | "https", facts: ConnectionFacts): void;
-  /** New limits: those of the settings for new connections, all others for the open ones too. */
-  adjust(limits: ListenerLimits): void;
-  /** GOAWAY everywhere; each connection closes after its last stream. */
-  drain(): void;
-  /** Ends every connection at once. */
-  cutAll(): void;
-  stats(): Http2Stats;
-}
-
-export function createHttp2Acceptor(options: Http2AcceptorOptions): Http2Acceptor {
-  return new SocketAcceptor(options);
-}
-
-class SocketAcceptor implements Http2Acceptor, Http2Owner {
-  readonly wheel: DeadlineWheel;
-  limits: ListenerLimits;
-
-  readonly #options: Http2AcceptorOptions;
+export class Http2Acceptor implements Http2ConnectionOwner {
+  readonly #owner: Http2AcceptorOwner;
   readonly #connections = new Set<Http2Connection>();
-  #draining = false;
 
-  constructor(options: Http2AcceptorOptions) {
-    this.#options = options;
-    this.limits = options.limits;
-    this.wheel = options.wheel ?? new DeadlineWheel();
+  constructor(owner: Http2AcceptorOwner) {
+    this.#owner = owner;
   }
 
-  accept(socket: Socket, scheme: "http" | "https", facts: ConnectionFacts): void {
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  get limits(): ListenerLimits {
+    return this.#owner.limits;
+  }
+
+  get wheel(): DeadlineWheel {
+    return this.#owner.wheel;
+  }
+
+  get redirectPort(): number | undefined {
+    return this.#owner.redirectPort;
+  }
+
+  /** Takes the socket over. What was read of it must have been put back with `unshift`. */
+  accept(socket: Socket, secure: SecureConnection | undefined): void {
     if (socket.destroyed) {
-      this.#options.onConnectionClosed?.();
+      this.#owner.onHttp2Closed();
       return;
     }
-    const connection = new Http2Connection(socket, scheme, facts, this);
+    const connection = new Http2Connection(socket, secure, this);
     this.#connections.add(connection);
-    if (this.#draining) connection.drain();
+    if (this.#owner.draining) connection.drain();
   }
 
-  adjust(limits: ListenerLimits): void {
-    this.limits = limits;
-  }
-
+  /** GOAWAY everywhere; each connection closes after its last stream. */
   drain(): void {
-    this.#draining = true;
     for (const connection of this.#connections) connection.drain();
   }
 
+  /** Ends every connection at once. */
   cutAll(): void {
     for (const connection of this.#connections) connection.cut();
   }
@@ -91,23 +87,23 @@ class SocketAcceptor implements Http2Acceptor, Http2Owner {
   }
 
   serve(exchange: Exchange): void {
-    this.#options.serve(exchange);
+    this.#owner.serve(exchange);
   }
 
   mayUpgrade(token: string): boolean {
-    return this.#options.mayUpgrade?.(token) === true;
+    return this.#owner.mayUpgrade(token);
   }
 
   onError(error: unknown): void {
-    this.#options.onError(error);
+    this.#owner.onError(error);
   }
 
   onRefused(refused: Refusal): void {
-    this.#options.onRefused?.(refused);
+    this.#owner.onRefused(refused);
   }
 
   onConnectionClosed(connection: Http2Connection): void {
     this.#connections.delete(connection);
-    this.#options.onConnectionClosed?.();
+    this.#owner.onHttp2Closed();
   }
 }

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import type { Refusal as Reason } from "../http/refusal.ts";
+import { SocketFacts, type ListenerFacts } from "./connection-facts.ts";
 import type { ConnectionFacts, Exchange } from "./exchange.ts";
 import { Http2Content } from "./http2-content.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
@@ -13,9 +14,10 @@ import { EXCHANGE, ignoreStreamError, type ExchangeStream } from "./http2-stream
 import type { ListenerLimits } from "./limits.ts";
 import { RateBudget } from "./rate-budget.ts";
 import { refusalContent, type Refusal } from "./refusal.ts";
+import type { SecureConnection } from "./secure-connection.ts";
 
 /** What a connection needs of the acceptor that made it. */
-export interface Http2Owner {
+export interface Http2ConnectionOwner extends ListenerFacts {
   readonly limits: ListenerLimits;
   readonly wheel: DeadlineWheel;
   serve(exchange: Exchange): void;
@@ -48,7 +50,8 @@ export class Http2Connection {
   readonly facts: ConnectionFacts;
 
   readonly #socket: Socket;
-  readonly #owner: Http2Owner;
+  readonly #owner: Http2ConnectionOwner;
+  readonly #secure: SecureConnection | undefined;
   readonly #session: LinkedSession;
   readonly #exchanges = new Set<Http2Exchange>();
   readonly #deadline: Deadline;
@@ -62,15 +65,12 @@ export class Http2Connection {
   #lookMs = 0;
   #bytesAtLook = 0;
 
-  constructor(
-    socket: Socket,
-    scheme: "http" | "https",
-    connectionFacts: ConnectionFacts,
-    owner: Http2Owner,
-  ) {
+  /** `secure`: what TLS has settled, on a connection that speaks it. */
+  constructor(socket: Socket, secure: SecureConnection | undefined, owner: Http2ConnectionOwner) {
     this.#socket = socket;
-    this.scheme = scheme;
-    this.facts = connectionFacts;
+    this.scheme = secure === undefined ? "http" : "https";
+    this.#secure = secure;
+    this.facts = new SocketFacts(socket, secure, owner);
     this.#owner = owner;
     this.#resets = new RateBudget(owner.limits.resets);
     this.#controlFrames = new RateBudget(owner.limits.controlFrames);
@@ -119,7 +119,7 @@ export class Http2Connection {
       this.countReset();
       return;
     }
-    const reason = readHttp2Head(raw, this.limits, facts);
+    const reason = readHttp2Head(raw, this.limits, facts) ?? this.#misdirected(facts.authority);
     if (reason !== undefined) {
       this.#refuse(stream, reason, facts.method, raw);
       return;
@@ -225,6 +225,13 @@ export class Http2Connection {
     stream.respond([":status", `${status}`, ...fields] as never, { endStream: method === "HEAD" });
     // Nobody reads the content: node resets the stream with NO_ERROR once the answer is out.
     if (method !== "HEAD") stream.end(bytes);
+  }
+
+  /** RFC 9113 §9.1.1: browsers use one connection for all hosts that its certificate names. */
+  #misdirected(authority: string): Reason | undefined {
+    if (this.#secure?.mayServe(authority) !== false) return undefined;
+    const message = `${authority} on a connection for ${this.#secure.servername ?? "no name"}`;
+    return { error: "PROXY_REQUEST_MISDIRECTED", message };
   }
 
   #cutAbusive(message: string): void {

@@ -1,65 +1,116 @@
+/**
+ * HTTP/2 with prior knowledge (RFC 9113 §3.3) beside HTTP/1.1 on one plain port. The preface begins like a request of
+ * HTTP/1.1 with the method PRI, which that protocol does not have (§3.4, §11.6), so a few bytes tell.
+ */
 import type { Socket } from "node:net";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
+import type { ListenerLimits } from "./limits.ts";
 
-/** RFC 9113 §3.4, as far as it can be told from HTTP/1.1, which has no method PRI (RFC 9113 §11.6). */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
-/**
- * Looks at the first bytes of a plain connection: is it HTTP/2 with prior knowledge? Nothing is consumed. No answer
- * comes if the socket closes before, or is cut because it sends nothing for `limitMs`.
- */
-export class PrefaceLook {
-  readonly #socket: Socket;
+/** What the gate needs of its listener. */
+export interface PrefaceGateOwner {
+  readonly limits: ListenerLimits;
+  readonly wheel: DeadlineWheel;
+  /** The protocol is known; its first bytes are still in the socket. */
+  onProtocol(socket: Socket, isHttp2: boolean): void;
+  /** A connection ended before it said anything that can be told. */
+  onUnknownClosed(): void;
+}
+
+/** The time that a connection which has said nothing yet has left when the listener drains. */
+const DRAIN_GRACE_MS = 1000;
+
+export class PrefaceGate {
+  readonly #owner: PrefaceGateOwner;
+  readonly #waiting = new Set<WaitingSocket>();
+
+  constructor(owner: PrefaceGateOwner) {
+    this.#owner = owner;
+  }
+
+  /** Connections that have not shown what they speak. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  prepare(socket: Socket): void {
+    const { wheel, limits } = this.#owner;
+    const waiting = new WaitingSocket(socket, wheel, limits.headTimeMs, (isHttp2) => {
+      this.#waiting.delete(waiting);
+      if (isHttp2 === undefined) this.#owner.onUnknownClosed();
+      else this.#owner.onProtocol(socket, isHttp2);
+    });
+    this.#waiting.add(waiting);
+  }
+
+  drain(): void {
+    for (const waiting of this.#waiting) waiting.expireIn(DRAIN_GRACE_MS);
+  }
+
+  cutAll(): void {
+    for (const waiting of this.#waiting) waiting.socket.destroy();
+  }
+}
+
+class WaitingSocket {
+  readonly socket: Socket;
   readonly #wheel: DeadlineWheel;
   readonly #deadline: Deadline;
-  readonly #decide: (isHttp2: boolean) => void;
-  #had = 0;
+  readonly #settled: (isHttp2: boolean | undefined) => void;
+  #held: Buffer = Buffer.alloc(0);
+
+  readonly #onReadable = (): void => {
+    const chunk = this.socket.read() as Buffer | null;
+    if (chunk === null) return;
+    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    const length = Math.min(this.#held.length, PREFACE.length);
+    const isPrefix = this.#held.compare(PREFACE, 0, length, 0, length) === 0;
+    if (isPrefix && length < PREFACE.length) return;
+    this.#leave();
+    this.socket.unshift(this.#held);
+    this.#settled(isPrefix);
+  };
+
+  readonly #onEnd = (): void => {
+    // Nobody to answer: not even a request line has come.
+    this.socket.destroy();
+  };
+
+  readonly #onClose = (): void => {
+    this.#leave();
+    this.#settled(undefined);
+  };
 
   constructor(
     socket: Socket,
     wheel: DeadlineWheel,
     limitMs: number,
-    decide: (isHttp2: boolean) => void,
+    settled: (isHttp2: boolean | undefined) => void,
   ) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#wheel = wheel;
-    this.#decide = decide;
+    this.#settled = settled;
     this.#deadline = new Deadline(() => socket.destroy());
     socket.on("readable", this.#onReadable);
-    socket.on("close", this.#stop);
+    socket.on("end", this.#onEnd);
+    socket.on("close", this.#onClose);
+    // Every error of a socket is followed by its close. Stays: whoever comes next adds its own.
     socket.on("error", ignoreError);
     wheel.arm(this.#deadline, limitMs);
   }
 
-  readonly #onReadable = (): void => {
-    const chunk = this.#socket.read() as Buffer | null;
-    if (chunk === null) {
-      // An end before the first byte, or before the rest: HTTP/1.1 knows what to make of it.
-      if (this.#socket.readableEnded) this.#settle(false);
-      return;
-    }
-    this.#socket.unshift(chunk);
-    const length = Math.min(chunk.length, PREFACE.length);
-    const isPrefix = chunk.compare(PREFACE, 0, length, 0, length) === 0;
-    if (!isPrefix || length === PREFACE.length) this.#settle(isPrefix);
-    else if (chunk.length === this.#had && this.#socket.readableEnded) this.#settle(false);
-    else this.#had = chunk.length;
-  };
+  expireIn(ms: number): void {
+    this.#wheel.arm(this.#deadline, ms);
+  }
 
-  readonly #stop = (): void => {
+  #leave(): void {
     this.#wheel.disarm(this.#deadline);
-    this.#socket.removeListener("readable", this.#onReadable);
-    this.#socket.removeListener("close", this.#stop);
-  };
-
-  #settle(isHttp2: boolean): void {
-    this.#stop();
-    this.#socket.removeListener("error", ignoreError);
-    this.#decide(isHttp2);
+    this.socket.removeListener("readable", this.#onReadable);
+    this.socket.removeListener("end", this.#onEnd);
+    this.socket.removeListener("close", this.#onClose);
   }
 }
 
-function ignoreError(): void {
-  // Every error of a socket is followed by its close, which is what counts.
-}
+function ignoreError(): void {}

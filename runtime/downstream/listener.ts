@@ -7,6 +7,9 @@ import type { ListenerLimits } from "./limits.ts";
 import type { Exchange } from "./exchange.ts";
 import { Http1Connection, type ConnectionOwner } from "./http1-connection.ts";
 import { createHttp1Parser, type Http1Parser } from "./http1-server.ts";
+import { Http2Acceptor, type Http2AcceptorOwner } from "./http2-acceptor.ts";
+import { PrefaceGate, type PrefaceGateOwner } from "./http2-preface.ts";
+import { ProxyProtocolGate, type GateOwner, type PeerTest } from "./proxy-protocol-gate.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SecureConnection } from "./secure-connection.ts";
 import { TlsAcceptor, type TlsAcceptorOwner } from "./tls-acceptor.ts";
@@ -25,7 +28,11 @@ export interface ListenerOptions {
   readonly onRefused?: (refused: Refusal) => void;
   /** Protocols (lower case) that an upgrade may go to; others are ordinary requests. Default: none. */
   readonly mayUpgrade?: (token: string) => boolean;
+  /** Peers that must begin with a PROXY header; all others are refused. Default: no PROXY protocol. */
+  readonly mayProxy?: PeerTest | undefined;
   readonly wheel?: DeadlineWheel;
+  /** HTTP/2 with prior knowledge beside HTTP/1.1, where no TLS is spoken. Default false. */
+  readonly h2c?: boolean;
   /** Speak TLS. Default: plain text. */
   readonly tls?: ListenerTls | undefined;
   /** Shared with other listeners, so that a session goes on at any of them. Default: a key of its own. */
@@ -67,6 +74,10 @@ export interface Listener {
    */
   setTls(tls: ListenerTls | undefined): void;
   setRedirectPort(port: number | undefined): void;
+  /** Whether new connections may speak HTTP/2 with prior knowledge. */
+  setPriorKnowledge(h2c: boolean): void;
+  /** Who must send a PROXY header, for new connections. */
+  setPeers(mayProxy: PeerTest | undefined): void;
   stats(): ListenerStats;
   /** Frees the port. Connections that were accepted stay. */
   stopAccepting(): void;
@@ -86,17 +97,28 @@ export function createListener(options: ListenerOptions): Listener {
   return new PortListener(options);
 }
 
-class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
+class PortListener
+  implements
+    Listener,
+    ConnectionOwner,
+    TlsAcceptorOwner,
+    GateOwner,
+    PrefaceGateOwner,
+    Http2AcceptorOwner
+{
   readonly ready: Promise<ListenerAddress>;
   readonly wheel: DeadlineWheel;
   limits: ListenerLimits;
   draining = false;
   redirectPort: number | undefined;
-  readonly tlsProtocols: readonly string[] = ["http/1.1"];
+  readonly tlsProtocols: readonly string[] = ["h2", "http/1.1"];
 
   readonly #options: ListenerOptions;
   readonly #connections = new Set<Http1Connection>();
   readonly #parser: Http1Parser;
+  readonly #gate: ProxyProtocolGate;
+  readonly #preface = new PrefaceGate(this);
+  readonly #http2 = new Http2Acceptor(this);
   readonly #server = createServer({
     allowHalfOpen: true,
     noDelay: true,
@@ -108,6 +130,7 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
   /** Kept when the listener goes back to plain text: its connections go on. */
   #tls: TlsAcceptor | undefined;
   #speaksTls = false;
+  #h2c: boolean;
   #accepting = true;
   #accepted = 0;
   #refused = 0;
@@ -118,8 +141,10 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
     this.limits = options.limits;
     this.wheel = options.wheel ?? new DeadlineWheel();
     this.#parser = createHttp1Parser(options.limits);
+    this.#gate = new ProxyProtocolGate(this, options.mayProxy);
     this.#ticketKeys = options.ticketKeys ?? ownTicketKey();
     this.redirectPort = options.redirectPort;
+    this.#h2c = options.h2c === true;
     this.setTls(options.tls);
     this.#server.maxConnections = options.limits.connections;
     this.#server.on("connection", (socket) => this.#accept(socket));
@@ -143,6 +168,7 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
         connection.closeAfterCurrent();
         connection.drain();
       }
+      this.#http2.drain();
     }
     if (tls === undefined) return;
     if (this.#tls === undefined) this.#tls = new TlsAcceptor(this, this.#ticketKeys, tls);
@@ -153,16 +179,24 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
     this.redirectPort = port;
   }
 
+  setPeers(mayProxy: PeerTest | undefined): void {
+    this.#gate.mayProxy = mayProxy;
+  }
+
+  setPriorKnowledge(h2c: boolean): void {
+    this.#h2c = h2c;
+  }
+
   stats(): ListenerStats {
     const handshakes = this.#tls?.size ?? 0;
-    let idle = 0;
-    let tunnels = 0;
+    const http2 = this.#http2.stats();
+    let { idle, tunnels } = http2;
     for (const connection of this.#connections) {
       if (connection.isTunnel) tunnels += 1;
       else if (connection.isIdle) idle += 1;
     }
     return {
-      connections: this.#connections.size + handshakes,
+      connections: this.#size,
       handshakes,
       idle,
       tunnels,
@@ -183,13 +217,19 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
   drain(): Promise<void> {
     this.draining = true;
     this.stopAccepting();
+    this.#gate.drain();
+    this.#preface.drain();
     this.#tls?.drain();
+    this.#http2.drain();
     for (const connection of this.#connections) connection.drain();
     return this.#drained.promise;
   }
 
   cutAll(): void {
+    this.#gate.cutAll();
+    this.#preface.cutAll();
     this.#tls?.cutAll();
+    this.#http2.cutAll();
     for (const connection of this.#connections) connection.cut();
   }
 
@@ -216,7 +256,7 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
   }
 
   onSecure(socket: TLSSocket, secure: SecureConnection): void {
-    this.#open(socket, secure);
+    this.onProtocol(socket, socket.alpnProtocol === "h2", secure);
   }
 
   onHandshakeFailed(peerAddress: string, reason: string): void {
@@ -227,13 +267,35 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
     this.#settle();
   }
 
-  #accept(socket: Socket): void {
-    this.#accepted += 1;
-    if (this.#speaksTls && this.#tls !== undefined) this.#tls.accept(socket);
-    else this.#open(socket, undefined);
+  onTurnedAway(): void {
+    this.#settle();
   }
 
-  #open(socket: Socket, secure: SecureConnection | undefined): void {
+  onUnknownClosed(): void {
+    this.#settle();
+  }
+
+  onHttp2Closed(): void {
+    this.#settle();
+  }
+
+  #accept(socket: Socket): void {
+    this.#accepted += 1;
+    this.#gate.prepare(socket);
+  }
+
+  /** Its PROXY header is read, if the listener asks for one. */
+  onAdmitted(socket: Socket): void {
+    if (this.#speaksTls && this.#tls !== undefined) this.#tls.accept(socket);
+    else if (this.#h2c) this.#preface.prepare(socket);
+    else this.onProtocol(socket, false);
+  }
+
+  onProtocol(socket: Socket, isHttp2: boolean, secure?: SecureConnection): void {
+    if (isHttp2) {
+      this.#http2.accept(socket, secure);
+      return;
+    }
     const connection = new Http1Connection(socket, secure, this);
     this.#connections.add(connection);
     this.#parser.accept(socket, connection);
@@ -241,8 +303,13 @@ class PortListener implements Listener, ConnectionOwner, TlsAcceptorOwner {
     if (this.draining) connection.drain();
   }
 
+  get #size(): number {
+    const early = this.#gate.size + this.#preface.size + (this.#tls?.size ?? 0);
+    return this.#connections.size + this.#http2.size + early;
+  }
+
   #settle(): void {
-    if (this.#accepting || this.#connections.size > 0 || (this.#tls?.size ?? 0) > 0) return;
+    if (this.#accepting || this.#size > 0) return;
     this.#parser.close();
     this.#drained.resolve();
   }

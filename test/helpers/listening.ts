@@ -35,6 +35,7 @@ export interface TestListener {
 export interface ListenOptions {
   readonly limits?: Partial<ListenerLimits>;
   readonly upgrades?: readonly string[];
+  readonly h2c?: boolean;
   readonly wheel?: DeadlineWheel;
 }
 
@@ -50,6 +51,7 @@ export async function listen(
     host: "127.0.0.1",
     port: 0,
     limits: { ...LIMITS, ...options.limits },
+    h2c: options.h2c === true,
     mayUpgrade: (token) => options.upgrades?.includes(token) === true,
     ...(options.wheel === undefined ? {} : { wheel: options.wheel }),
     onError: (error) => errors.push(error),
