@@ -141,6 +141,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   #client: ClientInfo | undefined;
   #abort: AbortController | undefined;
   #hookDeadline: Deadline | undefined;
+  /** When the wait for the present hook began; -1 if there is none. */
+  #hookBegan = -1;
 
   constructor(parts: PipelineParts, exchange: Exchange, registry: FlowRegistry) {
     this.parts = parts;
@@ -302,10 +304,15 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   armHookDeadline(): void {
     this.#hookDeadline ??= new Deadline(() => hookTimedOut(this));
     this.parts.wheel.arm(this.#hookDeadline, this.parts.hookTimeoutMs);
+    this.#hookBegan = this.parts.clock.monotonic();
   }
 
+  /** However the wait ends, its time was the hook's. */
   disarmHookDeadline(): void {
-    if (this.#hookDeadline !== undefined) this.parts.wheel.disarm(this.#hookDeadline);
+    if (this.#hookDeadline === undefined || this.#hookBegan === -1) return;
+    this.parts.wheel.disarm(this.#hookDeadline);
+    this.hookMs += this.parts.clock.monotonic() - this.#hookBegan;
+    this.#hookBegan = -1;
   }
 
   /** Lets go of the upstream: nothing more of it arrives. Whoever reads its content learns why. */

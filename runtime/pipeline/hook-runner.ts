@@ -55,7 +55,6 @@ function awaitHook<F>(
 ): void {
   const hook = phase.hooks(flow.parts.hooks)[index] as NamedHook<F>;
   const turn = flow.turn;
-  const began = flow.parts.clock.monotonic();
   flow.armHookDeadline();
   promise.then(
     (value) => {
@@ -64,7 +63,7 @@ function awaitHook<F>(
         if (isWebResponse(value)) value.body?.cancel().catch(() => {});
         return;
       }
-      settle(flow, began);
+      flow.disarmHookDeadline();
       try {
         if (value !== undefined && value !== null) {
           flow.hookOwner = hook.owner;
@@ -77,7 +76,7 @@ function awaitHook<F>(
     },
     (error: unknown) => {
       if (flow.turn !== turn) return;
-      settle(flow, began);
+      flow.disarmHookDeadline();
       try {
         phase.failed(flow, hookError(error, phase.name, hook.owner));
       } catch (failure) {
@@ -85,11 +84,6 @@ function awaitHook<F>(
       }
     },
   );
-}
-
-function settle(flow: Flow, began: number): void {
-  flow.disarmHookDeadline();
-  flow.hookMs += flow.parts.clock.monotonic() - began;
 }
 
 function accepted<F>(flow: Flow, phase: HookPhase<F>, value: unknown, hook: NamedHook<F>): boolean {

@@ -195,7 +195,9 @@ export class NetworkCall
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
-    if (this.#over) return;
+    // undici gives an empty chunk at each resume. A reader that pauses after every chunk and resumes for the next would
+    // go round in microtasks for ever and let nothing else run.
+    if (this.#over || chunk.length === 0) return;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
