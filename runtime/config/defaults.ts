@@ -1,7 +1,15 @@
 import type { ResolvedLimits, ResolvedTimeouts } from "./resolved-config.ts";
 
 /** Defaults of every option, as the doc comments of sdk/config.ts state them. */
-export const DEFAULT_LISTEN = { host: "127.0.0.1", port: 8080, h2c: false } as const;
+export const DEFAULT_LISTEN = {
+  host: "127.0.0.1",
+  port: 8080,
+  h2c: false,
+  redirectToHttps: false,
+} as const;
+
+export const DEFAULT_TLS_MIN_VERSION = "TLSv1.2";
+export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export const DEFAULT_ADMIN = { host: "127.0.0.1", port: 9901 } as const;
 

@@ -32,7 +32,20 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "onComplete",
     "transforms",
   ],
-  listen: ["port", "host", "h2c"],
+  listen: ["port", "host", "h2c", "tls", "redirectToHttps"],
+  "listen.tls": [
+    "certificates",
+    "onServerName",
+    "unknownName",
+    "minVersion",
+    "clientCertificates",
+    "hosts",
+    "handshakeTimeout",
+  ],
+  "listen.tls.certificates": ["cert", "key", "passphrase", "folder"],
+  "listen.tls.clientCertificates": ["mode", "ca"],
+  "listen.tls.hosts.*": ["minVersion", "clientCertificates"],
+  "listen.tls.hosts.*.clientCertificates": ["mode", "ca"],
   admin: ["port", "host", "token", "hosts"],
   "upstreams.*": [
     "targets",
@@ -103,7 +116,7 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
     "inspector",
     "workers",
   ],
-  listen: ["tls", "redirectToHttps", "proxyProtocol"],
+  listen: ["proxyProtocol"],
   "upstreams.*": [
     "balance",
     "healthCheck",
@@ -146,7 +159,13 @@ export function isLaterKey(path: readonly PropertyKey[], key: string): boolean {
 
 function placeOf(path: readonly PropertyKey[]): string {
   const words = path.filter((part) => typeof part === "string");
-  return words
-    .map((word, index) => (index === 1 && words[0] === "upstreams" ? "*" : word))
-    .join(".");
+  return words.map((word, index) => (isName(words, index) ? "*" : word)).join(".");
+}
+
+/** Whether the word is a name that the user gave. */
+function isName(words: readonly PropertyKey[], index: number): boolean {
+  return (
+    (index === 1 && words[0] === "upstreams") ||
+    (index === 3 && words[1] === "tls" && words[2] === "hosts")
+  );
 }

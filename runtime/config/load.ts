@@ -163,13 +163,21 @@ function discard(slot: Slot, issues: readonly ConfigIssue[]): RunResult {
   return { kind: "failed", stage: "validate", issues };
 }
 
+/** Options whose own text is not shown: a bearer token, a private key, what opens one. */
+const SECRETS: ReadonlySet<PropertyKey | undefined> = new Set([
+  "token",
+  "key",
+  "cert",
+  "passphrase",
+]);
+
 /** Gives issues a place in the config file where the option can be found there. */
 function located(issues: readonly RawIssue[], file: string): ConfigIssue[] {
   const places = createOptionPlaces(file, readSource(file) ?? "");
   return issues.map((issue) => {
     const place = places.find(issue.path);
     // Reports travel to terminals, logs and the page of `dev`: a token written into the config must not.
-    const isSecret = issue.path[0] === "admin" && issue.path[1] === "token";
+    const isSecret = SECRETS.has(issue.path.at(-1));
     const frame = place === undefined || isSecret ? undefined : readFrame(place);
     return {
       ...issue,

@@ -7,6 +7,7 @@ import type {
   ConfigEnv,
   Hooks,
   LimitsConfig,
+  ListenConfig,
   Plugin,
   UpstreamTimeouts,
 } from "@gatewright/sdk";
@@ -26,6 +27,7 @@ import {
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
 import { toRoute } from "./normalize-route.ts";
+import { toTls } from "./normalize-tls.ts";
 import { toUpstream } from "./normalize-upstream.ts";
 import type {
   ResolvedAdmin,
@@ -52,7 +54,8 @@ export function normalize(
   return Object.freeze({
     file,
     dir,
-    listen: toListeners(config),
+    listen: toListeners(config, dir),
+    serverNameHooks: toServerNameHooks(config),
     admin: toAdmin(config.admin, command),
     trustedProxies: toTrust(config.trustedProxies),
     upstreams: toUpstreams(config),
@@ -83,16 +86,29 @@ export function normalize(
   });
 }
 
-function toListeners(config: UserConfig): readonly ResolvedListen[] {
+function toListeners(config: UserConfig, dir: string): readonly ResolvedListen[] {
   const limits = toLimits(config.limits);
-  const listen = config.listen ?? DEFAULT_LISTEN;
   return Object.freeze(
-    [listen]
-      .flat()
-      .map(({ host = DEFAULT_LISTEN.host, port, h2c = DEFAULT_LISTEN.h2c }) =>
-        Object.freeze({ host, port, h2c, limits }),
-      ),
+    listenersOf(config).map(
+      ({
+        host = DEFAULT_LISTEN.host,
+        port,
+        h2c = DEFAULT_LISTEN.h2c,
+        redirectToHttps = DEFAULT_LISTEN.redirectToHttps,
+        tls,
+      }) => Object.freeze({ host, port, h2c, tls: toTls(tls, dir), redirectToHttps, limits }),
+    ),
   );
+}
+
+function toServerNameHooks(config: UserConfig): ResolvedConfig["serverNameHooks"] {
+  return Object.freeze(
+    listenersOf(config).map(({ tls }) => (typeof tls === "object" ? tls.onServerName?.bind(tls) : undefined)),
+  );
+}
+
+function listenersOf(config: UserConfig): readonly ListenConfig[] {
+  return [config.listen ?? DEFAULT_LISTEN].flat();
 }
 
 function toLimits(limits: LimitsConfig = {}): ResolvedLimits {

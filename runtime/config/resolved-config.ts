@@ -1,4 +1,11 @@
-import type { FetchUpstream, GatewrightConfig, Hooks, Plugin, ProxyRequest } from "@gatewright/sdk";
+import type {
+  FetchUpstream,
+  GatewrightConfig,
+  Hooks,
+  Plugin,
+  ProxyRequest,
+  TlsConfig,
+} from "@gatewright/sdk";
 
 /**
  * The configuration as the engine uses it: every default filled in, durations in milliseconds, sizes in bytes, paths
@@ -9,6 +16,8 @@ export interface ResolvedConfig {
   readonly file: string;
   readonly dir: string;
   readonly listen: readonly ResolvedListen[];
+  /** `onServerName` of each listener, in the order of `listen`. */
+  readonly serverNameHooks: readonly (ServerNameFunction | undefined)[];
   readonly admin: ResolvedAdmin | undefined;
   readonly trustedProxies: ResolvedTrust;
   readonly upstreams: ReadonlyMap<string, ResolvedUpstream>;
@@ -44,8 +53,49 @@ export interface ResolvedListen {
   readonly port: number;
   /** HTTP/2 with prior knowledge beside HTTP/1.1. */
   readonly h2c: boolean;
+  readonly tls?: ResolvedTls | undefined;
+  /** A number is the port to name. */
+  readonly redirectToHttps?: boolean | number;
   readonly limits: ResolvedLimits;
 }
+
+/** Plain data: `onServerName` is in {@link ResolvedConfig.serverNameHooks}. */
+export interface ResolvedTls extends ResolvedTlsRules {
+  readonly isDev: boolean;
+  readonly certificates: readonly ResolvedCertificate[];
+  readonly hasServerNameHook: boolean;
+  readonly unknownName: "default" | "refuse";
+  /** Lower-case ASCII names, `*.` allowed. */
+  readonly hosts: readonly (readonly [name: string, rules: ResolvedTlsRules])[];
+  readonly handshakeMs: number;
+}
+
+export interface ResolvedTlsRules {
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  readonly clientCertificates: ResolvedClientCertificates | undefined;
+}
+
+export interface ResolvedClientCertificates {
+  readonly mode: "request" | "require";
+  readonly ca: readonly ResolvedPem[];
+}
+
+export type ResolvedCertificate =
+  | {
+      readonly kind: "pair";
+      readonly cert: ResolvedPem;
+      readonly key: ResolvedPem;
+      readonly passphrase: string | undefined;
+    }
+  | { readonly kind: "folder"; readonly folder: string; readonly passphrase: string | undefined };
+
+/** PEM text, or the absolute path of a file with it. */
+export type ResolvedPem =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "file"; readonly path: string };
+
+/** Finds a certificate for a name. What it returns is checked where it is called. */
+export type ServerNameFunction = NonNullable<TlsConfig["onServerName"]>;
 
 export interface ResolvedLimits {
   readonly headBytes: number;

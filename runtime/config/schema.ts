@@ -31,6 +31,7 @@ import {
   regExpIssue,
   valueMatchIssue,
 } from "./schema-patterns.ts";
+import { redirectToHttps, tls } from "./schema-tls.ts";
 
 /*
  * What each key may hold, key by key as in sdk/config.ts. Strict everywhere: a key that is not known is an issue, since
@@ -41,6 +42,8 @@ const listen = z.strictObject({
   port: wholeNumber(0, 65_535),
   host: leaf(listenHostIssue).optional(),
   h2c: z.boolean().optional(),
+  tls: tls.optional(),
+  redirectToHttps: redirectToHttps.optional(),
 });
 
 const admin = z.strictObject({

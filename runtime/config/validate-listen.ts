@@ -6,7 +6,36 @@ import type { RawIssue } from "./issue.ts";
 
 /** What listeners and limits say about each other. Values that are no such thing are the schema's to report. */
 export function listenIssues(config: UserConfig): RawIssue[] {
-  return [...duplicateIssues(config), ...adminIssues(config), ...limitIssues(config)];
+  return [
+    ...duplicateIssues(config),
+    ...redirectIssues(config),
+    ...adminIssues(config),
+    ...limitIssues(config),
+  ];
+}
+
+function redirectIssues(config: UserConfig): RawIssue[] {
+  const isList = Array.isArray(config.listen);
+  const listen = ([config.listen ?? []].flat() as readonly unknown[]).map(
+    (one) => (typeof one === "object" && one !== null ? one : {}) as Record<string, unknown>,
+  );
+  const hasTls = listen.some(({ tls }) => tls !== undefined);
+  return listen.flatMap(({ tls, redirectToHttps: to }, index): RawIssue[] => {
+    if (to === undefined || to === false) return [];
+    const path = isList ? ["listen", index, "redirectToHttps"] : ["listen", "redirectToHttps"];
+    if (tls !== undefined) {
+      const message = "This listener speaks TLS already.";
+      return [{ path, message, fix: "Remove redirectToHttps, or tls." }];
+    }
+    if (to !== true || hasTls) return [];
+    return [
+      {
+        path,
+        message: "No listener has tls: there is nowhere to redirect to.",
+        fix: "Add one with tls, or write the port that the outside sees, such as 443.",
+      },
+    ];
+  });
 }
 
 function duplicateIssues(config: UserConfig): RawIssue[] {

@@ -197,7 +197,7 @@ export class TlsAcceptor {
     };
     try {
       const found = terms.contextFor(name, policy);
-      if (found instanceof Promise) found.then(done).catch(fail);
+      if (found instanceof Promise) found.then(done, fail);
       else done(found);
     } catch (error) {
       fail(error);

@@ -100,6 +100,11 @@ export class Generation {
     return this.#parts.provisioned.upstreams;
   }
 
+  /** TLS of each listener, in the config's order. */
+  get tls(): Provisioned["tls"] {
+    return this.#parts.provisioned.tls;
+  }
+
   get state(): GenerationState {
     return this.#state;
   }

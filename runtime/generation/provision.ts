@@ -22,11 +22,13 @@ import { createRouteTable } from "../pipeline/routing/route-table.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
+import type { WatchFiles } from "../primitives/tls/terms.ts";
 import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
 import { createNetworkUpstream, type NetworkUpstream } from "../upstream/network-upstream.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
 /** What a generation runs on, made from options in this one place. */
@@ -36,6 +38,8 @@ export interface Provisioned {
   readonly upgradeTokens: ReadonlySet<string>;
   /** Those that the config names, for the admin's figures. */
   readonly upstreams: readonly Upstream[];
+  /** TLS of each listener, in the config's order; `undefined`: plain text. */
+  readonly tls: readonly (ProvisionedTls | undefined)[];
   /** Fills `adjust`-able options of shared resources (caps, time limits) in place: called at commit, never before. */
   commit(): void;
   /** Gives back every resource. */
@@ -59,6 +63,8 @@ export interface ProvisionDependencies {
   readonly accessLog: ((record: AccessRecord) => void) | undefined;
   /** A thrown value for the log: message, stack in the author's lines, place. */
   readonly describeError: (error: unknown) => object;
+  /** Absent: certificate files are looked at now and then, and at an explicit reload. */
+  readonly watchFiles?: WatchFiles | undefined;
   readonly clock?: Clock;
   readonly wheel?: DeadlineWheel;
 }
@@ -75,6 +81,8 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       log.error(dependencies.describeError(error), "a response could not be taken over");
     };
     const adjust: (() => void)[] = [];
+    // First: it waits for files, and a certificate that cannot be used ends the preparation.
+    const tls = await acquireTls();
 
     const upstreams = new Map<string, UpstreamPlan>();
     for (const resolved of config.upstreams.values()) {
@@ -120,6 +128,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
         ...config.routes.flatMap((route) => route.upgrades),
       ]),
       upstreams: [...upstreams.values()].map((plan) => plan.upstream),
+      tls,
       commit() {
         for (const change of adjust) change();
       },
@@ -150,6 +159,22 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       held.push(key);
       adjust.push(() => upstream.adjust(resolved));
       return upstream;
+    }
+
+    /** Certificates, tickets and contexts outlive an edit that leaves the listener's `tls` alone. */
+    async function acquireTls(): Promise<(ProvisionedTls | undefined)[]> {
+      const acquired = await provisionTls({
+        config,
+        slot,
+        resources,
+        log,
+        clock,
+        describeError: dependencies.describeError,
+        watchFiles: dependencies.watchFiles,
+      });
+      held.push(...acquired.keys);
+      adjust.push(() => acquired.commit());
+      return acquired.tls;
     }
 
     function acquireOrigins(): (origin: URL) => Upstream {

@@ -1,18 +1,29 @@
 import type { ConfigIssue } from "../config/load.ts";
 import type { ResolvedLimits, ResolvedListen } from "../config/resolved-config.ts";
 import type { Listener, ListenerAddress } from "../downstream/listener.ts";
+import type { ListenerTls } from "../downstream/tls-terms.ts";
 import { PrepareError } from "../generation/prepare-error.ts";
 import type { ListenerStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
 
 /** Opens a port; `ready` tells whether that worked. */
-export type Listen = (listen: ResolvedListen) => Listener;
+export type Listen = (
+  listen: ResolvedListen,
+  tls: ListenerTls | undefined,
+  redirectPort: number | undefined,
+) => Listener;
 
 interface Entry {
   readonly key: string;
   listen: ResolvedListen;
+  tls: ListenerTls | undefined;
   readonly listener: Listener;
   readonly address: ListenerAddress;
+}
+
+interface Wanted {
+  readonly listen: ResolvedListen;
+  readonly tls: ListenerTls | undefined;
 }
 
 /** New listeners that are open, and what becomes of the others, not yet settled. */
@@ -37,21 +48,27 @@ export class ListenerSet {
   }
 
   get urls(): string[] {
-    return [...this.#entries.values()].map(({ address }) => address.url);
+    return [...this.#entries.values()].map(urlOf);
   }
 
   status(): ListenerStatus[] {
-    return [...this.#entries.values()].map(({ listener, address }) => ({
-      url: address.url,
-      connections: listener.stats().connections,
+    return [...this.#entries.values()].map((entry) => ({
+      url: urlOf(entry),
+      connections: entry.listener.stats().connections,
     }));
   }
 
-  /** Opens what is new, closes nothing. Rejects with a {@link PrepareError} that has everything open as it was. */
-  async change(wanted: readonly ResolvedListen[]): Promise<ListenChange> {
+  /**
+   * Opens what is new, closes nothing. Rejects with a {@link PrepareError} that has everything open as it was. `tls` is
+   * that of each listener; one without speaks plain text.
+   */
+  async change(
+    wanted: readonly ResolvedListen[],
+    tls: readonly (ListenerTls | undefined)[] = [],
+  ): Promise<ListenChange> {
     const next = new Map<string, Entry>();
     const added: Entry[] = [];
-    const kept = new Map<Entry, ResolvedListen>();
+    const kept = new Map<Entry, Wanted>();
     const replaced: Entry[] = [];
     const keys = toKeys(wanted);
     const undo = async (): Promise<void> => {
@@ -61,13 +78,15 @@ export class ListenerSet {
     for (const [at, listen] of wanted.entries()) {
       const key = keys[at] ?? "";
       const known = this.#entries.get(key);
+      const own = { listen, tls: tls[at] };
       if (known !== undefined) {
-        kept.set(known, listen);
+        kept.set(known, own);
         next.set(key, known);
         continue;
       }
       try {
-        const entry = { key, listen, ...(await this.#openNew(listen, keys, replaced)) };
+        const port = redirectPortOf(listen, wanted, []);
+        const entry = { key, ...own, ...(await this.#openNew(own, port, keys, replaced)) };
         added.push(entry);
         next.set(key, entry);
       } catch (error) {
@@ -82,9 +101,16 @@ export class ListenerSet {
         for (const entry of previous.values()) {
           if (!next.has(entry.key) && !replaced.includes(entry)) this.#close(entry.listener);
         }
-        for (const [entry, listen] of kept) {
+        for (const [entry, { listen, tls: own }] of kept) {
           if (!sameLimits(entry.listen.limits, listen.limits)) entry.listener.adjust(listen.limits);
+          entry.listener.setPriorKnowledge(listen.h2c);
           entry.listen = listen;
+          if (entry.tls !== own) entry.listener.setTls(own);
+          entry.tls = own;
+        }
+        const open = [...next.values()];
+        for (const { listener, listen } of open) {
+          listener.setRedirectPort(redirectPortOf(listen, wanted, open));
         }
       },
       abort: undo,
@@ -109,16 +135,17 @@ export class ListenerSet {
    * the old one closes first, which refuses connections for an instant.
    */
   async #openNew(
-    listen: ResolvedListen,
+    wanted: Wanted,
+    redirectPort: number | undefined,
     wantedKeys: readonly string[],
     replaced: Entry[],
   ): Promise<Pick<Entry, "listener" | "address">> {
     try {
-      return await this.#open(listen);
+      return await this.#open(wanted, redirectPort);
     } catch (error) {
       const own = [...this.#entries.values()].filter(
         (entry) =>
-          entry.address.port === listen.port &&
+          entry.address.port === wanted.listen.port &&
           !wantedKeys.includes(entry.key) &&
           !replaced.includes(entry),
       );
@@ -127,22 +154,28 @@ export class ListenerSet {
         replaced.push(entry);
         this.#close(entry.listener);
       }
-      return this.#open(listen);
+      return this.#open(wanted, redirectPort);
     }
   }
 
-  async #open(listen: ResolvedListen): Promise<Pick<Entry, "listener" | "address">> {
-    const listener = this.#listen(listen);
+  async #open(
+    { listen, tls }: Wanted,
+    redirectPort: number | undefined,
+  ): Promise<Pick<Entry, "listener" | "address">> {
+    const listener = this.#listen(listen, tls, redirectPort);
     return { listener, address: await listener.ready };
   }
 
   async #reopen(entry: Entry): Promise<void> {
     try {
-      const opened = await this.#open({ ...entry.listen, port: entry.address.port });
+      const listen = { ...entry.listen, port: entry.address.port };
+      const others = [...this.#entries.values()];
+      const redirectPort = redirectPortOf(listen, [], others);
+      const opened = await this.#open({ listen, tls: entry.tls }, redirectPort);
       this.#entries.set(entry.key, { ...entry, ...opened });
     } catch (error) {
       this.#entries.delete(entry.key);
-      this.#log.error({ error, url: entry.address.url }, "a listener could not be opened again");
+      this.#log.error({ error, url: urlOf(entry) }, "a listener could not be opened again");
     }
   }
 
@@ -159,6 +192,25 @@ export class ListenerSet {
 function toKeys(wanted: readonly ResolvedListen[]): string[] {
   let any = 0;
   return wanted.map(({ host, port }) => `${host} ${port === 0 ? `any ${any++}` : port}`);
+}
+
+/** A port may go from plain text to TLS without being closed. */
+function urlOf({ address, tls }: Entry): string {
+  return address.url.replace(/^https?/, tls === undefined ? "http" : "https");
+}
+
+/** Where `redirectToHttps` leads: the port it names, or that of the first listener with TLS, once it is known. */
+function redirectPortOf(
+  { redirectToHttps = false }: ResolvedListen,
+  wanted: readonly ResolvedListen[],
+  open: readonly Entry[],
+): number | undefined {
+  if (redirectToHttps === false) return undefined;
+  if (redirectToHttps !== true) return redirectToHttps;
+  const entry = open.find(({ tls }) => tls !== undefined);
+  if (entry !== undefined) return entry.address.port;
+  const port = wanted.find(({ tls }) => tls !== undefined)?.port;
+  return port === 0 ? undefined : port;
 }
 
 function sameLimits(one: ResolvedLimits, other: ResolvedLimits): boolean {

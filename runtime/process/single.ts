@@ -3,6 +3,7 @@ import { createAccessLog } from "../access-log.ts";
 import { createConfigLoader, type ConfigReport } from "../config/load.ts";
 import type { ResolvedConfig } from "../config/resolved-config.ts";
 import { createStackMapper, type StackMapper } from "../config/stack-mapper.ts";
+import { createFolderWatch } from "../config/watch-certificates.ts";
 import { watchInputs } from "../config/watch.ts";
 import { createProvision, type Provision } from "../generation/provision.ts";
 import type { ProxyStatus, ReloadStatus } from "../inspect/status.ts";
@@ -65,7 +66,7 @@ export async function startSingle(options: SingleOptions): Promise<Running> {
   startWorker({
     port: ports.worker,
     handover,
-    provision: options.provision ?? defaultProvision(log, stackMapper),
+    provision: options.provision ?? defaultProvision(log, stackMapper, options.watch !== false),
     stackMapper,
     log,
   });
@@ -110,8 +111,9 @@ export async function startSingle(options: SingleOptions): Promise<Running> {
   };
 }
 
-function defaultProvision(log: RootLog, stackMapper: StackMapper): Provision {
+function defaultProvision(log: RootLog, stackMapper: StackMapper, watches: boolean): Provision {
   return createProvision({
+    watchFiles: watches ? (onChange) => createFolderWatch({ onChange, log }) : undefined,
     accessLog: createAccessLog(log),
     describeError: (error) => stackMapper.errorFields(error),
   });

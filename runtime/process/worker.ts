@@ -1,6 +1,7 @@
 import type { StackMapper } from "../config/stack-mapper.ts";
 import { createListener, type Listener } from "../downstream/listener.ts";
 import type { Refusal } from "../downstream/refusal.ts";
+import type { ListenerTls, TicketKeySource } from "../downstream/tls-terms.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { Exchange } from "../downstream/exchange.ts";
 import { type Generation, prepareGeneration } from "../generation/generation.ts";
@@ -12,6 +13,7 @@ import { settledWithin } from "../generation/time-limit.ts";
 import type { TrafficStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
+import { createTicketKeys } from "../primitives/tls/ticket-keys.ts";
 import { serveBroken, serveNothing } from "./broken-page.ts";
 import { ListenerSet, type ListenChange } from "./listen.ts";
 import type { BrokenContent, Handover, ToWorker, WorkerPort, WorkerStats } from "./messages.ts";
@@ -50,6 +52,8 @@ class Worker {
   readonly #log: Log;
   readonly #resources;
   readonly #listeners: ListenerSet;
+  /** One for all listeners; threads will be given theirs. */
+  readonly #ticketKeys: TicketKeySource = createTicketKeys();
   readonly #switch = new GenerationSwitch((exchange) => this.#serveWithout(exchange));
   readonly #retiring = new Set<Generation>();
   /** Pipelines of released generations whose streams and tunnels go on: shutdown must still reach them. */
@@ -65,7 +69,10 @@ class Worker {
     this.#port = options.port;
     this.#log = options.log;
     this.#resources = createResourceRegistry(options.log);
-    this.#listeners = new ListenerSet((listen) => this.#listen(listen), options.log);
+    this.#listeners = new ListenerSet(
+      (listen, tls, redirectPort) => this.#listen(listen, tls, redirectPort),
+      options.log,
+    );
   }
 
   receive(message: ToWorker): void {
@@ -113,7 +120,7 @@ class Worker {
       if (isFirst) this.#switch.swap(generation);
       let listeners: ListenChange;
       try {
-        listeners = await this.#listeners.change(listen);
+        listeners = await this.#listeners.change(listen, generation.tls);
       } catch (error) {
         if (isFirst) this.#switch.swap(undefined);
         throw error;
@@ -267,16 +274,26 @@ class Worker {
     else serveBroken(exchange, this.#broken);
   }
 
-  #listen({ host, port, limits }: ResolvedListen): Listener {
+  #listen(
+    { host, port, h2c, limits }: ResolvedListen,
+    tls: ListenerTls | undefined,
+    redirectPort: number | undefined,
+  ): Listener {
     return createListener({
       host,
       port,
+      h2c,
       limits,
+      tls,
+      redirectPort,
+      ticketKeys: this.#ticketKeys,
       serve: this.#switch.serve,
       mayUpgrade: (token) => this.#switch.current?.upgradeTokens.has(token) === true,
       onError: (error) =>
         this.#log.error(this.#options.stackMapper.errorFields(error), "a listener failed"),
       onRefused: (refusal) => this.#logRefusal(refusal),
+      onHandshakeFailed: (client, reason) =>
+        this.#log.debug({ client, reason }, "a TLS handshake failed"),
     });
   }
 

@@ -90,6 +90,7 @@ export function fakeProvision(
       return {
         upgradeTokens: new Set(["websocket"]),
         upstreams: [],
+        tls: [],
         pipeline: {
           serve(exchange) {
             if (serve === undefined) answer(exchange, String(generation));

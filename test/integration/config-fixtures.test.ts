@@ -68,7 +68,6 @@ const BAD: Readonly<Record<string, Expected>> = {
   "later-parts.ts": {
     stage: "validate",
     paths: [
-      "listen.tls",
       "upstreams.app.balance",
       "upstreams.app.healthCheck",
       "upstreams.app.retry",

@@ -24,8 +24,11 @@ function start() {
   const adjusted: ResolvedListen["limits"][] = [];
   const set = new ListenerSet((listen): Listener => {
     opened.push(listen);
+    const { host, port, limits } = listen;
     const listener = createListener({
-      ...listen,
+      host,
+      port,
+      limits,
       serve: (exchange) => answer(exchange, "ok"),
       onError: (error) => log.error({ error }),
     });
