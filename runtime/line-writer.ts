@@ -79,12 +79,17 @@ class DescriptorWriter implements LineWriter {
     const deadline = performance.now() + CLOSE_WAIT_MS;
     this.flush();
     const sleeper = new Int32Array(new SharedArrayBuffer(4));
-    while (this.#held.length > 0 && !this.#gone && performance.now() < deadline) {
+    // The report of dropped lines comes last, as text of its own.
+    while (this.#pending && !this.#gone && performance.now() < deadline) {
       Atomics.wait(sleeper, 0, 0, 5);
       this.flush();
     }
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  get #pending(): boolean {
+    return this.#held.length > 0 || this.#text !== "";
   }
 
   #arm(ms: number): void {

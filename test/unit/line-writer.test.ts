@@ -89,6 +89,24 @@ describe("createLineWriter", () => {
     },
   );
 
+  it.runIf(process.platform === "linux")(
+    "says at the end of the process how much it gave up, when the reader wakes only then",
+    async () => {
+      const started = child(
+        `const out = createLineWriter(1);
+         const line = "y".repeat(1_000) + "\\n";
+         for (let i = 0; i < 20_000; i++) out.write(line);
+         process.exit(0);`,
+        ["sh", "-c", '"$@" | (sleep 0.3; cat)', "sh"],
+      );
+      let text = "";
+      for await (const chunk of started.stdout!.setEncoding("utf8")) text += String(chunk);
+      const lines = text.trimEnd().split("\n");
+      const { count } = JSON.parse(lines.at(-1)!) as { count: number };
+      expect(lines.length - 1 + count).toBe(20_000);
+    },
+  );
+
   it("writes what it holds within 100 ms without being asked", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "gatewright-")), "log");
     const writer = createLineWriter(openSync(file, "w"));
