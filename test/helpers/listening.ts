@@ -37,6 +37,7 @@ export interface ListenOptions {
   readonly upgrades?: readonly string[];
   readonly h2c?: boolean;
   readonly wheel?: DeadlineWheel;
+  readonly mayProxy?: (address: string) => boolean;
 }
 
 /** Starts it; the end of the test cuts all connections and fails on errors that nobody expected. */
@@ -54,6 +55,7 @@ export async function listen(
     h2c: options.h2c === true,
     mayUpgrade: (token) => options.upgrades?.includes(token) === true,
     ...(options.wheel === undefined ? {} : { wheel: options.wheel }),
+    mayProxy: options.mayProxy,
     onError: (error) => errors.push(error),
     onRefused: (refusal) => refusals.push(refusal),
     serve(exchange) {
