@@ -5,6 +5,7 @@ import { fieldValue } from "../http/raw-fields.ts";
 import { createRequestId, isRequestId } from "../http/request-id.ts";
 import { viaNames } from "../http/via.ts";
 import type { Flow } from "./flow.ts";
+import { redirectToHttps } from "./https-redirect.ts";
 import { traceStep } from "./trace.ts";
 
 const ENCODED_SLASH = /%(?:2F|5C)/;
@@ -55,6 +56,11 @@ export function begin(flow: Flow): boolean {
   }
   flow.normalizedPath = normalized;
 
+  if (connection.redirectPort !== undefined && flow.scheme === "http") {
+    // Not where a trusted proxy has ended TLS already: that would be a loop.
+    redirectToHttps(flow, connection.redirectPort);
+    return false;
+  }
   if (flow.method === "TRACE" && !parts.trace) {
     // RFC 9110 §9.3.8 lets TRACE show the request as the origin got it, our own fields included.
     flow.fail(new ProxyError("PROXY_REQUEST_METHOD", { fields: ["Allow", ALLOWED] }));

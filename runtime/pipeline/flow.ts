@@ -241,13 +241,15 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   get client(): ClientInfo {
     if (this.#client === undefined) {
-      const { peerAddress, servername } = this.exchange.connection;
+      const { connection } = this.exchange;
+      const { peerAddress, servername, clientCertificate: certificate } = connection;
       this.#client = {
         address: this.clientAddress,
         port: this.clientPort,
         peerAddress,
         protocol: this.exchange.protocol,
         ...(servername === undefined ? {} : { servername }),
+        ...(certificate === undefined ? {} : { certificate }),
       };
     }
     return this.#client;
