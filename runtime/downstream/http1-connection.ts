@@ -12,6 +12,7 @@ import { Http1Content } from "./http1-content.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 import type { Http1Request } from "./http1-request.ts";
 import { LingeringClose } from "./lingering-close.ts";
+import { isPeerGone } from "./peer-gone.ts";
 import { refusalBytes, type Refusal } from "./refusal.ts";
 import { createHeadFacts, readHead } from "./request-head.ts";
 import type { SecureConnection } from "./secure-connection.ts";
@@ -32,6 +33,8 @@ export interface ConnectionOwner extends ListenerFacts {
 const LOOKS = 4;
 /** How long a connection that has sent nothing yet may still do so when the listener drains. */
 const UNUSED_GRACE_MS = 1000;
+/** How soon the reset of a client whose content nobody reads is noticed. */
+const PEER_LOOK_MS = 500;
 
 const facts = createHeadFacts();
 
@@ -46,6 +49,7 @@ export class Http1Connection {
   readonly #owner: ConnectionOwner;
   readonly #secure: SecureConnection | undefined;
   readonly #deadline: Deadline;
+  #peerLook: Deadline | undefined;
   #state: "open" | "tunnel" | "closing" | "closed" = "open";
   #current: Http1Exchange | null = null;
   readonly #waiting: Http1Request[] = [];
@@ -192,6 +196,12 @@ export class Http1Connection {
     this.#closeAfterCurrent = true;
   }
 
+  /** The current content may be kept waiting: until it is read on, no read would tell that the client has gone. */
+  watchPeer(): void {
+    this.#peerLook ??= new Deadline(() => this.#lookAtPeer());
+    if (!this.#peerLook.armed) this.wheel.arm(this.#peerLook, PEER_LOOK_MS);
+  }
+
   sendContinue(): void {
     this.#current?.sendContinue();
   }
@@ -221,7 +231,6 @@ export class Http1Connection {
   /** The bytes are the new protocol's from here on. */
   openTunnel(): Duplex {
     this.#state = "tunnel";
-    this.wheel.disarm(this.#deadline);
     this.#early?.giveBack();
     return this.socket;
   }
@@ -265,6 +274,7 @@ export class Http1Connection {
     // node's parser stops after a head with Upgrade and drops what came with it in one packet, declined or not.
     if (request.upgradeDeclined) this.#closeAfterCurrent = true;
     this.#current = exchange;
+    if (content !== undefined) this.watchPeer();
     try {
       this.#owner.serve(exchange);
     } catch (error) {
@@ -300,6 +310,7 @@ export class Http1Connection {
     this.#current = null;
     this.#waiting.length = 0;
     this.wheel.disarm(this.#deadline);
+    if (this.#peerLook !== undefined) this.wheel.disarm(this.#peerLook);
     this.#lingering?.stop();
     this.#owner.onConnectionClosed(this);
     if (exchange !== null) this.#tellClosed(exchange, new ProxyError("PROXY_CLIENT_ABORTED"));
@@ -330,8 +341,19 @@ export class Http1Connection {
     this.#lingering = new LingeringClose(this.socket, this.wheel, contentOwed);
   }
 
+  #lookAtPeer(): void {
+    if (this.#current?.content?.isHeld !== true) return;
+    if (isPeerGone(this.socket)) this.socket.destroy();
+    else this.watchPeer();
+  }
+
   /** The keep-alive limit, and in a draining listener the grace of a connection that was not used yet. */
   #lookAtIdle(): void {
+    if (this.#state === "tunnel") {
+      if (isPeerGone(this.socket)) this.socket.destroy();
+      else this.#arm();
+      return;
+    }
     if (this.#owner.draining) {
       if (this.isIdle) this.#closeGracefully(false);
       return;

@@ -45,6 +45,11 @@ export class Http1Content implements ContentSource {
     return this.#request.complete;
   }
 
+  /** There is more of it, and nobody reads on at present. */
+  get isHeld(): boolean {
+    return (this.#paused || this.#state !== "open") && !this.complete;
+  }
+
   /** Somebody is reading it, and may read it to its end. */
   get wanted(): boolean {
     return this.#state === "open";
@@ -79,7 +84,9 @@ export class Http1Content implements ContentSource {
 
   pause(): void {
     this.#paused = true;
-    if (this.#state === "open") this.#request.pause();
+    if (this.#state !== "open") return;
+    this.#request.pause();
+    this.#connection.watchPeer();
   }
 
   resume(): void {
