@@ -1,0 +1,500 @@
+/**
+ * One request to an HTTP/2 upstream, from the queue to the last byte: a stream of node:http2 turned into the receiver's
+ * calls (RFC 9113 §8.1). What is decided here: when a request may be sent again, that a response only counts as whole
+ * if its END_STREAM came, and that the receiver gets exactly one last call, never within `dispatch`.
+ *
+ * Requests that want another protocol become extended CONNECT (RFC 8441).
+ */
+import { createHash } from "node:crypto";
+import { constants, type ClientHttp2Stream } from "node:http2";
+import { Readable } from "node:stream";
+
+import { Deadline, type DeadlineWheel } from "../clock.ts";
+import { isProxyError, ProxyError, toProxyError, type ErrorCode } from "../errors.ts";
+import type { ContentSink, ContentSource } from "../http/content.ts";
+import { fieldValue, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
+import type { Http2Connection } from "./http2-connection.ts";
+import { codeName, fromStreamFailure, wasNotProcessed } from "./http2-errors.ts";
+import { http2RequestHead, http2ResponseFields, http2Trailers } from "./http2-head.ts";
+import type { Http2Pool, Http2PooledCall } from "./http2-pool.ts";
+import { targetAddress } from "./target.ts";
+import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
+
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
+
+/** RFC 9110 §9.2.2: sent twice, they do what they do once. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** Node's streams carry their call: listeners are functions of this module, not closures for each request. */
+const CALL = Symbol("call");
+type CallStream = ClientHttp2Stream & { [CALL]: Http2Call | null };
+
+export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
+  readonly request: UpstreamRequest;
+  queueDeadline: Deadline | null = null;
+  readonly #pool: Http2Pool;
+  readonly #wheel: DeadlineWheel;
+  readonly #receiver: UpstreamReceiver;
+  readonly #headDeadline: Deadline;
+  #connection: Http2Connection | null = null;
+  #stream: CallStream | null = null;
+  /** What of the request is still to be sent. */
+  #uploading: ContentSource | null = null;
+  #requestTrailers: ReadonlyRawFields = [];
+  #responseTrailers: RawFields = [];
+  /** The receiver has had its last call, or wants none. */
+  #over = false;
+  #dispatching = true;
+  #announced = false;
+  #headReceived = false;
+  #endReceived = false;
+  #answered = false;
+  #paused = false;
+  #contentOpened = false;
+  /** The connection had served others before. */
+  #reused = false;
+  #retried = false;
+  #retriedConnect = false;
+  #streamError: Error | null = null;
+
+  constructor(
+    pool: Http2Pool,
+    wheel: DeadlineWheel,
+    request: UpstreamRequest,
+    receiver: UpstreamReceiver,
+  ) {
+    this.#pool = pool;
+    this.#wheel = wheel;
+    this.request = request;
+    this.#receiver = receiver;
+    this.#headDeadline = new Deadline(() => this.#headTimedOut());
+  }
+
+  dispatch(): this {
+    this.#pool.dispatch(this);
+    this.#dispatching = false;
+    return this;
+  }
+
+  // --- Http2PooledCall ---
+
+  get connectTimeoutMs(): number {
+    return this.request.connectTimeoutMs;
+  }
+
+  start(connection: Http2Connection): void {
+    const { request } = this;
+    const content = request.upgrade === undefined ? request.content : undefined;
+    const bytes = content?.bytes;
+    const isEmpty = request.upgrade === undefined && (content?.length ?? bytes?.byteLength) === 0;
+    const endStream = request.upgrade === undefined && (content === undefined || isEmpty);
+    this.#connection = connection;
+    this.#announced = false;
+    this.#streamError = null;
+    this.#reused = connection.begun > 0;
+    if (request.upgrade !== undefined && !connection.allowsConnectProtocol) {
+      const message = `${targetAddress(connection.target)} speaks HTTP/2 without extended CONNECT (RFC 8441), so ${request.upgrade} cannot be reached through it: route upgrades to an upstream without \`http2\``;
+      this.failLater(new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message }));
+      return;
+    }
+    const streamed = !endStream && content !== undefined && bytes === undefined;
+    let stream: CallStream;
+    try {
+      const head = http2RequestHead(request, connection.target);
+      stream = connection.request(head, endStream, streamed) as CallStream;
+    } catch (error) {
+      this.failLater(toProxyError(error, "PROXY_INTERNAL", "the head cannot be sent"));
+      return;
+    }
+    this.#stream = stream;
+    this.#listen(stream);
+    if (!this.#dispatching) this.#tell(() => this.#announce());
+    if (this.#over) return;
+    if (streamed) {
+      this.#uploading = content;
+      this.#contentOpened = true;
+      content.open(this);
+    } else {
+      this.#armHead();
+      if (bytes !== undefined && !endStream) stream.end(bytes);
+    }
+  }
+
+  connectFailed(connection: Http2Connection, error: ProxyError): void {
+    if (this.#over) return;
+    this.#connection = connection;
+    // Nothing was sent, so another target may have it, whatever the method.
+    if (!this.#retriedConnect && this.#pool.startElsewhere(connection, this)) {
+      this.#retriedConnect = true;
+      return;
+    }
+    this.#fail(error);
+  }
+
+  failWith(code: ErrorCode, message: string): void {
+    this.failLater(new ProxyError(code, { message }));
+  }
+
+  /** Told in a later tick. */
+  failLater(error: ProxyError): void {
+    if (!this.#over) process.nextTick(deliverFailure, this, error);
+  }
+
+  // --- UpstreamCall ---
+
+  pause(): void {
+    this.#paused = true;
+    if (this.#headReceived) this.#stream?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#headReceived) this.#stream?.resume();
+  }
+
+  abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stop();
+  }
+
+  // --- ContentSink: the request's content ---
+
+  onData(chunk: Uint8Array): void {
+    const stream = this.#stream;
+    if (this.#uploading === null || stream === null || chunk.byteLength === 0) return;
+    if (stream.closed || stream.destroyed) return;
+    if (stream.write(chunk)) return;
+    this.#uploading.pause();
+    // Time that the client takes is not the upstream's; this is.
+    this.#armHead();
+  }
+
+  onEnd(trailers: RawFields): void {
+    this.#requestTrailers = trailers;
+    this.#uploading = null;
+    this.#armHead();
+    this.#stream?.end();
+  }
+
+  /** Cuts the request: the upstream must see that it is not whole. */
+  onError(error: Error): void {
+    this.#uploading = null;
+    this.#giveUp(toProxyError(error, "PROXY_REQUEST_CONTENT_INCOMPLETE"));
+  }
+
+  // --- the stream ---
+
+  #listen(stream: CallStream): void {
+    stream[CALL] = this;
+    stream.push = pushNotingEnd;
+    stream.on("headers", onHeaders);
+    stream.on("response", onResponse);
+    stream.on("trailers", onTrailers);
+    stream.on("end", onEnd);
+    stream.on("drain", onDrain);
+    stream.on("wantTrailers", onWantTrailers);
+    stream.on("error", onError);
+    stream.on("frameError", onFrameError);
+    stream.on("close", onClose);
+  }
+
+  informed(status: number, raw: readonly string[]): void {
+    if (this.#over) return;
+    this.#heard();
+    this.#tell(() => {
+      this.#announce();
+      // RFC 9113 §8.6: HTTP/2 has no 101.
+      if (status < 100 || status > 199 || status === 101) throw malformed(`status ${status}`);
+      this.#receiver.onInformational(status, http2ResponseFields(raw));
+    });
+  }
+
+  answered(status: number, raw: readonly string[], ended: boolean): void {
+    if (this.#over) return;
+    this.#heard();
+    this.#tell(() => {
+      this.#announce();
+      if (!(status >= 200 && status <= 999)) throw malformed(`status ${status}`);
+      this.#headReceived = true;
+      this.#wheel.disarm(this.#headDeadline);
+      const stream = this.#stream as CallStream;
+      const fields = http2ResponseFields(raw);
+      if (this.request.upgrade !== undefined && status < 300) {
+        this.#becomeTunnel(stream, fields);
+        return;
+      }
+      if (this.#paused) stream.pause();
+      this.#receiver.onHead(status, fields);
+      if (this.#over) return;
+      if (ended) {
+        // At once, so that a response of nothing but a head (gRPC's Trailers-Only) stays one on its further way.
+        this.#finish([]);
+        return;
+      }
+      stream.on("data", onData);
+      if (this.#paused) stream.pause();
+    });
+  }
+
+  received(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#connection?.heard();
+    try {
+      this.#receiver.onData(chunk);
+    } catch (error) {
+      this.#giveUp(asInternal(error));
+    }
+  }
+
+  trailed(raw: readonly string[]): void {
+    this.#responseTrailers = http2ResponseFields(raw);
+  }
+
+  endSeen(): void {
+    this.#endReceived = true;
+  }
+
+  /** Node says "end" also for streams that were cut. */
+  ended(): void {
+    if (this.#endReceived && this.#headReceived) this.#finish(this.#responseTrailers);
+  }
+
+  drained(): void {
+    if (this.#over || this.#uploading === null) return;
+    this.#wheel.disarm(this.#headDeadline);
+    this.#uploading.resume();
+  }
+
+  sendTrailers(stream: ClientHttp2Stream): void {
+    try {
+      stream.sendTrailers(http2Trailers(this.#requestTrailers));
+    } catch (error) {
+      this.#giveUp(toProxyError(error, "PROXY_INTERNAL", "the trailers cannot be sent"));
+    }
+  }
+
+  streamFailed(error: Error): void {
+    this.#streamError ??= error;
+  }
+
+  closed(stream: ClientHttp2Stream): void {
+    if (this.#over || this.#stream !== stream) return;
+    this.#stream = null;
+    const connection = this.#connection as Http2Connection;
+    const code = stream.rstCode ?? constants.NGHTTP2_NO_ERROR;
+    const isUnprocessed =
+      !this.#answered &&
+      (wasNotProcessed(code, this.#streamError) || (stream.id ?? 0) > connection.lastStreamId);
+    const isStale =
+      !this.#answered &&
+      this.#reused &&
+      connection.lost &&
+      !connection.goneAway &&
+      !isProxyError(connection.error) &&
+      IDEMPOTENT.has(this.request.method);
+    if ((isUnprocessed || isStale) && this.#mayRetry()) {
+      this.#retried = true;
+      this.#wheel.disarm(this.#headDeadline);
+      this.#pool.startAgain(this);
+      return;
+    }
+    if (isUnprocessed || isStale) {
+      const message = isStale
+        ? "a connection from the pool was closed as the request went out"
+        : `the upstream refused the stream without processing it (${codeName(code)})`;
+      this.#fail(new ProxyError("PROXY_UPSTREAM_STALE", { message }));
+      return;
+    }
+    const { error, lost } = connection;
+    const cause = error ?? this.#streamError;
+    this.#fail(fromStreamFailure({ code, connectionError: cause, connectionLost: lost }));
+  }
+
+  // --- how it ends ---
+
+  #mayRetry(): boolean {
+    return !this.#retried && !this.#contentOpened && this.request.upgrade === undefined;
+  }
+
+  #finish(trailers: RawFields): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#wheel.disarm(this.#headDeadline);
+    const stream = this.#stream;
+    this.#stopUpload();
+    if (stream !== null) {
+      // RFC 9113 §8.1: the answer is whole, so what is left of the request is not needed.
+      if (!stream.writableEnded) stream.close(NGHTTP2_CANCEL);
+      else stream.resume();
+    }
+    try {
+      this.#receiver.onEnd(trailers, true);
+    } catch (error) {
+      this.#pool.reportFault(error);
+    }
+  }
+
+  #becomeTunnel(stream: CallStream, fields: RawFields): void {
+    this.#over = true;
+    stream[CALL] = null;
+    const key = fieldValue(this.request.fields, "sec-websocket-key");
+    // RFC 8441 §5 has no handshake keys; a client that came over HTTP/1.1 waits for the answer to its own.
+    if (key !== undefined) fields.push("Sec-WebSocket-Accept", acceptKey(key));
+    try {
+      this.#receiver.onUpgrade(fields, stream);
+    } catch (error) {
+      stream.close(NGHTTP2_CANCEL);
+      this.#pool.reportFault(error);
+    }
+  }
+
+  #headTimedOut(): void {
+    if (this.#over || this.#headReceived) return;
+    const message = `no response head within ${this.request.responseHeadTimeoutMs} ms`;
+    this.#giveUp(new ProxyError("PROXY_UPSTREAM_HEAD_TIMEOUT", { message }));
+  }
+
+  /** Ends this request by our own decision. */
+  #giveUp(error: ProxyError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stop();
+    this.#over = false;
+    this.#fail(error);
+  }
+
+  #fail(error: ProxyError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#wheel.disarm(this.#headDeadline);
+    this.#stopUpload();
+    try {
+      this.#announce();
+      this.#receiver.onError(error);
+    } catch (fault) {
+      this.#pool.reportFault(fault);
+    }
+  }
+
+  /** RFC 9113 §7: CANCEL, which tells a gRPC server that its client went away. */
+  #stop(): void {
+    this.#wheel.disarm(this.#headDeadline);
+    const stream = this.#stream;
+    this.#stream = null;
+    if (stream === null) this.#pool.forget(this);
+    else if (!stream.closed) stream.close(NGHTTP2_CANCEL);
+    this.#stopUpload();
+  }
+
+  #stopUpload(): void {
+    this.#uploading = null;
+    this.request.content?.cancel();
+  }
+
+  #armHead(): void {
+    if (this.#over || this.#headReceived) return;
+    this.#wheel.arm(this.#headDeadline, this.request.responseHeadTimeoutMs);
+  }
+
+  #heard(): void {
+    this.#answered = true;
+    this.#connection?.heard();
+  }
+
+  #announce(): void {
+    const connection = this.#connection;
+    if (this.#announced || connection === null) return;
+    this.#announced = true;
+    this.#receiver.onTarget(targetAddress(connection.target));
+  }
+
+  #tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#giveUp(asInternal(error));
+    }
+  }
+
+  /** @internal for deliverFailure */
+  deliver(error: ProxyError): void {
+    this.#fail(error);
+  }
+}
+
+function deliverFailure(call: Http2Call, error: ProxyError): void {
+  call.deliver(error);
+}
+
+// --- listeners: `this` is the stream ---
+
+/**
+ * Node pushes null when END_STREAM came, and again when a stream is closed or destroyed for any other reason: only the
+ * first says that the response is whole. Nothing in its events tells them apart, a reset with NO_ERROR least of all.
+ */
+function pushNotingEnd(this: CallStream, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (chunk === null && !this.closed && !this.destroyed) this[CALL]?.endSeen();
+  return Readable.prototype.push.call(this, chunk, encoding);
+}
+
+function onHeaders(this: CallStream, head: object, _flags: number, raw: string[]): void {
+  this[CALL]?.informed(statusOf(head), raw);
+}
+
+function onResponse(this: CallStream, head: object, flags: number, raw: string[]): void {
+  this[CALL]?.answered(statusOf(head), raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0);
+}
+
+function onTrailers(this: CallStream, _head: object, _flags: number, raw: string[]): void {
+  this[CALL]?.trailed(raw);
+}
+
+function onData(this: CallStream, chunk: Buffer): void {
+  this[CALL]?.received(chunk);
+}
+
+function onEnd(this: CallStream): void {
+  this[CALL]?.ended();
+}
+
+function onDrain(this: CallStream): void {
+  this[CALL]?.drained();
+}
+
+function onWantTrailers(this: CallStream): void {
+  this[CALL]?.sendTrailers(this);
+}
+
+/** Stays for the stream's life: an error after the last call must not be unheard. */
+function onError(this: CallStream, error: Error): void {
+  this[CALL]?.streamFailed(error);
+}
+
+function onFrameError(this: CallStream, _type: number, code: number): void {
+  this[CALL]?.streamFailed(new Error(`a frame could not be sent (nghttp2 ${code})`));
+}
+
+function onClose(this: CallStream): void {
+  this[CALL]?.closed(this);
+}
+
+function statusOf(head: object): number {
+  return Number((head as { ":status"?: unknown })[":status"]);
+}
+
+function malformed(what: string): ProxyError {
+  const message = `a response with ${what} is none in HTTP/2`;
+  return new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message });
+}
+
+/** RFC 6455 §4.2.2. */
+function acceptKey(key: string): string {
+  return createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+}
+
+/** A receiver must not throw; if it does, the request fails and the pool does not. */
+function asInternal(error: unknown): ProxyError {
+  if (isProxyError(error)) return error;
+  return new ProxyError("PROXY_INTERNAL", { cause: error, message: "a response receiver threw" });
+}
