@@ -17,7 +17,7 @@ export interface RawResponse {
   readonly trailers: readonly string[];
   /** The head as it came, without its empty line. */
   readonly head: string;
-  /** How the length was known. */
+  /** How the length was known. Over HTTP/2 without a length: `"chunked"`. */
   readonly framing: "none" | "length" | "chunked" | "close";
 }
 

@@ -18,6 +18,7 @@ import { fileURLToPath } from "node:url";
 import type { AccessRecord, GatewrightConfig } from "@gatewright/sdk";
 import { onTestFinished } from "vitest";
 
+import { createFolderWatch } from "../../runtime/config/watch-certificates.ts";
 import type { ConfigReport, LoadResult } from "../../runtime/config/load.ts";
 import { normalize } from "../../runtime/config/normalize.ts";
 import { formatPath } from "../../runtime/config/option-path.ts";
@@ -28,6 +29,7 @@ import { createProvision } from "../../runtime/generation/provision.ts";
 import type { ReloadStatus } from "../../runtime/inspect/status.ts";
 import { startSingle, type Running, type SingleOptions } from "../../runtime/process/single.ts";
 import type { ConfigSource } from "../../runtime/process/supervisor.ts";
+import { testProtocol } from "./protocol-matrix.ts";
 import { collectLog, type LogCollector, type LogLine } from "./log-lines.ts";
 
 /** Linked into every folder, as `npm install` of a workspace does. */
@@ -113,6 +115,7 @@ export async function startProxy(options: StartProxyOptions = {}): Promise<TestP
       provision: createProvision({
         accessLog: (record) => access.add(record),
         describeError: (error) => stackMapper.errorFields(error),
+        watchFiles: (onChange) => createFolderWatch({ onChange, log: log.log }),
       }),
       overrides: memory === undefined ? { port: 0 } : {},
       report: (report) => reports.add(report),
@@ -218,7 +221,7 @@ function memorySource(
   const source = {
     config,
     async load(): Promise<LoadResult> {
-      const listen = source.config.listen ?? { port: 0 };
+      const listen = source.config.listen ?? { port: 0, h2c: testProtocol() === "HTTP/2" };
       const result = validate({ ...source.config, listen } satisfies UserConfig);
       if (result.kind === "invalid") {
         const issues = result.issues.map((issue) => ({ ...issue, path: formatPath(issue.path) }));
