@@ -24,6 +24,7 @@ export function complete(flow: Flow, whole: boolean): void {
   }
   // A hook's content that nobody was sent.
   if (flow.contentReplaced && !flow.contentSpent) flow.content?.cancel();
+  flow.discardUnreadIfOver();
   flow.registry.live.delete(flow);
   if (flow.trace === null && (parts.accessLog !== undefined || parts.hooks.complete.length > 0)) {
     tell(flow);

@@ -39,7 +39,7 @@ import {
 import { respond, respondWeb } from "./respond.ts";
 import { runResponseHooks, runUpstreamResponseHooks } from "./response-phase.ts";
 import { drained, send } from "./send.ts";
-import { subrequest } from "./subrequest.ts";
+import { subrequest, type Subrequest } from "./subrequest.ts";
 import { openTunnel } from "./tunnel.ts";
 import type { UpstreamContent } from "./upstream-content.ts";
 
@@ -140,6 +140,9 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   #viewed: OutgoingResponse | undefined;
   #client: ClientInfo | undefined;
   #abort: AbortController | undefined;
+  #subrequests: Set<Subrequest> | undefined;
+  /** Promises given to `ctx.waitUntil` that are pending. */
+  #work = 0;
   #hookDeadline: Deadline | undefined;
   /** When the wait for the present hook began; -1 if there is none. */
   #hookBegan = -1;
@@ -285,14 +288,40 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   }
 
   waitUntil(promise: Promise<unknown>): void {
+    this.#work += 1;
     this.parts.waitUntil(
-      promise.catch((error: unknown) => {
-        this.parts.log.error(
-          { id: this.id, ...this.parts.describeError(error) },
-          "a promise given to ctx.waitUntil was rejected",
-        );
-      }),
+      promise
+        .catch((error: unknown) => {
+          this.parts.log.error(
+            { id: this.id, ...this.parts.describeError(error) },
+            "a promise given to ctx.waitUntil was rejected",
+          );
+        })
+        .then(() => {
+          this.#work -= 1;
+          this.discardUnreadIfOver();
+        }),
     );
+  }
+
+  addSubrequest(subrequest: Subrequest): void {
+    (this.#subrequests ??= new Set()).add(subrequest);
+  }
+
+  removeSubrequest(subrequest: Subrequest): void {
+    this.#subrequests?.delete(subrequest);
+  }
+
+  /**
+   * A response of `ctx.fetch` that nobody reads would hold its connection for ever. Not at once: whoever has just got it
+   * begins to read in a later microtask.
+   */
+  discardUnreadIfOver(): void {
+    if (this.#subrequests === undefined || this.stage !== "over" || this.#work > 0) return;
+    setImmediate(() => {
+      if (this.#work > 0) return;
+      for (const one of this.#subrequests ?? []) one.discardUnread();
+    });
   }
 
   earlyHints(links: readonly string[]): void {

@@ -35,7 +35,7 @@ export function subrequest(
   const method = init.method ?? "GET";
 
   return new Promise<Response>((resolve, reject) => {
-    const receiver = new SubrequestReceiver(method, resolve, reject);
+    const receiver = new SubrequestReceiver(flow, method, resolve, reject);
     // Work after the end (onComplete, waitUntil) has no request that could end it.
     const signals = flow.stage === "over" ? [] : [flow.signal];
     if (init.signal !== undefined) signals.push(init.signal);
@@ -63,6 +63,18 @@ export function subrequest(
     receiver.start(call, signals);
   });
 }
+
+/** What a flow knows of its subrequests. */
+export interface Subrequest {
+  /** Nobody is left who could read the response: its connection goes on, or goes. */
+  discardUnread(): void;
+}
+
+/**
+ * Read without a reader: a hook that looks at nothing but the status, as those that ask an auth service do, costs no
+ * connection then.
+ */
+const READ_AHEAD_BYTES = 64 * 1024;
 
 interface Place {
   readonly upstream: Upstream;
@@ -101,7 +113,8 @@ function locate(flow: Flow, target: string | URL, init: SubrequestInit): Place {
   };
 }
 
-class SubrequestReceiver implements UpstreamReceiver {
+class SubrequestReceiver implements UpstreamReceiver, Subrequest {
+  readonly #flow: Flow;
   readonly #method: string;
   readonly #resolve: (response: Response) => void;
   readonly #reject: (error: unknown) => void;
@@ -111,10 +124,12 @@ class SubrequestReceiver implements UpstreamReceiver {
   readonly #onAbort: (event: Event) => void;
 
   constructor(
+    flow: Flow,
     method: string,
     resolve: (response: Response) => void,
     reject: (error: unknown) => void,
   ) {
+    this.#flow = flow;
     this.#method = method;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -132,6 +147,20 @@ class SubrequestReceiver implements UpstreamReceiver {
     this.#call = call;
     this.#signals = signals;
     for (const signal of signals) signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.#flow.addSubrequest(this);
+  }
+
+  discardUnread(): void {
+    const content = this.#content;
+    if (content === undefined || content.opened || content.ended !== undefined) return;
+    this.#call?.abort();
+    this.#over();
+    content.fail(
+      new ProxyError("PROXY_HOOK_FAILED", {
+        message:
+          "this response was not read while its request lasted: read it, or give the work to ctx.waitUntil",
+      }),
+    );
   }
 
   onTarget(): void {}
@@ -155,11 +184,15 @@ class SubrequestReceiver implements UpstreamReceiver {
       this.#resolve(new Response(null, { status, headers }));
       return;
     }
-    const content = new UpstreamContent(length === undefined ? undefined : Number(length));
+    const content = new UpstreamContent(
+      length === undefined ? undefined : Number(length),
+      READ_AHEAD_BYTES,
+    );
     if (this.#call !== undefined) content.attach(this.#call);
     this.#content = content;
     const source: ContentSource = coding === undefined ? content : decodedSource(content, coding);
     this.#resolve(new Response(readableStreamFromSource(source), { status, headers }));
+    this.#flow.discardUnreadIfOver();
   }
 
   onData(chunk: Uint8Array): void {
@@ -186,5 +219,6 @@ class SubrequestReceiver implements UpstreamReceiver {
   #over(): void {
     for (const signal of this.#signals) signal.removeEventListener("abort", this.#onAbort);
     this.#signals = [];
+    this.#flow.removeSubrequest(this);
   }
 }

@@ -4,7 +4,7 @@ import type { UpstreamCall } from "../upstream/upstream.ts";
 
 /**
  * The content of an upstream's response as a source, for those who read or edit it. What arrives before somebody opens
- * it waits here while the upstream is paused: at most what its connection had already read.
+ * it waits here: `readAheadBytes`, and what the connection had already read when the upstream is paused then.
  *
  * A response that nobody reads never takes this way: the flow writes its chunks straight to the client.
  */
@@ -14,13 +14,16 @@ export class UpstreamContent implements ContentSource {
   #call: UpstreamCall | undefined;
   #sink: ContentSink | undefined;
   #waiting: Uint8Array[] | undefined;
+  /** How much more may come before somebody opens it. */
+  #readAhead: number;
   #paused = false;
   #flushing = false;
   #over = false;
   #end: { readonly trailers: RawFields; readonly error: Error | undefined } | undefined;
 
-  constructor(length: number | undefined) {
+  constructor(length: number | undefined, readAheadBytes = 0) {
     this.length = length;
+    this.#readAhead = readAheadBytes;
   }
 
   /** True once somebody reads it through the sink. */
@@ -53,7 +56,8 @@ export class UpstreamContent implements ContentSource {
       return;
     }
     (this.#waiting ??= []).push(chunk);
-    this.#call?.pause();
+    this.#readAhead -= chunk.length;
+    if (this.#sink !== undefined || this.#readAhead <= 0) this.#call?.pause();
   }
 
   finish(trailers: RawFields): void {

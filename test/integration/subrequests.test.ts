@@ -134,6 +134,62 @@ describe("ctx.fetch", () => {
     expect((await get("/")).content.toString()).toBe("half and");
   });
 
+  it.each([
+    ["small", 20],
+    ["large", 300_000],
+  ])("whose %s answer nobody reads holds no connection after its request", async (_name, size) => {
+    const { get, upstream } = await throughProxy({
+      onRequest: () => toyResponse(200, "x".repeat(size)),
+      api: { maxConnections: 2, queueTimeout: 2000 },
+      config: hook(async (ctx) => {
+        const { status } = await ctx.fetch("api");
+        return ctx.respond(status, "allowed");
+      }),
+    });
+    for (let i = 0; i < 10; i++) expect((await get("/")).status).toBe(200);
+    expect(upstream.requests).toHaveLength(10);
+    expect(upstream.connections.length).toBe(size < 1000 ? 1 : 10);
+  });
+
+  it("in work that outlives the request may be read after it, however large", async () => {
+    const size = 300_000;
+    const read = Promise.withResolvers<number>();
+    const sent = Promise.withResolvers<void>();
+    const { get } = await throughProxy({
+      onRequest: () => toyResponse(200, "x".repeat(size)),
+      config: {
+        async onRequest(_request, ctx) {
+          const first = await ctx.fetch("api");
+          ctx.waitUntil(
+            sent.promise.then(async () => {
+              const second = await ctx.fetch("api");
+              read.resolve((await first.text()).length + (await second.text()).length);
+            }),
+          );
+          return ctx.respond(204);
+        },
+      },
+    });
+    expect((await get("/")).status).toBe(204);
+    await new Promise((resolve) => setImmediate(resolve));
+    sent.resolve();
+    expect(await read.promise).toBe(2 * size);
+  });
+
+  it("that is read too late says why it cannot be", async () => {
+    let late: Response | undefined;
+    const { get, upstream } = await throughProxy({
+      onRequest: () => toyResponse(200, "x".repeat(300_000)),
+      config: hook(async (ctx) => {
+        late = await ctx.fetch("api");
+        return ctx.respond(204);
+      }),
+    });
+    await get("/");
+    await upstream.openAtMost(0);
+    await expect(late?.text()).rejects.toThrow("ctx.waitUntil");
+  });
+
   it("takes only http(s) URLs and known names", async () => {
     const { get } = await throughProxy({
       config: hook(async (ctx) => {
