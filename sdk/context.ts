@@ -127,6 +127,7 @@ export interface Context<U extends string = string> {
   /**
    * A subrequest through the shared upstream pools. `target` is an upstream's name (then `init.path` says where) or an
    * absolute http(s) URL. The response's content is decoded and its `Content-Encoding` removed, so it can be returned from a hook as it is.
+   * One that nobody has begun to read when the request, and what it gave to `waitUntil`, is over is let go.
    */
   fetch(
     target: U | URL | `http://${string}` | `https://${string}`,

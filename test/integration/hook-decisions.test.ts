@@ -30,7 +30,7 @@ const WAYS: readonly (readonly [name: string, wrap: (decide: Decide) => Decide])
   [
     "async",
     (decide) => async (ctx) => {
-      await null;
+      await Promise.resolve();
       return decide(ctx);
     },
   ],

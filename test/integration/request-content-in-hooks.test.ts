@@ -1,3 +1,4 @@
+import type { BodyInput } from "@gatewright/sdk";
 import { describe, expect, it } from "vitest";
 
 import { throughProxy } from "../helpers/through-proxy.ts";
@@ -133,14 +134,7 @@ describe("request content in hooks", () => {
 });
 
 describe("request.setBody", () => {
-  it.each<
-    [
-      name: string,
-      make: () => Parameters<import("@gatewright/sdk").ProxyRequest["setBody"]>[0],
-      text: string,
-      framing: string,
-    ]
-  >([
+  it.each<[name: string, make: () => BodyInput, text: string, framing: string]>([
     ["text", () => "neu ä", "neu ä", "length"],
     ["bytes", () => new TextEncoder().encode("bytes"), "bytes", "length"],
     ["a stream", () => new Response("stream").body, "stream", "chunked"],

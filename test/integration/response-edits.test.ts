@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync, gzipSync, brotliCompressSync } from "node:zlib";
 
-import type { GatewrightConfig } from "@gatewright/sdk";
+import type { BodyInput, GatewrightConfig } from "@gatewright/sdk";
 import { describe, expect, it } from "vitest";
 
 import { fieldOf } from "../helpers/raw-client.ts";
@@ -151,14 +151,7 @@ describe("response.transform", () => {
 });
 
 describe("response.setBody", () => {
-  it.each<
-    [
-      name: string,
-      body: () => Parameters<import("@gatewright/sdk").ProxyResponse["setBody"]>[0],
-      text: string,
-      framing: string,
-    ]
-  >([
+  it.each<[name: string, body: () => BodyInput, text: string, framing: string]>([
     ["text", () => "neu ä", "neu ä", "length"],
     ["bytes", () => new TextEncoder().encode("bytes"), "bytes", "length"],
     ["a stream", () => new Response("stream").body, "stream", "chunked"],
