@@ -21,6 +21,12 @@ export interface ListenConfig {
    */
   redirectToHttps?: boolean | number;
   /**
+   * Take the PROXY protocol, versions 1 and 2, from these addresses and CIDR ranges: those of your balancer. A
+   * connection must then come from one of them and begin with a header, which says who the client is; every other one is
+   * closed. Default: none.
+   */
+  proxyProtocol?: { from: readonly string[] };
+  /**
    * Take HTTP/2 without TLS too, from clients that know beforehand (`curl --http2-prior-knowledge`, a load balancer, gRPC
    * in a private network). HTTP/1.1 stays. Default false. With `tls`, HTTP/2 is negotiated and needs no option.
    */
@@ -139,6 +145,11 @@ export interface NetworkUpstream {
   queueTimeout?: Duration;
   /** How long an unused connection is kept. Default `"60s"`. */
   idleTimeout?: Duration;
+  /**
+   * Begin each connection with a PROXY header of this version, which tells the targets who the client is. Connections
+   * are then not shared between clients. Default: none.
+   */
+  proxyProtocol?: "v1" | "v2";
   /** The Host that the upstream sees. Default `"preserve"`: the client's. */
   host?: "preserve" | "target" | (string & {});
   headers?: HeaderRules;

@@ -32,7 +32,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "onComplete",
     "transforms",
   ],
-  listen: ["port", "host", "h2c", "tls", "redirectToHttps"],
+  listen: ["port", "host", "h2c", "tls", "redirectToHttps", "proxyProtocol"],
+  "listen.proxyProtocol": ["from"],
   "listen.tls": [
     "certificates",
     "onServerName",
@@ -53,6 +54,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "maxQueue",
     "queueTimeout",
     "idleTimeout",
+    "proxyProtocol",
     "host",
     "headers",
     "timeouts",
@@ -116,7 +118,6 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
     "inspector",
     "workers",
   ],
-  listen: ["proxyProtocol"],
   "upstreams.*": [
     "balance",
     "healthCheck",

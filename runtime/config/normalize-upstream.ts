@@ -36,6 +36,7 @@ export function toUpstream(
     maxQueue: upstream.maxQueue ?? DEFAULT_UPSTREAM.maxQueue,
     queueTimeoutMs: parseDuration(upstream.queueTimeout) ?? DEFAULT_UPSTREAM.queueTimeoutMs,
     idleTimeoutMs: parseDuration(upstream.idleTimeout) ?? DEFAULT_UPSTREAM.idleTimeoutMs,
+    proxyProtocol: upstream.proxyProtocol,
     host: upstream.host ?? DEFAULT_UPSTREAM.host,
     headers: toHeaderRules(upstream.headers),
     timeouts: toTimeouts(upstream.timeouts),

@@ -96,7 +96,18 @@ function toListeners(config: UserConfig, dir: string): readonly ResolvedListen[]
         h2c = DEFAULT_LISTEN.h2c,
         redirectToHttps = DEFAULT_LISTEN.redirectToHttps,
         tls,
-      }) => Object.freeze({ host, port, h2c, tls: toTls(tls, dir), redirectToHttps, limits }),
+        proxyProtocol,
+      }) =>
+        Object.freeze({
+          host,
+          port,
+          h2c,
+          tls: toTls(tls, dir),
+          redirectToHttps,
+          proxyProtocol:
+            proxyProtocol && Object.freeze({ from: Object.freeze([...proxyProtocol.from]) }),
+          limits,
+        }),
     ),
   );
 }

@@ -56,6 +56,8 @@ export interface ResolvedListen {
   readonly tls?: ResolvedTls | undefined;
   /** A number is the port to name. */
   readonly redirectToHttps?: boolean | number;
+  /** Addresses and CIDR ranges of the peers that must send a PROXY header; nobody else is accepted then. */
+  readonly proxyProtocol?: { readonly from: readonly string[] } | undefined;
   readonly limits: ResolvedLimits;
 }
 
@@ -141,6 +143,7 @@ export interface ResolvedNetworkUpstream {
   readonly maxQueue: number;
   readonly queueTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly proxyProtocol?: "v1" | "v2" | undefined;
   /** `"preserve"`, `"target"` or the text to send. */
   readonly host: string;
   readonly headers: ResolvedHeaderRules;

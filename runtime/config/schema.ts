@@ -44,6 +44,7 @@ const listen = z.strictObject({
   h2c: z.boolean().optional(),
   tls: tls.optional(),
   redirectToHttps: redirectToHttps.optional(),
+  proxyProtocol: z.strictObject({ from: nonEmptyList(leaf(rangeIssue)) }).optional(),
 });
 
 const admin = z.strictObject({
@@ -68,6 +69,7 @@ const networkUpstream = z.strictObject({
   maxQueue: wholeNumber(0).optional(),
   queueTimeout: duration.optional(),
   idleTimeout: duration.optional(),
+  proxyProtocol: oneOf("v1", "v2").optional(),
   host: leaf(upstreamHostIssue).optional(),
   headers: headerRules.optional(),
   timeouts: z.strictObject(upstreamTimeouts).optional(),

@@ -150,7 +150,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
         });
       }
       const addresses = resolved.targets.map((target) => `${target.scheme}://${target.authority}`);
-      const key = JSON.stringify(["upstream", resolved.name, addresses]);
+      const key = JSON.stringify(["upstream", resolved.name, addresses, resolved.proxyProtocol]);
       const upstream = resources.acquire<NetworkUpstream>(
         key,
         () => createNetworkUpstream({ ...resolved, wheel, onFault }),

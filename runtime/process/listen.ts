@@ -1,10 +1,12 @@
 import type { ConfigIssue } from "../config/load.ts";
 import type { ResolvedLimits, ResolvedListen } from "../config/resolved-config.ts";
 import type { Listener, ListenerAddress } from "../downstream/listener.ts";
+import type { PeerTest } from "../downstream/proxy-protocol-gate.ts";
 import type { ListenerTls } from "../downstream/tls-terms.ts";
 import { PrepareError } from "../generation/prepare-error.ts";
 import type { ListenerStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
+import { createRangeTest } from "../primitives/client-address.ts";
 
 /** Opens a port; `ready` tells whether that worked. */
 export type Listen = (
@@ -104,6 +106,7 @@ export class ListenerSet {
         for (const [entry, { listen, tls: own }] of kept) {
           if (!sameLimits(entry.listen.limits, listen.limits)) entry.listener.adjust(listen.limits);
           entry.listener.setPriorKnowledge(listen.h2c);
+          entry.listener.setPeers(toPeerTest(listen));
           entry.listen = listen;
           if (entry.tls !== own) entry.listener.setTls(own);
           entry.tls = own;
@@ -186,6 +189,11 @@ export class ListenerSet {
       .finally(() => this.#closing.delete(listener));
     this.#closing.set(listener, closed);
   }
+}
+
+/** Who must send a PROXY header there, if anybody. */
+export function toPeerTest({ proxyProtocol }: ResolvedListen): PeerTest | undefined {
+  return proxyProtocol === undefined ? undefined : createRangeTest(proxyProtocol.from);
 }
 
 /** Several listeners may ask for any port on the same host: they are told apart by their order. */

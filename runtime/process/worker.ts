@@ -15,7 +15,7 @@ import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { createTicketKeys } from "../primitives/tls/ticket-keys.ts";
 import { serveBroken, serveNothing } from "./broken-page.ts";
-import { ListenerSet, type ListenChange } from "./listen.ts";
+import { ListenerSet, toPeerTest, type ListenChange } from "./listen.ts";
 import type { BrokenContent, Handover, ToWorker, WorkerPort, WorkerStats } from "./messages.ts";
 
 export interface WorkerOptions {
@@ -34,6 +34,7 @@ const PREPARE_GRACE_MS = 2_000;
 const END_LIMIT_MS = 15_000;
 /** How often pipelines without a generation are asked whether their last stream has ended. */
 const STREAM_SWEEP_MS = 30_000;
+const HEADER_WARNING_MS = 60_000;
 
 /** The role that serves: listeners, the current generation, and those on their way out. */
 export function startWorker(options: WorkerOptions): void {
@@ -63,6 +64,7 @@ class Worker {
   #preparing: Promise<void> = Promise.resolve();
   #broken: BrokenContent | undefined;
   #draining = false;
+  #warnedOfHeaderAt = -HEADER_WARNING_MS;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -275,10 +277,11 @@ class Worker {
   }
 
   #listen(
-    { host, port, h2c, limits }: ResolvedListen,
+    listen: ResolvedListen,
     tls: ListenerTls | undefined,
     redirectPort: number | undefined,
   ): Listener {
+    const { host, port, h2c, limits } = listen;
     return createListener({
       host,
       port,
@@ -286,6 +289,7 @@ class Worker {
       limits,
       tls,
       redirectPort,
+      mayProxy: toPeerTest(listen),
       ticketKeys: this.#ticketKeys,
       serve: this.#switch.serve,
       mayUpgrade: (token) => this.#switch.current?.upgradeTokens.has(token) === true,
@@ -297,9 +301,22 @@ class Worker {
     });
   }
 
-  #logRefusal({ code, peerAddress, method, target }: Refusal): void {
+  #logRefusal({ code, message, peerAddress, method, target }: Refusal): void {
+    if (code === "PROXY_PROTOCOL_HEADER") {
+      this.#logNoHeader(peerAddress, message);
+      return;
+    }
     // Debug: a client that sends noise must not be able to fill the log.
     this.#log.debug({ code, client: peerAddress, method, target }, "refused a malformed request");
+  }
+
+  /** A balancer that does not fit the config loses every connection: said now and then, not each time. */
+  #logNoHeader(peer: string, reason: string): void {
+    const now = performance.now();
+    const level = now - this.#warnedOfHeaderAt < HEADER_WARNING_MS ? "debug" : "warn";
+    if (level === "warn") this.#warnedOfHeaderAt = now;
+    const fields = { code: "PROXY_PROTOCOL_HEADER", peer, reason };
+    this.#log[level](fields, "closed a connection without a valid PROXY header");
   }
 }
 
