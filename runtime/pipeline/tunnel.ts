@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 
+import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { forwardableFields } from "../http/hop-by-hop.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import {
@@ -11,6 +12,8 @@ import type { Cut, Flow } from "./flow.ts";
 
 /** How long a closed-with-1001 WebSocket may take to say goodbye. */
 const GOODBYE_MS = 1000;
+/** How long the other side may be silent once one side has ended. A peer that overlooks the end would hold both sockets for good. */
+const HALF_OPEN_MS = 30_000;
 
 /**
  * After 101: bytes in both directions, with back pressure, until either side is gone. The lease goes back now, so that
@@ -21,13 +24,21 @@ export function openTunnel(flow: Flow, fields: RawFields, upstream: Duplex): voi
     upstream.destroy();
     return;
   }
-  flow.stage = "tunnel";
   flow.headAt = flow.parts.clock.monotonic();
   const token = flow.exchange.upgrade ?? "";
   const head = forwardableFields(fields, "response");
   head.push("Upgrade", token);
-  const client = flow.exchange.acceptUpgrade(head);
-  flow.tunnel = new Tunnel(client, upstream, token === "websocket", () => {
+  let client: Duplex;
+  try {
+    client = flow.exchange.acceptUpgrade(head);
+  } catch (error) {
+    // A field that may not be sent: there is no tunnel yet, so the client can be told.
+    upstream.destroy();
+    flow.failInternal(error);
+    return;
+  }
+  flow.stage = "tunnel";
+  flow.tunnel = new Tunnel(client, upstream, token === "websocket", flow.parts.wheel, () => {
     flow.registry.tunnels -= 1;
   });
   flow.registry.tunnels += 1;
@@ -40,12 +51,22 @@ class Tunnel implements Cut {
   readonly #toClient: FrameBoundary | undefined;
   readonly #toUpstream: FrameBoundary | undefined;
   readonly #closed: () => void;
+  readonly #wheel: DeadlineWheel;
+  readonly #halfOpen: Deadline;
   #open = 2;
 
-  constructor(client: Duplex, upstream: Duplex, framed: boolean, closed: () => void) {
+  constructor(
+    client: Duplex,
+    upstream: Duplex,
+    framed: boolean,
+    wheel: DeadlineWheel,
+    closed: () => void,
+  ) {
     this.#client = client;
     this.#upstream = upstream;
     this.#closed = closed;
+    this.#wheel = wheel;
+    this.#halfOpen = new Deadline(() => this.#destroy());
     if (framed) {
       this.#toClient = new FrameBoundary();
       this.#toUpstream = new FrameBoundary();
@@ -61,11 +82,18 @@ class Tunnel implements Cut {
   /** An orderly end of one side is passed on by `pipe`; any other close takes the other side with it. */
   #join(side: Duplex, other: Duplex): void {
     side.on("error", () => other.destroy());
+    side.on("end", () => {
+      const wait = (): void => this.#wheel.arm(this.#halfOpen, HALF_OPEN_MS);
+      other.on("data", wait);
+      wait();
+    });
     side.on("close", () => {
       if (side.readableEnded) other.end();
       else other.destroy();
       this.#open -= 1;
-      if (this.#open === 0) this.#closed();
+      if (this.#open > 0) return;
+      this.#wheel.disarm(this.#halfOpen);
+      this.#closed();
     });
   }
 
@@ -73,10 +101,12 @@ class Tunnel implements Cut {
   cut(): void {
     this.#goodbye(this.#client, this.#toClient, GOING_AWAY_FROM_SERVER);
     this.#goodbye(this.#upstream, this.#toUpstream, GOING_AWAY_FROM_CLIENT);
-    setTimeout(() => {
-      this.#client.destroy();
-      this.#upstream.destroy();
-    }, GOODBYE_MS).unref();
+    setTimeout(() => this.#destroy(), GOODBYE_MS).unref();
+  }
+
+  #destroy(): void {
+    this.#client.destroy();
+    this.#upstream.destroy();
   }
 
   #goodbye(side: Duplex, boundary: FrameBoundary | undefined, frame: Uint8Array): void {
