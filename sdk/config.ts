@@ -146,6 +146,14 @@ export interface NetworkUpstream {
   /** How long an unused connection is kept. Default `"60s"`. */
   idleTimeout?: Duration;
   /**
+   * Speak HTTP/2 to the targets: negotiated by ALPN where they are `https://`, with prior knowledge where they are
+   * `http://`. gRPC needs it. A target that does not speak it is an error, not a reason to go back to HTTP/1.1.
+   * Default false.
+   */
+  http2?: boolean;
+  /** With `http2`: most requests at once on one connection; the target may allow fewer. Default 100. */
+  maxStreams?: number;
+  /**
    * Begin each connection with a PROXY header of this version, which tells the targets who the client is. Connections
    * are then not shared between clients. Default: none.
    */

@@ -36,6 +36,8 @@ export const DEFAULT_UPSTREAM = {
   maxQueue: 1000,
   queueTimeoutMs: 30_000,
   idleTimeoutMs: 60_000,
+  http2: false,
+  maxStreams: 100,
   host: "preserve",
 } as const;
 

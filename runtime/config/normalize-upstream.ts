@@ -36,6 +36,8 @@ export function toUpstream(
     maxQueue: upstream.maxQueue ?? DEFAULT_UPSTREAM.maxQueue,
     queueTimeoutMs: parseDuration(upstream.queueTimeout) ?? DEFAULT_UPSTREAM.queueTimeoutMs,
     idleTimeoutMs: parseDuration(upstream.idleTimeout) ?? DEFAULT_UPSTREAM.idleTimeoutMs,
+    http2: upstream.http2 ?? DEFAULT_UPSTREAM.http2,
+    maxStreams: upstream.maxStreams ?? DEFAULT_UPSTREAM.maxStreams,
     proxyProtocol: upstream.proxyProtocol,
     host: upstream.host ?? DEFAULT_UPSTREAM.host,
     headers: toHeaderRules(upstream.headers),

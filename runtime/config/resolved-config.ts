@@ -143,6 +143,9 @@ export interface ResolvedNetworkUpstream {
   readonly maxQueue: number;
   readonly queueTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly http2: boolean;
+  /** Of each HTTP/2 connection. */
+  readonly maxStreams: number;
   readonly proxyProtocol?: "v1" | "v2" | undefined;
   /** `"preserve"`, `"target"` or the text to send. */
   readonly host: string;

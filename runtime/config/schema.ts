@@ -69,6 +69,8 @@ const networkUpstream = z.strictObject({
   maxQueue: wholeNumber(0).optional(),
   queueTimeout: duration.optional(),
   idleTimeout: duration.optional(),
+  http2: boolean.optional(),
+  maxStreams: wholeNumber(1, 1_000_000).optional(),
   proxyProtocol: oneOf("v1", "v2").optional(),
   host: leaf(upstreamHostIssue).optional(),
   headers: headerRules.optional(),

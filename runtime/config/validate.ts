@@ -10,6 +10,7 @@ import { configSchema } from "./schema.ts";
 import { listenIssues } from "./validate-listen.ts";
 import { pluginIssues } from "./validate-plugins.ts";
 import { answerIssues, routeIssues } from "./validate-routes.ts";
+import { upstreamIssues } from "./validate-upstreams.ts";
 
 export type ValidateResult =
   | { readonly kind: "valid"; readonly config: UserConfig }
@@ -37,7 +38,12 @@ export function validate(value: unknown): ValidateResult {
   const issues = (configSchema.safeParse(value).error?.issues ?? []).flatMap((issue) =>
     toIssues(issue, value),
   );
-  issues.push(...listenIssues(config), ...routeIssues(config), ...pluginIssues(config.plugins));
+  issues.push(
+    ...listenIssues(config),
+    ...upstreamIssues(config),
+    ...routeIssues(config),
+    ...pluginIssues(config.plugins),
+  );
   // Only if all else is right: half of a config always seems unable to answer.
   if (issues.length === 0) issues.push(...answerIssues(config));
   return issues.length === 0

@@ -25,6 +25,7 @@ import { compileFieldRules } from "../primitives/header-rules.ts";
 import type { WatchFiles } from "../primitives/tls/terms.ts";
 import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
+import { createHttp2Upstream } from "../upstream/http2-upstream.ts";
 import { createNetworkUpstream, type NetworkUpstream } from "../upstream/network-upstream.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -150,10 +151,17 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
         });
       }
       const addresses = resolved.targets.map((target) => `${target.scheme}://${target.authority}`);
-      const key = JSON.stringify(["upstream", resolved.name, addresses, resolved.proxyProtocol]);
+      const key = JSON.stringify([
+        "upstream",
+        resolved.name,
+        addresses,
+        resolved.proxyProtocol,
+        resolved.http2,
+      ]);
+      const create = resolved.http2 ? createHttp2Upstream : createNetworkUpstream;
       const upstream = resources.acquire<NetworkUpstream>(
         key,
-        () => createNetworkUpstream({ ...resolved, wheel, onFault }),
+        () => create({ ...resolved, wheel, onFault }),
         (value) => value.close(),
       );
       held.push(key);

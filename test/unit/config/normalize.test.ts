@@ -74,6 +74,8 @@ describe("defaults", () => {
       maxQueue: 1000,
       queueTimeoutMs: 30_000,
       idleTimeoutMs: 60_000,
+      http2: false,
+      maxStreams: 100,
       host: "preserve",
       timeouts: { connectMs: 10_000, responseHeadMs: 300_000 },
     });
