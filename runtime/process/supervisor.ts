@@ -82,7 +82,10 @@ export class Supervisor implements AdminSource {
   readonly #log: Log;
   readonly #admin: AdminSeat;
   readonly #startedAt = Date.now();
+  /** Packages that changed after this process had loaded them. */
   readonly #restartFor = new Set<string>();
+  /** What the last config that loaded keeps outside its bundle. */
+  #packages: ReadonlySet<string> = new Set();
   readonly #counts = new Map<number, (stats: WorkerStats) => void>();
   readonly #urls = new Set<string>();
   #watcher: Watcher | undefined;
@@ -174,7 +177,7 @@ export class Supervisor implements AdminSource {
         since: new Date(live.since).toISOString(),
       },
       lastReload: this.#lastReload,
-      restartToPickUp: [...this.#restartFor],
+      restartToPickUp: [...this.#restartFor].filter((name) => this.#packages.has(name)),
       ...stats,
     };
   }
@@ -274,6 +277,7 @@ export class Supervisor implements AdminSource {
       this.#isForced = false;
       const result = await this.#options.source.load(digest);
       const packages = result.kind === "loaded" ? result.loaded.packages : undefined;
+      if (packages !== undefined) this.#packages = new Set(packages.map(({ name }) => name));
       if (!this.#isDraining) this.#watcher?.update(result.inputs, packages);
       return result;
     } catch (error) {

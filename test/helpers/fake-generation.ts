@@ -39,6 +39,8 @@ export function fakeLoaded(
     config?: Partial<ResolvedConfig>;
     digest?: string;
     dataDir?: string;
+    /** Names of packages outside the bundle. */
+    packages?: readonly string[];
   } = {},
 ): FakeLoaded {
   const slot = {
@@ -61,7 +63,8 @@ export function fakeLoaded(
     ...options.config,
   } as unknown as ResolvedConfig;
   const digest = options.digest ?? `digest ${generation}`;
-  return { loaded: { config, slot, digest, packages: [] }, slot };
+  const packages = (options.packages ?? []).map((name) => ({ name, dir: "", entry: "" }));
+  return { loaded: { config, slot, digest, packages }, slot };
 }
 
 export interface FakeProvision {

@@ -190,7 +190,8 @@ describe("startSingle", () => {
       onPackageChange = events.onPackageChange;
       return { update() {}, ready: Promise.resolve(), close: async () => {} };
     };
-    const { running, collector } = await start({ watch });
+    const source = fakeSource({ packages: ["left-pad"] });
+    const { running, collector } = await start({ watch, source });
     onPackageChange("left-pad");
     onPackageChange("left-pad");
     expect(await running.status()).toMatchObject({ restartToPickUp: ["left-pad"] });
