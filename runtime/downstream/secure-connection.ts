@@ -18,11 +18,16 @@ export class SecureConnection {
   #lastTerms: TlsTerms | undefined;
   #lastEpoch = -1;
 
-  constructor(socket: TLSSocket, policy: TlsPolicy, terms: () => TlsTerms) {
+  constructor(
+    socket: TLSSocket,
+    sentName: string | undefined,
+    policy: TlsPolicy,
+    terms: () => TlsTerms,
+  ) {
     this.#socket = socket;
     this.#policy = policy;
     this.#terms = terms;
-    this.servername = toName((socket as { servername?: string | false | null }).servername);
+    this.servername = toSentName(sentName);
   }
 
   /** Only one that was verified. */
@@ -80,7 +85,8 @@ export function verifiedOf(socket: TLSSocket): ClientCertificate | undefined {
   };
 }
 
-function toName(sent: string | false | null | undefined): string | undefined {
+/** A server name as clients send it, in the form that names are compared in. */
+export function toSentName(sent: string | false | null | undefined): string | undefined {
   if (typeof sent !== "string" || sent === "") return undefined;
   return (sent.endsWith(".") ? sent.slice(0, -1) : sent).toLowerCase();
 }

@@ -1,19 +1,19 @@
 /**
- * TLS on accepted sockets. One `tls.Server` for each policy, none of them listening: sockets are given to them. Where
- * hosts differ in policy, the ClientHello is looked at first to find out which one a connection belongs to.
+ * TLS on accepted sockets: the ClientHello is looked at and put back, the terms say what the client is offered, and
+ * node's `tls.Server` for that offer does the handshake.
  */
 import type { Socket } from "node:net";
-import { createServer, type SecureContext, type Server, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
-import { MAX_HELLO_BYTES, readServerName } from "./client-hello.ts";
+import { MAX_HELLO_BYTES, readHello, type HelloFacts } from "./client-hello.ts";
 import { endsOf } from "./proxy-protocol-ends.ts";
-import { SecureConnection, verifiedOf } from "./secure-connection.ts";
-import type { ListenerTls, TicketKeySource, TlsPolicy, TlsTerms } from "./tls-terms.ts";
+import { SecureConnection, toSentName, verifiedOf } from "./secure-connection.ts";
+import { TlsServers } from "./tls-servers.ts";
+import type { ListenerTls, TicketKeySource, TlsOffer } from "./tls-terms.ts";
 
 export interface TlsAcceptorOwner {
   readonly wheel: DeadlineWheel;
-  readonly draining: boolean;
   /** Protocols for ALPN (RFC 7301), the preferred one first. A client that offers none of them is refused. */
   readonly tlsProtocols: readonly string[];
   onSecure(socket: TLSSocket, secure: SecureConnection): void;
@@ -28,25 +28,25 @@ const DRAIN_GRACE_MS = 1000;
 /** RFC 8446 §6: a fatal alert, unrecognized_name. In plain text, as everything before ServerHello. */
 const UNRECOGNIZED_NAME = Buffer.from([0x15, 3, 3, 0, 2, 2, 112]);
 
-interface PolicyServer {
-  readonly policy: TlsPolicy;
-  readonly server: Server;
-  terms: TlsTerms;
-  epoch: number;
-  ticketKey: Buffer;
-}
-
 export class TlsAcceptor {
   readonly #owner: TlsAcceptorOwner;
-  readonly #ticketKeys: TicketKeySource;
+  readonly #servers: TlsServers;
   readonly #pending = new Map<Socket, Handshake>();
-  readonly #servers = new Map<string, PolicyServer>();
   #tls: ListenerTls;
+  #epoch: number;
 
   constructor(owner: TlsAcceptorOwner, ticketKeys: TicketKeySource, tls: ListenerTls) {
     this.#owner = owner;
-    this.#ticketKeys = ticketKeys;
     this.#tls = tls;
+    this.#epoch = tls.terms.epoch;
+    this.#servers = new TlsServers(
+      {
+        onSecure: (socket, offer) => this.#secured(socket, offer),
+        onFailed: (socket, error) => this.#failed(socket, error),
+      },
+      ticketKeys,
+      owner.tlsProtocols,
+    );
   }
 
   /** Connections that have not finished their handshake. */
@@ -69,13 +69,7 @@ export class TlsAcceptor {
     raw.on("error", (error) => (handshake.reason ??= error.message));
     raw.once("close", () => this.#closed(raw));
     this.#owner.wheel.arm(handshake.deadline, this.#tls.handshakeMs);
-    try {
-      if (this.#tls.terms.policies.length === 1) this.#begin(raw, undefined);
-      else this.#readName(raw);
-    } catch (error) {
-      this.#owner.onError(error);
-      raw.destroy();
-    }
+    this.#readHello(raw, handshake);
   }
 
   drain(): void {
@@ -89,137 +83,88 @@ export class TlsAcceptor {
   }
 
   /** Waits for the ClientHello, looks at it and puts it back. */
-  #readName(raw: Socket): void {
+  #readHello(raw: Socket, handshake: Handshake): void {
     let received: Buffer = Buffer.alloc(0);
     const onReadable = (): void => {
-      for (;;) {
+      while (received.length < MAX_HELLO_BYTES) {
         const chunk = raw.read() as Buffer | null;
         if (chunk === null) break;
         received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
-        if (received.length > MAX_HELLO_BYTES) break;
       }
-      const found = readServerName(received);
-      if (found === "more" && received.length <= MAX_HELLO_BYTES) return;
-      stop();
-      raw.unshift(received);
-      try {
-        this.#begin(raw, found === "more" ? undefined : found.name);
-      } catch (error) {
-        this.#owner.onError(error);
-        raw.destroy();
-      }
-    };
-    const onEnd = (): void => void raw.destroy();
-    const stop = (): void => {
+      const hello = readHello(received);
+      if (hello === undefined) return;
       raw.removeListener("readable", onReadable);
       raw.removeListener("end", onEnd);
+      if (received.length > 0) raw.unshift(received);
+      this.#choose(raw, handshake, hello);
     };
+    const onEnd = (): void => void raw.destroy();
     raw.on("readable", onReadable);
     raw.on("end", onEnd);
   }
 
-  #begin(raw: Socket, name: string | undefined): void {
-    const policy = this.#tls.terms.policyFor(name);
-    this.#serverFor(policy).server.emit("connection", raw);
-  }
-
-  #serverFor(policy: TlsPolicy): PolicyServer {
-    const { terms } = this.#tls;
-    const ticketKey = this.#ticketKeys.current();
-    const known = this.#servers.get(policy.id);
-    if (known === undefined) {
-      const made = this.#createServer(policy, terms, ticketKey);
-      this.#servers.set(policy.id, made);
-      for (const id of this.#servers.keys()) {
-        if (!terms.policies.some((one) => one.id === id)) this.#servers.delete(id);
-      }
-      return made;
-    }
-    if (known.terms !== terms || known.epoch !== terms.epoch) {
-      known.terms = terms;
-      known.epoch = terms.epoch;
-      known.server.setSecureContext(terms.defaultOptions(policy));
-      // setSecureContext has put random keys in their place.
-      known.server.setTicketKeys(ticketKey);
-    } else if (known.ticketKey !== ticketKey) {
-      known.server.setTicketKeys(ticketKey);
-    }
-    known.ticketKey = ticketKey;
-    return known;
-  }
-
-  #createServer(policy: TlsPolicy, terms: TlsTerms, ticketKey: Buffer): PolicyServer {
-    // oxlint-disable-next-line typescript/no-this-alias -- node calls SNICallback on the socket
-    const acceptor = this;
-    const server = createServer({
-      ...terms.defaultOptions(policy),
-      requestCert: policy.clientCertificates !== "none",
-      rejectUnauthorized: policy.clientCertificates === "require",
-      ALPNProtocols: [...this.#owner.tlsProtocols],
-      SNICallback(
-        this: TLSSocket,
-        name: string,
-        answer: (error: Error | null, context?: SecureContext) => void,
-      ) {
-        acceptor.#chooseContext(this, name, policy, answer);
-      },
-    } as Parameters<typeof createServer>[0]);
-    server.setTicketKeys(ticketKey);
-    server.on("secureConnection", (socket) => this.#secured(socket, policy));
-    server.on("tlsClientError", (error, socket) => {
-      const handshake = this.#pending.get(rawOf(socket));
-      if (handshake !== undefined) handshake.reason ??= reasonOf(error);
-      socket.destroy();
-    });
-    return { policy, server, terms, epoch: terms.epoch, ticketKey };
-  }
-
-  #chooseContext(
-    socket: TLSSocket,
-    name: string,
-    policy: TlsPolicy,
-    answer: (error: Error | null, context?: SecureContext) => void,
-  ): void {
-    const { terms } = this.#tls;
+  #choose(raw: Socket, handshake: Handshake, hello: HelloFacts): void {
+    handshake.servername = hello.servername;
     const fail = (error: unknown): void => {
       this.#owner.onError(error);
-      answer(error instanceof Error ? error : new Error("no secure context"));
+      raw.destroy();
     };
-    const done = (context: SecureContext | undefined): void => {
-      if (context !== undefined || !terms.refusesUnknown) {
-        answer(null, context);
-        return;
+    const begin = (offer: TlsOffer | undefined): void => {
+      try {
+        this.#begin(raw, handshake, offer);
+      } catch (error) {
+        fail(error);
       }
-      // node closes without a word; the client should learn why.
-      const raw = rawOf(socket);
-      if (raw.writable) raw.write(UNRECOGNIZED_NAME);
-      answer(new Error("the server name is not known here"));
     };
     try {
-      const found = terms.contextFor(name, policy);
-      if (found instanceof Promise) found.then(done, fail);
-      else done(found);
+      const found = this.#tls.terms.offerFor(hello.servername, hello.protocols);
+      if (found instanceof Promise) found.then(begin, fail);
+      else begin(found);
     } catch (error) {
       fail(error);
     }
   }
 
-  #secured(socket: TLSSocket, policy: TlsPolicy): void {
-    const raw = rawOf(socket);
-    const handshake = this.#pending.get(raw);
-    if (handshake === undefined) {
-      socket.destroy();
+  #begin(raw: Socket, handshake: Handshake, offer: TlsOffer | undefined): void {
+    if (raw.destroyed) return;
+    if (offer === undefined) {
+      handshake.reason = "the server name is not known here";
+      raw.end(UNRECOGNIZED_NAME);
+      raw.destroySoon();
       return;
     }
-    if (policy.clientCertificates === "require" && verifiedOf(socket) === undefined) {
-      handshake.reason ??= "no verified client certificate";
+    const { epoch } = this.#tls.terms;
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#servers.clear();
+    }
+    this.#servers.for(offer).emit("connection", raw);
+  }
+
+  #secured(socket: TLSSocket, offer: TlsOffer): void {
+    const raw = rawOf(socket);
+    const handshake = this.#pending.get(raw);
+    const reason = handshake === undefined ? "" : refusalOf(socket, offer, handshake);
+    if (handshake === undefined || reason !== undefined) {
+      if (handshake !== undefined) handshake.reason ??= reason;
       socket.destroy();
       return;
     }
     this.#pending.delete(raw);
     this.#owner.wheel.disarm(handshake.deadline);
-    const secure = new SecureConnection(socket, policy, () => this.#tls.terms);
+    const secure = new SecureConnection(
+      socket,
+      handshake.servername,
+      offer.policy,
+      () => this.#tls.terms,
+    );
     this.#owner.onSecure(socket, secure);
+  }
+
+  #failed(socket: TLSSocket, error: Error): void {
+    const handshake = this.#pending.get(rawOf(socket));
+    if (handshake !== undefined) handshake.reason ??= reasonOf(error);
+    socket.destroy();
   }
 
   #closed(raw: Socket): void {
@@ -236,6 +181,7 @@ export class TlsAcceptor {
 class Handshake {
   readonly deadline: Deadline;
   readonly peerAddress: string;
+  servername: string | undefined;
   /** Why it failed: the first thing that went wrong. */
   reason: string | undefined;
 
@@ -243,6 +189,18 @@ class Handshake {
     this.deadline = new Deadline(onLate);
     this.peerAddress = endsOf(raw).peerAddress;
   }
+}
+
+/** Why a finished handshake gets no requests. */
+function refusalOf(socket: TLSSocket, offer: TlsOffer, handshake: Handshake): string | undefined {
+  if (offer.protocols !== undefined) return `a handshake for ${offer.protocols.join(", ")} only`;
+  if (offer.policy.clientCertificates === "require" && verifiedOf(socket) === undefined) {
+    return "no verified client certificate";
+  }
+  // Two parsers have read the name. Of a resumed TLS 1.2 session OpenSSL tells that of its first handshake.
+  const { servername } = socket as { servername?: string | false | null };
+  const isSame = toSentName(servername) === toSentName(handshake.servername);
+  return isSame || socket.isSessionReused() ? undefined : "the server name is ambiguous";
 }
 
 /** node keeps the socket that TLS was put on, without saying so in its documentation; a test holds it to that. */

@@ -1,4 +1,4 @@
-import type { SecureContext, SecureContextOptions } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
 
 /** The rules of a handshake, apart from the certificate. */
 export interface TlsPolicy {
@@ -7,22 +7,30 @@ export interface TlsPolicy {
   readonly clientCertificates: "none" | "request" | "require";
 }
 
+/** What one connection is served with. */
+export interface TlsOffer {
+  /** Equal keys: the same certificates, policy and protocols, so that what was made of one offer does for the other. */
+  readonly key: string;
+  readonly policy: TlsPolicy;
+  /** Certificates, keys, versions, ciphers and authorities. */
+  options(): SecureContextOptions;
+  /** Protocols of this offer alone, instead of the listener's: the connection ends with its handshake. */
+  readonly protocols?: readonly string[];
+}
+
 /** What a listener asks in a handshake. Given to it, and kept up to date, by whoever knows certificates. */
 export interface TlsTerms {
   /** Goes up when certificates or policies have changed. */
   readonly epoch: number;
-  /** Whether a name that nobody knows is refused with an alert, instead of getting the default certificate. */
-  readonly refusesUnknown: boolean;
-  /** The first holds for connections without a name. */
-  readonly policies: readonly TlsPolicy[];
+  /**
+   * For a client that asks for this name (as sent, `undefined` for none) and speaks these protocols. `undefined`: the
+   * name is refused. Must not reject.
+   */
+  offerFor(
+    name: string | undefined,
+    protocols: readonly string[],
+  ): TlsOffer | undefined | Promise<TlsOffer | undefined>;
   policyFor(name: string | undefined): TlsPolicy;
-  /** What connections are made with that send no name, or one that nobody knows. */
-  defaultOptions(policy: TlsPolicy): SecureContextOptions;
-  /** `undefined`: nobody knows the name. */
-  contextFor(
-    name: string,
-    policy: TlsPolicy,
-  ): SecureContext | undefined | Promise<SecureContext | undefined>;
   /** Whether requests for `host` may come on a connection that was opened for `servername` under this policy. */
   serves(host: string, servername: string | undefined, policyId: string): boolean;
 }

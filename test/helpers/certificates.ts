@@ -1,6 +1,7 @@
 /** Certificates for tests, made when they are needed: nothing in the repository expires. */
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 
 import {
@@ -67,12 +68,51 @@ export async function servedFor(
   return fingerprint256;
 }
 
-/** What `openssl s_client` prints; standard input is empty. */
-export function sClient(port: number, ...args: string[]): string {
-  return execFileSync("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...args], {
-    input: "",
-    encoding: "utf8",
-    stdio: ["pipe", "pipe", "ignore"],
-    timeout: 10_000,
-  });
+/** What `openssl s_client` prints; its standard input is `input`. */
+export async function sClient(
+  port: number,
+  args: readonly string[],
+  input = "",
+): Promise<{ text: string; code: number | null }> {
+  const child = spawn("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...args]);
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  child.stdin.end(input);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { text, code };
+}
+
+export interface Visit {
+  readonly isReused: boolean;
+  readonly fingerprint: string;
+  readonly status: number;
+  readonly text: string;
+  /** The newest session the server gave, for the next visit. */
+  readonly session: Buffer | undefined;
+}
+
+/** One connection with one request. */
+export async function visit(
+  port: number,
+  options: ConnectionOptions & { readonly host?: string; readonly authority?: string } = {},
+): Promise<Visit> {
+  const { authority: host = options.servername ?? "a.test", ...rest } = options;
+  const socket = await handshake(port, rest);
+  let session: Buffer | undefined;
+  socket.on("session", (newest: Buffer) => (session = newest));
+  const isReused = socket.isSessionReused();
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  let text = "";
+  for await (const chunk of socket) text += (chunk as Buffer).toString("latin1");
+  session ??= socket.getSession();
+  socket.destroy();
+  return {
+    isReused,
+    fingerprint: fingerprint256,
+    status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 0),
+    text,
+    session,
+  };
 }

@@ -12,6 +12,8 @@ export interface CertificateSource {
    * a promise. Must not reject.
    */
   find?(name: string): CertificatePair | undefined | Promise<CertificatePair | undefined>;
+  /** The certificate that answers a pending tls-alpn-01 challenge for this name (RFC 8737 §3). */
+  challenge?(name: string): CertificatePair | undefined;
   /** Looks again at whatever it is made from; never rejects. */
   refresh(): Promise<void>;
   /** Assigned by whoever serves from it: `pairs` has changed. */

@@ -1,4 +1,4 @@
-import type { SecureContext, SecureContextOptions } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
 
 import { systemClock, type Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
@@ -16,7 +16,6 @@ import { ExpiryCheck } from "./expiry.ts";
 import { PemFiles } from "./pem-files.ts";
 import { contextOptionsOf, readPolicies, type PolicyOption, type PolicySet } from "./policy.ts";
 import type { TlsPolicy } from "./policy.ts";
-import { SecureContexts } from "./secure-contexts.ts";
 import { ServerNameLoader, type ServerNameHook } from "./server-name-loader.ts";
 import { toServerName, wildcardOf } from "./server-names.ts";
 import { TlsOptionsError } from "./tls-issue.ts";
@@ -50,11 +49,24 @@ export interface TlsTermsOptions {
   readonly sources?: readonly CertificateSource[];
 }
 
+/** What one connection is served with. */
+export interface TlsOffer {
+  /** Equal keys: the same certificates, policy and protocols. */
+  readonly key: string;
+  readonly policy: TlsPolicy;
+  options(): SecureContextOptions;
+  /** Instead of the listener's: the connection ends with its handshake. */
+  readonly protocols?: readonly string[];
+}
+
 export interface CertificateStatus {
   readonly names: readonly string[];
   readonly notAfter: number;
   readonly from: string;
 }
+
+/** RFC 8737 §3. */
+const ACME_TLS = "acme-tls/1";
 
 /** In case a watch misses something; also when expiry is looked at. */
 const LOOK_EVERY_MS = 60_000;
@@ -117,7 +129,6 @@ export class TlsTerms {
   readonly #parts: TermsParts;
   readonly #log: Log;
   readonly #finders: readonly CertificateSource[];
-  readonly #contexts = new SecureContexts();
   readonly #expiry = new ExpiryCheck();
   readonly #watch: FileWatch | undefined;
   readonly #timer: NodeJS.Timeout;
@@ -146,21 +157,9 @@ export class TlsTerms {
     return this.#policies.all;
   }
 
-  /** Whether a name that nobody knows gets an alert: by option, or for want of a default certificate. */
-  get refusesUnknown(): boolean {
-    return (
-      this.#parts.options.tls.unknownName === "refuse" ||
-      this.#parts.sources.every((source) => source.pairs.length === 0)
-    );
-  }
-
   /** For the log and metrics. */
   get certificates(): readonly CertificateStatus[] {
     return this.#pairs().map(({ names, notAfter, from }) => ({ names, notAfter, from }));
-  }
-
-  get contextCount(): number {
-    return this.#contexts.size;
   }
 
   setServerNameHook(hook: ServerNameHook): void {
@@ -172,24 +171,22 @@ export class TlsTerms {
     return this.#policies.find(sent === undefined ? undefined : toServerName(sent));
   }
 
-  /** For clients that send no name or one that nobody knows. Without certificates such handshakes fail. */
-  defaultOptions(policy: TlsPolicy): SecureContextOptions {
-    const entry = this.#defaultEntry();
-    return entry === undefined
-      ? contextOptionsOf(policy)
-      : { ...contextOptionsOf(policy), ...certificateOptions(entry) };
-  }
-
-  /** `undefined`: nobody knows the name. Never rejects, but making a context may throw. */
-  contextFor(
-    sent: string,
-    policy: TlsPolicy,
-  ): SecureContext | undefined | Promise<SecureContext | undefined> {
-    const name = toServerName(sent);
-    if (name === undefined) return undefined;
+  /**
+   * What a client is offered that sent this name (`undefined`: none). `undefined`: nobody knows the name, and that is
+   * refused by option, or for want of a default certificate. Never rejects.
+   */
+  offerFor(
+    sent: string | undefined,
+    protocols: readonly string[],
+  ): TlsOffer | undefined | Promise<TlsOffer | undefined> {
+    const name = sent === undefined ? undefined : toServerName(sent);
+    const policy = this.#policies.find(name);
+    if (name === undefined) {
+      return sent === undefined ? this.#defaultOffer(policy) : this.#offerUnknown(policy);
+    }
+    if (protocols.includes(ACME_TLS)) return this.#challengeOffer(name, policy);
     const entry = this.#index.find(name);
-    if (entry !== undefined) return this.#context(entry, policy);
-    return this.#askFinders(name, policy, 0);
+    return entry === undefined ? this.#askFinders(name, policy, 0) : toOffer(entry, policy);
   }
 
   /**
@@ -228,7 +225,6 @@ export class TlsTerms {
     this.#isClosed = true;
     clearInterval(this.#timer);
     this.#watch?.close();
-    this.#contexts.clear();
     for (const source of this.#parts.sources) await source.close();
   }
 
@@ -265,7 +261,6 @@ export class TlsTerms {
 
   #rebuild(): void {
     this.#index = createCertificateIndex(this.#pairs());
-    this.#contexts.clear();
     this.epoch += 1;
   }
 
@@ -287,29 +282,44 @@ export class TlsTerms {
     return undefined;
   }
 
-  #context(entry: CertificateEntry, policy: TlsPolicy): SecureContext {
-    return this.#contexts.get(`${policy.id} ${entry.key}`, () => ({
-      ...contextOptionsOf(policy),
-      ...certificateOptions(entry),
-    }));
+  /** Without a certificate such a handshake fails: there is nothing to show. */
+  #defaultOffer(policy: TlsPolicy): TlsOffer | undefined {
+    const entry = this.#defaultEntry();
+    return entry === undefined ? undefined : toOffer(entry, policy);
+  }
+
+  #offerUnknown(policy: TlsPolicy): TlsOffer | undefined {
+    return this.#parts.options.tls.unknownName === "refuse"
+      ? undefined
+      : this.#defaultOffer(policy);
+  }
+
+  /** RFC 8737 §3: only the certificate that proves control of the name, and nothing after the handshake. */
+  #challengeOffer(name: string, policy: TlsPolicy): TlsOffer | undefined {
+    for (const source of this.#parts.sources) {
+      const pair = source.challenge?.(name);
+      if (pair !== undefined)
+        return { ...toOffer(toEntry([pair]), policy, ACME_TLS), protocols: [ACME_TLS] };
+    }
+    return undefined;
   }
 
   #askFinders(
     name: string,
     policy: TlsPolicy,
     from: number,
-  ): SecureContext | undefined | Promise<SecureContext | undefined> {
+  ): TlsOffer | undefined | Promise<TlsOffer | undefined> {
     for (let at = from; at < this.#finders.length; at++) {
       const found = this.#finders[at]?.find?.(name);
       if (found === undefined) continue;
-      if (!(found instanceof Promise)) return this.#context(toEntry([found]), policy);
+      if (!(found instanceof Promise)) return toOffer(toEntry([found]), policy);
       return found.then((pair) =>
         pair === undefined
           ? this.#askFinders(name, policy, at + 1)
-          : this.#context(toEntry([pair]), policy),
+          : toOffer(toEntry([pair]), policy),
       );
     }
-    return undefined;
+    return this.#offerUnknown(policy);
   }
 
   #served(servername: string): CertificateEntry | undefined {
@@ -344,6 +354,14 @@ export class TlsTerms {
     }
     if (more > 0) this.#log.warn({ certificates: more }, "more certificates expire soon");
   }
+}
+
+function toOffer(entry: CertificateEntry, policy: TlsPolicy, kind = "http"): TlsOffer {
+  return {
+    key: `${kind} ${policy.id} ${entry.key}`,
+    policy,
+    options: () => ({ ...contextOptionsOf(policy), ...certificateOptions(entry) }),
+  };
 }
 
 function certificateOptions({ pairs }: CertificateEntry): SecureContextOptions {

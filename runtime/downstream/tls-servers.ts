@@ -1,0 +1,83 @@
+import { createServer, type Server, type TLSSocket } from "node:tls";
+
+import type { TicketKeySource, TlsOffer } from "./tls-terms.ts";
+
+/** A secure context takes 21 KB and 0.3 ms: enough for the busy names, bounded for the rest. */
+const MAX_SERVERS = 1000;
+
+export interface TlsServerEvents {
+  onSecure(socket: TLSSocket, offer: TlsOffer): void;
+  onFailed(socket: TLSSocket, error: Error): void;
+}
+
+interface Entry {
+  readonly server: Server;
+  ticketKey: Buffer;
+}
+
+/**
+ * A `tls.Server` for each offer, made when it is first needed, the least recently used dropped beyond the limit. None of
+ * them listens: sockets are given to them. Open connections need theirs no more.
+ */
+export class TlsServers {
+  readonly #events: TlsServerEvents;
+  readonly #ticketKeys: TicketKeySource;
+  readonly #protocols: readonly string[];
+  readonly #max: number;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(
+    events: TlsServerEvents,
+    ticketKeys: TicketKeySource,
+    protocols: readonly string[],
+    max: number = MAX_SERVERS,
+  ) {
+    this.#events = events;
+    this.#ticketKeys = ticketKeys;
+    this.#protocols = protocols;
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  for(offer: TlsOffer): Server {
+    const ticketKey = this.#ticketKeys.current();
+    let entry = this.#entries.get(offer.key);
+    if (entry === undefined) {
+      entry = { server: this.#create(offer), ticketKey };
+      // The same key everywhere: a session goes on after a renewal, and under another name of the same policy.
+      entry.server.setTicketKeys(ticketKey);
+    } else {
+      this.#entries.delete(offer.key);
+      if (entry.ticketKey !== ticketKey) entry.server.setTicketKeys(ticketKey);
+      entry.ticketKey = ticketKey;
+    }
+    // A Map remembers the order of insertion: the last one used goes to the end.
+    this.#entries.set(offer.key, entry);
+    if (this.#entries.size > this.#max) {
+      const [oldest] = this.#entries.keys();
+      if (oldest !== undefined) this.#entries.delete(oldest);
+    }
+    return entry.server;
+  }
+
+  /** After a change: those of certificates that are gone would only wait for their turn. */
+  clear(): void {
+    this.#entries.clear();
+  }
+
+  #create(offer: TlsOffer): Server {
+    const { clientCertificates } = offer.policy;
+    const server = createServer({
+      ...offer.options(),
+      requestCert: clientCertificates !== "none",
+      rejectUnauthorized: clientCertificates === "require",
+      ALPNProtocols: [...(offer.protocols ?? this.#protocols)],
+    });
+    server.on("secureConnection", (socket) => this.#events.onSecure(socket, offer));
+    server.on("tlsClientError", (error, socket) => this.#events.onFailed(socket, error));
+    return server;
+  }
+}
