@@ -11,8 +11,8 @@ import { startToyUpstream, toyResponse } from "../helpers/toy-upstream.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 const IDLE = 50;
-const SLOW_MS = scaled(1_000, 3_000);
-const GRACE_MS = scaled(2_000, 5_000);
+const SLOW_MS = scaled(700, 3_000);
+const GRACE_MS = scaled(1_300, 5_000);
 /** Of a process that has nothing left to do. */
 const EXIT_MS = 1_500;
 
@@ -105,7 +105,7 @@ describe("SIGTERM (PUB-49)", () => {
     "under load, breaks no answer: each is whole, or its request was never taken",
     { timeout: 90_000 },
     async () => {
-      for (let round = 0; round < scaled(2, 20); round++) {
+      for (let round = 0; round < scaled(1, 20); round++) {
         await using proxy = await startMeasuredProxy({
           config: answering("await new Promise((resolve) => setTimeout(resolve, 2));"),
         });

@@ -59,7 +59,7 @@ describe.runIf(isFullScale)("a minute of everything at once", () => {
   it(
     "breaks no request, logs no error, and leaves memory and files as they were",
     { timeout: WARM_UP_MS + SOAK_MS + 60_000 },
-    async () => {
+    async ({ annotate }) => {
       const origin = await startOrigin();
       await using proxy = await startMeasuredProxy({ config: config(origin) });
       await soak(proxy.port, WARM_UP_MS);
@@ -82,10 +82,10 @@ describe.runIf(isFullScale)("a minute of everything at once", () => {
         values.reduce((sum, one) => sum + one, 0) / values.length;
       const early = mean(rss.slice(0, 20));
       const late = mean(rss.slice(-20));
-      console.log(
-        counts,
-        `RSS ${toMib(rssBefore)} idle, ${toMib(early)} early, ${toMib(late)} late, ${toMib(rssAfter)} idle after;`,
-        `heap ${toMib(before.heapBytes)} to ${toMib(after.heapBytes)}; files ${before.openFiles} to ${after.openFiles}`,
+      await annotate(
+        `${JSON.stringify(counts)} RSS ${toMib(rssBefore)} idle, ${toMib(early)} early, ${toMib(late)} late, ` +
+          `${toMib(rssAfter)} idle after; heap ${toMib(before.heapBytes)} to ${toMib(after.heapBytes)}; ` +
+          `files ${before.openFiles} to ${after.openFiles}`,
       );
       expect(proxy.errors).toEqual([]);
       expect(proxy.access.filter((record) => Number(record.status) >= 500)).toEqual([]);

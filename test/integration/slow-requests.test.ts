@@ -120,7 +120,7 @@ describe("an answer that takes long", () => {
       });
       const client = await connect();
       const content = method === "POST" ? "Content-Length: 5\r\n\r\nhello" : "\r\n";
-      for (let round = 0; round < 2; round++) {
+      for (let round = 0; round < scaled(1, 3); round++) {
         await client.send(`${method} /poll HTTP/1.1\r\nHost: a.test\r\n${content}`);
         const response = await client.response({ timeoutMs: 4 * LIMIT_MS + 3000 });
         expect([response.status, response.content.toString()]).toEqual([200, "news"]);
