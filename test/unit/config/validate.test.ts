@@ -77,6 +77,13 @@ describe("what is taken", () => {
     ["no admin", { admin: false }],
     ["hops", { trustedProxies: 2 }],
     [
+      "the PROXY protocol from balancers and to an upstream",
+      {
+        listen: { port: 1, proxyProtocol: { from: ["10.0.0.0/8", "::1"] } },
+        upstreams: { app: { targets: ["http://a.test"], proxyProtocol: "v2" } },
+      },
+    ],
+    [
       "an app with keys of its own",
       {
         upstreams: {
@@ -136,6 +143,14 @@ describe("what is refused", () => {
     [{ routes: [{ redirect: "/a\r\nb" }] }, "routes[0].redirect"],
     [{ routes: [{ redirect: "javascript:alert(1)" }] }, "routes[0].redirect"],
     [{ forwarded: { via: "a b" } }, "forwarded.via"],
+    [{ listen: { port: 1, proxyProtocol: true } }, "listen.proxyProtocol"],
+    [{ listen: { port: 1, proxyProtocol: {} } }, "listen.proxyProtocol.from"],
+    [{ listen: { port: 1, proxyProtocol: { from: [] } } }, "listen.proxyProtocol.from"],
+    [{ listen: { port: 1, proxyProtocol: { from: ["a"] } } }, "listen.proxyProtocol.from[0]"],
+    [
+      { upstreams: { app: { targets: ["http://a"], proxyProtocol: 2 } } },
+      "upstreams.app.proxyProtocol",
+    ],
   ])("%j at %s", (keys, path) => {
     expect(issuesOf(keys)).toEqual([path]);
   });

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   canonicalAddress,
   createClientAddress,
+  createRangeTest,
   type TrustedProxies,
 } from "../../../runtime/primitives/client-address.ts";
 
@@ -245,5 +246,27 @@ describe("with a number of hops", () => {
       trusted: true,
       scheme: undefined,
     });
+  });
+});
+
+describe("createRangeTest", () => {
+  const isWithin = createRangeTest(["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"]);
+
+  it.each(["10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "2001:db8::1", "2001:DB8:0::1%eth0"])(
+    "finds %s within",
+    (address) => {
+      expect(isWithin(address)).toBe(true);
+    },
+  );
+
+  it.each(["11.0.0.1", "192.0.2.2", "::1", "2001:db9::1", "", "localhost", "10.1", "10.1.2.3:80"])(
+    "finds %j outside",
+    (address) => {
+      expect(isWithin(address)).toBe(false);
+    },
+  );
+
+  it("refuses ranges that are none", () => {
+    expect(() => createRangeTest(["10.0.0.0/33"])).toThrow(TypeError);
   });
 });
