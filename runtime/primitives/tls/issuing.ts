@@ -31,6 +31,11 @@ type Library = typeof X509;
 
 let library: Promise<Library> | undefined;
 
+/** The library, once for all. */
+export function loadX509(): Promise<Library> {
+  return (library ??= load());
+}
+
 async function load(): Promise<Library> {
   await import("reflect-metadata");
   const loaded = await import("@peculiar/x509");
@@ -47,7 +52,7 @@ const RSA = {
 };
 
 export async function issue(options: IssueOptions): Promise<IssuedCertificate> {
-  const x509 = await (library ??= load());
+  const x509 = await loadX509();
   const { dns = [], addresses = [], authority, isAuthority = false } = options;
   const algorithm = options.keyType === "rsa" ? RSA : EC;
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
