@@ -28,7 +28,10 @@ export interface ClientInfo {
   readonly address: string;
   /** Port of the client's connection, or 0 if the address came from a trusted proxy that named none. */
   readonly port: number;
-  /** Address of the peer of the TCP connection: the client itself or the last proxy before us. */
+  /**
+   * Address of the peer of the TCP connection: the client itself or the last proxy before us. On a listener with
+   * `proxyProtocol` it is the peer that the connection's header names.
+   */
   readonly peerAddress: string;
   /** TLS server name, if the connection is TLS and the client sent one. */
   readonly servername?: string;

@@ -18,6 +18,8 @@ interface Accepted {
   readonly socket: Socket;
   /** The header as it came. */
   header: string;
+  /** Of each request. */
+  readonly targets: string[];
   requests: number;
 }
 
@@ -44,6 +46,7 @@ async function headerOrigin(
     stream.on("data", (chunk: Buffer) => {
       received += chunk.toString("latin1");
       for (let end = received.indexOf("\r\n\r\n"); end !== -1; end = received.indexOf("\r\n\r\n")) {
+        accepted.targets.push(received.split(" ", 2)[1] ?? "");
         received = received.slice(end + 4);
         accepted.requests += 1;
         if (options.hold === true) held.push(stream);
@@ -54,7 +57,7 @@ async function headerOrigin(
     });
   };
   const server = createServer((socket) => {
-    const accepted: Accepted = { socket, header: "", requests: 0 };
+    const accepted: Accepted = { socket, header: "", targets: [], requests: 0 };
     connections.push(accepted);
     let bytes = Buffer.alloc(0);
     socket.on("error", () => {});
@@ -218,10 +221,13 @@ describe("an upstream with the PROXY protocol", () => {
       maxQueue: 1000,
     });
     const receivers = Array.from({ length: 300 }, (_, i) =>
-      send(upstream, { client: clientAt(i % 11) }),
+      send(upstream, { client: clientAt(i % 11), path: `/${i % 11}` }),
     );
     const done = await Promise.all(receivers.map((receiver) => receiver.done()));
     expect(done.every(({ text }) => text === "ok")).toBe(true);
+    for (const { header, targets } of origin.connections) {
+      for (const target of targets) expect(line(Number(target.slice(1)))).toBe(header);
+    }
     expect(origin.connections.reduce((sum, { requests }) => sum + requests, 0)).toBe(300);
     expect(upstream.stats()).toMatchObject({ queued: 0, active: 0 });
     expect(upstream.stats().open).toBeLessThanOrEqual(5);
