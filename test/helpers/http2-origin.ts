@@ -152,10 +152,16 @@ export class FrameConnection {
   readonly frames: Frame[] = [];
   #held = Buffer.alloc(0);
   #prefaceLeft = PREFACE.length;
+  readonly #isMute: boolean;
   readonly #onFrame: (frame: Frame, connection: FrameConnection) => void;
 
-  constructor(socket: Socket, onFrame: (frame: Frame, connection: FrameConnection) => void) {
+  constructor(
+    socket: Socket,
+    isMute: boolean,
+    onFrame: (frame: Frame, connection: FrameConnection) => void,
+  ) {
     this.socket = socket;
+    this.#isMute = isMute;
     this.#onFrame = onFrame;
     socket.on("error", () => {});
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
@@ -214,7 +220,7 @@ export class FrameConnection {
       };
       this.#held = this.#held.subarray(9 + length);
       this.frames.push(frame);
-      if (frame.type === FRAME.settings && (frame.flags & ACK) === 0) {
+      if (frame.type === FRAME.settings && (frame.flags & ACK) === 0 && !this.#isMute) {
         this.send(FRAME.settings, ACK, 0);
       }
       this.#onFrame(frame, this);
@@ -231,7 +237,7 @@ export interface FrameOrigin {
 }
 
 export interface FrameOriginOptions {
-  /** Sent at once. Default: empty SETTINGS. */
+  /** Sent at once. Default: empty SETTINGS. `"none"`: nor are the client's acknowledged. */
   readonly settings?: readonly (readonly [id: number, value: number])[] | "none";
   readonly onFrame?: (frame: Frame, connection: FrameConnection) => void;
 }
@@ -240,8 +246,9 @@ export interface FrameOriginOptions {
 export async function frameOrigin(options: FrameOriginOptions = {}): Promise<FrameOrigin> {
   const connections: FrameConnection[] = [];
   const waiting = new Set<() => void>();
-  const server = createTcpServer((socket) => {
-    const connection = new FrameConnection(socket, (frame, on) => {
+  const server = createTcpServer({ noDelay: true }, (socket) => {
+    const isMute = options.settings === "none";
+    const connection = new FrameConnection(socket, isMute, (frame, on) => {
       options.onFrame?.(frame, on);
       for (const wake of waiting) wake();
       waiting.clear();
