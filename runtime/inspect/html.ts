@@ -32,12 +32,12 @@ export interface PageOptions {
 
 const STYLE = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
-table { border-collapse: collapse; } th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; vertical-align: top; }
-th { font-weight: 600; } code, pre { font: 13px/1.5 ui-monospace, monospace; }
-pre { padding: .8rem 1rem; overflow-x: auto; border: 1px solid #8886; border-radius: 6px; background: #8881; }
-.bad { color: #c33; } .good { color: #2a7; } .quiet { opacity: .7; }
+table { border-collapse: collapse; margin: 1rem 0; } th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; vertical-align: top; }
+th { font-weight: 600; overflow-wrap: normal; } code, pre { font: 13px/1.5 ui-monospace, monospace; }
+pre { padding: .8rem 1rem; overflow-x: auto; overflow-wrap: normal; border: 1px solid #8886; border-radius: 6px; background: #8881; }
+.bad { color: light-dark(#b3261e, #ff8a80); } .good { color: light-dark(#146c43, #5fd39a); } .quiet { opacity: .7; }
 button { font: inherit; padding: .2rem .8rem; }
 `;
 
