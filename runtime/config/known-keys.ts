@@ -120,15 +120,7 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
     "inspector",
     "workers",
   ],
-  "upstreams.*": [
-    "balance",
-    "healthCheck",
-    "retry",
-    "tls",
-    "breaker",
-    "discovery",
-    "maxAge",
-  ],
+  "upstreams.*": ["balance", "healthCheck", "retry", "tls", "breaker", "discovery", "maxAge"],
   routes: [
     "cache",
     "compression",

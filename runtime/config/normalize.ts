@@ -114,7 +114,9 @@ function toListeners(config: UserConfig, dir: string): readonly ResolvedListen[]
 
 function toServerNameHooks(config: UserConfig): ResolvedConfig["serverNameHooks"] {
   return Object.freeze(
-    listenersOf(config).map(({ tls }) => (typeof tls === "object" ? tls.onServerName?.bind(tls) : undefined)),
+    listenersOf(config).map(({ tls }) =>
+      typeof tls === "object" ? tls.onServerName?.bind(tls) : undefined,
+    ),
   );
 }
 
