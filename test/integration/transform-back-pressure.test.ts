@@ -76,6 +76,7 @@ describe("a transform that waits for every chunk", () => {
         expect(bytes).toBe(scaled(16, 512) * MIB);
       };
       await transfer();
+      await transfer();
       const before = await proxy.rssBytes();
       await proxy.resetPeak();
       await transfer();
