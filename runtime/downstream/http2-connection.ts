@@ -10,7 +10,7 @@ import { Http2Content } from "./http2-content.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
 import { createHttp2HeadFacts, readHttp2Head } from "./http2-request-head.ts";
 import { sessionOptions, STREAMS_WINDOW_BYTES } from "./http2-settings.ts";
-import { EXCHANGE, ignoreStreamError, type ExchangeStream } from "./http2-stream.ts";
+import { cutStream, EXCHANGE, ignoreStreamError, type ExchangeStream } from "./http2-stream.ts";
 import type { ListenerLimits } from "./limits.ts";
 import { RateBudget } from "./rate-budget.ts";
 import { refusalContent, type Refusal } from "./refusal.ts";
@@ -189,8 +189,8 @@ export class Http2Connection {
   fault(error: unknown, stream: ExchangeStream): void {
     this.#owner.onError(error);
     const exchange = stream[EXCHANGE];
-    if (exchange !== undefined) exchange.reset(constants.NGHTTP2_INTERNAL_ERROR);
-    else if (!stream.closed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    if (exchange === undefined) cutStream(stream);
+    else exchange.cut();
   }
 
   /**
@@ -312,7 +312,7 @@ export class Http2Connection {
       }
       exchange.stalledMs += this.#lookMs;
       if (exchange.stalledMs < this.limits.stalledMs) continue;
-      if (moves) exchange.reset(constants.NGHTTP2_CANCEL);
+      if (moves) exchange.cut();
       else {
         this.#cutAbusive("the client takes nothing");
         return;

@@ -8,7 +8,7 @@ import type { Http2Connection } from "./http2-connection.ts";
 import type { Http2Content } from "./http2-content.ts";
 import type { Http2HeadFacts } from "./http2-request-head.ts";
 import { fieldObject, writeHttp2ResponseHead } from "./http2-response-head.ts";
-import { EXCHANGE, type ExchangeStream } from "./http2-stream.ts";
+import { cutStream, EXCHANGE, type ExchangeStream } from "./http2-stream.ts";
 import { Http2Tunnel } from "./http2-tunnel.ts";
 
 const head = { list: [] as string[], hasContent: false, length: -1 };
@@ -180,14 +180,14 @@ export class Http2Exchange implements Exchange {
 
   abort(): void {
     if (this.#phase === "over" || this.#phase === "ended" || this.#phase === "tunnel") return;
-    this.reset(constants.NGHTTP2_INTERNAL_ERROR);
+    this.cut();
   }
 
   /** RST_STREAM, whatever is under way. */
-  reset(code: number): void {
+  cut(): void {
     this.#abortedByUs = true;
     this.#head = undefined;
-    if (!this.#stream.closed && !this.#stream.destroyed) this.#stream.close(code);
+    cutStream(this.#stream);
   }
 
   closeAfter(): void {

@@ -11,6 +11,8 @@ const STREAM_WINDOW_BYTES = 256 * 1024;
 export const STREAMS_WINDOW_BYTES = 1024 * 1024;
 /** RFC 9113 §6.5.2 counts 32 bytes for every field beside its name and value; our own limit counts 4. */
 const FIELD_OVERHEAD = 32;
+/** So much larger may a head of short fields be in that count. */
+const HEADROOM = 4;
 /** Higher than anything counted here: our own budgets are what holds (PUB-08). */
 const UNLIMITED = 1_000_000_000;
 
@@ -19,14 +21,14 @@ export function sessionOptions(limits: ListenerLimits): ServerSessionOptions {
   return {
     settings: {
       maxConcurrentStreams: limits.concurrentStreams,
-      // Twice our limit: what lies between is answered with 431, what lies beyond is reset.
-      maxHeaderListSize: limits.headBytes * 2,
+      // Above our own limit: what lies between is answered with 431, what lies beyond is reset.
+      maxHeaderListSize: limits.headBytes * HEADROOM,
       initialWindowSize: STREAM_WINDOW_BYTES,
       enableConnectProtocol: true,
       enablePush: false,
     },
     // In force before the client has acknowledged the settings too: a field can be one byte on the wire and 4 KiB here.
-    maxHeaderListPairs: Math.max(128, Math.floor((limits.headBytes * 2) / FIELD_OVERHEAD)),
+    maxHeaderListPairs: Math.max(128, Math.floor((limits.headBytes * HEADROOM) / FIELD_OVERHEAD)),
     // Upstreams repeat fields that should be single; that is between them and the client.
     strictSingleValueFields: false,
     // Else nghttp2 takes such fields out in silence: we refuse the request.

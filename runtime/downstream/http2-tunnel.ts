@@ -1,5 +1,7 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { Duplex } from "node:stream";
+
+import { cancelStream } from "./http2-stream.ts";
 
 /**
  * The bytes of an extended CONNECT (RFC 8441) as a stream of their own. An orderly end is END_STREAM; a `destroy` is
@@ -51,7 +53,7 @@ export class Http2Tunnel extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const isOrderly = error === null && this.readableEnded && this.writableFinished;
-    if (!isOrderly && !this.#stream.closed) this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (!isOrderly) cancelStream(this.#stream);
     done(error);
   }
 
