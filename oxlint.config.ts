@@ -57,7 +57,6 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ["runtime/log.ts"],
   commander: ["runtime/cli.ts", "runtime/cli/**"],
   "ipaddr.js": ["runtime/primitives/**", "runtime/config/**"],
-  negotiator: ["runtime/http/**"],
   "@peculiar/x509": ["runtime/primitives/**"],
   "reflect-metadata": ["runtime/primitives/**"],
   "node:worker_threads": ["runtime/process/**"],

@@ -10,7 +10,7 @@ const NO_RULES: ResolvedFieldRules = Object.freeze({
 });
 
 /** Shared by all that have no rules, so that "no rules" is one comparison. */
-export const NO_HEADER_RULES: ResolvedHeaderRules = Object.freeze({
+const NO_HEADER_RULES: ResolvedHeaderRules = Object.freeze({
   request: NO_RULES,
   response: NO_RULES,
 });

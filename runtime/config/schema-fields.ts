@@ -30,7 +30,7 @@ export const headerRules = z.strictObject({
 });
 
 /** Why a name cannot be the name of a field in a rule; `undefined` if it can. */
-export function fieldNameIssue(name: unknown): LeafIssue | undefined {
+function fieldNameIssue(name: unknown): LeafIssue | undefined {
   if (typeof name !== "string") return { message: "Wrong type.", expected: "a field name" };
   if (!isToken(name)) {
     return {

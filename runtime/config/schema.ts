@@ -241,7 +241,7 @@ export const HOOK_NAMES = [
 ] as const;
 
 /** `onComplete` runs after everything: nobody waits for a promise of it. */
-export const syncHook = leaf((value) => {
+const syncHook = leaf((value) => {
   if (typeof value !== "function") return { message: "Wrong type.", expected: "a function" };
   return isAsyncFunction(value)
     ? {

@@ -18,7 +18,7 @@ export interface FakeSource extends ConfigSource {
   closed: boolean;
 }
 
-export const FAKE_FILE = "/fake/proxy.config.ts";
+const FAKE_FILE = "/fake/proxy.config.ts";
 
 /** A config source without files. */
 export function fakeSource(edit: FakeSource["edit"] = {}): FakeSource {

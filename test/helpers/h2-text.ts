@@ -31,7 +31,7 @@ export async function askHttp2(
 }
 
 /** The same on a session that is there. Rejects if the stream is reset before its end. */
-export function askOn(
+function askOn(
   session: ClientHttp2Session,
   text: string,
   options: ReadOptions = {},
