@@ -67,7 +67,40 @@ export interface TlsHostConfig {
   clientCertificates?: ClientCertificatesConfig | false;
 }
 
-/** TLS on a listener. At least one certificate, or `onServerName`. */
+/**
+ * Certificates from a CA that speaks ACME (RFC 8555): ordered, stored in `dataDir`, renewed after two thirds of their
+ * life. A CA that fails never takes the site down: certificates that are there stay in use.
+ */
+export interface AcmeConfig {
+  /** You agree to the CA's terms of service. */
+  agreeTos: true;
+  /** Where the CA writes to if something is wrong. Default: none. */
+  email?: string;
+  /** Default: Let's Encrypt. For attempts use its staging directory: the real one locks out who fails too often. */
+  directory?: string;
+  /** PEM (text or path) of who signed the directory's own certificate, for a CA of your own. Default: the known ones. */
+  directoryCa?: string;
+  /** For CAs that want an account of theirs (external account binding, RFC 8555 §7.3.4). */
+  externalAccount?: { kid: string; hmacKey: string };
+  /**
+   * How the CA may verify that a name is yours: `"http-01"` needs a plain-text listener that the outside reaches on port
+   * 80, `"tls-alpn-01"` this one on port 443. After a failure the next one is tried. Default: `"http-01"` where there is
+   * a plain-text listener, then `"tls-alpn-01"`.
+   */
+  challenges?: readonly ("http-01" | "tls-alpn-01")[];
+  /** Each name has a certificate of its own; names in a list share one. No `*`: that needs DNS. */
+  hosts?: readonly (string | readonly string[])[];
+  /**
+   * Asked for names that no certificate covers, before one is ordered, and before one is renewed; `name` is lower-case
+   * ASCII. Only `true` allows it. Say yes to names that you know, such as those in your database: anybody can make up
+   * others, and the CA counts. A refusal holds for a minute. Limits: 5 s for each call, 5,000 names.
+   */
+  onDemand?(name: string): MaybePromise<boolean>;
+  /** Orders in any hour; more wait. On demand at most three quarters. Default 80: Let's Encrypt allows 300 in three. */
+  ordersPerHour?: number;
+}
+
+/** TLS on a listener. At least one certificate, `acme` or `onServerName`. */
 export interface TlsConfig {
   /**
    * Found by the name that the client asks for: exact first, then `*.` for one label. For one name there can be an
@@ -79,6 +112,8 @@ export interface TlsConfig {
    * refusal (`undefined`) for a minute. Limits: 5 s for each call, 1,000 names.
    */
   onServerName?(name: string): MaybePromise<CertificateConfig | undefined>;
+  /** Certificates from a CA. With several, the first that has one for a name serves it. */
+  acme?: AcmeConfig | readonly AcmeConfig[];
   /** For a name that nobody knows. Default `"default"`: the default certificate. `"refuse"`: the alert `unrecognized_name`. */
   unknownName?: "default" | "refuse";
   /** Default `"TLSv1.2"`. */
@@ -252,7 +287,7 @@ export interface LimitsConfig {
 
 /** Bounds of one HTTP/2 connection. What goes beyond costs the client its connection, and no one else theirs. */
 export interface Http2LimitsConfig {
-  /** Requests under way at the same time; more are refused one by one. Default 128. */
+  /** Requests under way at the same time. Clients are told of it. Default 128. */
   concurrentStreams?: number;
   /**
    * Requests that a client may cancel at once. A fifth of that is allowed again every second, so that pages which cancel

@@ -1,5 +1,6 @@
 export { defineConfig } from "./config.ts";
 export type {
+  AcmeConfig,
   AdminConfig,
   CertificateConfig,
   CertificateFolder,

@@ -11,6 +11,11 @@ export const DEFAULT_LISTEN = {
 export const DEFAULT_TLS_MIN_VERSION = "TLSv1.2";
 export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 
+export const DEFAULT_ACME = {
+  directory: "https://acme-v02.api.letsencrypt.org/directory",
+  ordersPerHour: 80,
+} as const;
+
 export const DEFAULT_ADMIN = { host: "127.0.0.1", port: 9901 } as const;
 
 export const DEFAULT_LIMITS: ResolvedLimits = {

@@ -169,6 +169,7 @@ const SECRETS: ReadonlySet<PropertyKey | undefined> = new Set([
   "key",
   "cert",
   "passphrase",
+  "hmacKey",
 ]);
 
 /** Gives issues a place in the config file where the option can be found there. */

@@ -8,6 +8,7 @@ import type {
   TlsConfig,
 } from "@gatewright/sdk";
 
+import { toAcme } from "./normalize-acme.ts";
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_TLS_MIN_VERSION } from "./defaults.ts";
 import type {
   ResolvedCertificate,
@@ -21,7 +22,11 @@ import { toHostPattern } from "./schema-patterns.ts";
 import { parseDuration } from "../units.ts";
 
 /** Plain data, so that it can travel to a worker; `onServerName` stays behind. */
-export function toTls(tls: ListenConfig["tls"], dir: string): ResolvedTls | undefined {
+export function toTls(
+  tls: ListenConfig["tls"],
+  dir: string,
+  hasPlainListener: boolean,
+): ResolvedTls | undefined {
   if (tls === undefined) return undefined;
   const options: TlsConfig = tls === "dev" ? {} : tls;
   const base: ResolvedTlsRules = Object.freeze({
@@ -42,6 +47,7 @@ export function toTls(tls: ListenConfig["tls"], dir: string): ResolvedTls | unde
     isDev: tls === "dev",
     certificates: Object.freeze((options.certificates ?? []).map((one) => toCertificate(one, dir))),
     hasServerNameHook: options.onServerName !== undefined,
+    acme: toAcme(options.acme, hasPlainListener, (value) => toPem(value, dir)),
     unknownName: options.unknownName ?? "default",
     hosts: Object.freeze(hosts),
     handshakeMs: parseDuration(options.handshakeTimeout) ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,

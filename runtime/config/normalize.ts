@@ -24,6 +24,7 @@ import {
   DEFAULT_TIMEOUTS,
   DEFAULT_UPGRADES,
 } from "./defaults.ts";
+import { toOnDemand } from "./normalize-acme.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
 import { toRoute } from "./normalize-route.ts";
@@ -56,6 +57,7 @@ export function normalize(
     dir,
     listen: toListeners(config, dir),
     serverNameHooks: toServerNameHooks(config),
+    onDemandFunctions: Object.freeze(listenersOf(config).map(({ tls }) => toOnDemand(tls))),
     admin: toAdmin(config.admin, command),
     trustedProxies: toTrust(config.trustedProxies),
     upstreams: toUpstreams(config),
@@ -88,6 +90,7 @@ export function normalize(
 
 function toListeners(config: UserConfig, dir: string): readonly ResolvedListen[] {
   const limits = toLimits(config.limits);
+  const hasPlain = listenersOf(config).some(({ tls }) => tls === undefined);
   return Object.freeze(
     listenersOf(config).map(
       ({
@@ -102,7 +105,7 @@ function toListeners(config: UserConfig, dir: string): readonly ResolvedListen[]
           host,
           port,
           h2c,
-          tls: toTls(tls, dir),
+          tls: toTls(tls, dir, hasPlain),
           redirectToHttps,
           proxyProtocol:
             proxyProtocol && Object.freeze({ from: Object.freeze([...proxyProtocol.from]) }),

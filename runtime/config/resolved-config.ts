@@ -2,6 +2,7 @@ import type {
   FetchUpstream,
   GatewrightConfig,
   Hooks,
+  AcmeConfig,
   Plugin,
   ProxyRequest,
   TlsConfig,
@@ -18,6 +19,8 @@ export interface ResolvedConfig {
   readonly listen: readonly ResolvedListen[];
   /** `onServerName` of each listener, in the order of `listen`. */
   readonly serverNameHooks: readonly (ServerNameFunction | undefined)[];
+  /** `onDemand` of each listener's ACME entries. */
+  readonly onDemandFunctions: readonly (readonly (OnDemandFunction | undefined)[])[];
   readonly admin: ResolvedAdmin | undefined;
   readonly trustedProxies: ResolvedTrust;
   readonly upstreams: ReadonlyMap<string, ResolvedUpstream>;
@@ -66,6 +69,7 @@ export interface ResolvedTls extends ResolvedTlsRules {
   readonly isDev: boolean;
   readonly certificates: readonly ResolvedCertificate[];
   readonly hasServerNameHook: boolean;
+  readonly acme: readonly ResolvedAcme[];
   readonly unknownName: "default" | "refuse";
   /** Lower-case ASCII names, `*.` allowed. */
   readonly hosts: readonly (readonly [name: string, rules: ResolvedTlsRules])[];
@@ -95,6 +99,21 @@ export type ResolvedCertificate =
 export type ResolvedPem =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "file"; readonly path: string };
+
+export interface ResolvedAcme {
+  readonly directory: string;
+  readonly directoryCa: ResolvedPem | undefined;
+  readonly email: string | undefined;
+  readonly externalAccount: { readonly kid: string; readonly hmacKey: string } | undefined;
+  readonly challenges: readonly ("http-01" | "tls-alpn-01")[];
+  /** Lower-case ASCII; one certificate for each set. */
+  readonly hostSets: readonly (readonly string[])[];
+  readonly hasOnDemand: boolean;
+  readonly ordersPerHour: number;
+}
+
+/** Says whether a certificate may be ordered for a name. What it returns is checked where it is called. */
+export type OnDemandFunction = NonNullable<AcmeConfig["onDemand"]>;
 
 /** Finds a certificate for a name. What it returns is checked where it is called. */
 export type ServerNameFunction = NonNullable<TlsConfig["onServerName"]>;

@@ -11,6 +11,7 @@ import {
   wholeNumber,
   type LeafIssue,
 } from "./schema-leaf.ts";
+import { acme } from "./schema-acme.ts";
 import { toHostPattern } from "./schema-patterns.ts";
 
 const PEM_EXPECTED = "PEM text (-----BEGIN …) or the path of a PEM file";
@@ -66,6 +67,7 @@ const tlsOptions = z
   .strictObject({
     certificates: z.array(certificate).optional(),
     onServerName: functionOf("a function (name) => certificate or undefined").optional(),
+    acme: acme.optional(),
     unknownName: oneOf("default", "refuse").optional(),
     minVersion: minVersion.optional(),
     clientCertificates: clientCertificates.optional(),
@@ -73,14 +75,18 @@ const tlsOptions = z
     handshakeTimeout: duration.optional(),
   })
   .superRefine((options, context) => {
-    const { certificates, onServerName } = options;
-    if (onServerName !== undefined || (certificates !== undefined && certificates.length > 0))
+    const { certificates, onServerName, acme } = options;
+    if (
+      acme !== undefined ||
+      onServerName !== undefined ||
+      (certificates !== undefined && certificates.length > 0)
+    )
       return;
     context.addIssue({
       code: "custom",
       message: "There is no certificate.",
       params: {
-        expected: "certificates, or onServerName",
+        expected: "certificates, acme or onServerName",
         fix: 'Add `certificates: [{ cert: "a.pem", key: "a.key" }]`, or write `tls: "dev"` while developing.',
       },
       input: options,

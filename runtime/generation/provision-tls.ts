@@ -10,6 +10,7 @@ import type { LoadedCertificate, ServerNameHook } from "../primitives/tls/server
 import { createTlsTerms, type TlsTerms, type WatchFiles } from "../primitives/tls/terms.ts";
 import { TlsOptionsError } from "../primitives/tls/tls-issue.ts";
 import { PrepareError } from "./prepare-error.ts";
+import { acquireAcme, type AcmeDependencies } from "./provision-acme.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
 /** What a listener is given to speak TLS, and what keeps it up to date. */
@@ -33,6 +34,7 @@ export interface TlsProvisionOptions {
   readonly clock: Clock;
   readonly describeError: (error: unknown) => object;
   readonly watchFiles: WatchFiles | undefined;
+  readonly acme: AcmeDependencies;
 }
 
 /** Rejects with a {@link PrepareError} that names everything wrong on any listener, with nothing left behind. */
@@ -51,6 +53,7 @@ export async function provisionTls(options: TlsProvisionOptions): Promise<TlsPro
         .digest("hex");
       const key = `tls ${digest}`;
       try {
+        const acme = await acquireAcme(options, at, keys);
         let isNew = false;
         const terms = await resources.acquire(
           key,
@@ -63,6 +66,7 @@ export async function provisionTls(options: TlsProvisionOptions): Promise<TlsPro
               describeError: options.describeError,
               clock: options.clock,
               watchFiles: options.watchFiles,
+              sources: acme.certificates.map((one) => one.createSource()),
             });
           },
           async (made) => (await made).close(),
@@ -70,6 +74,7 @@ export async function provisionTls(options: TlsProvisionOptions): Promise<TlsPro
         keys.push(key);
         // An explicit reload looks at everything, watched or not.
         if (!isNew) await terms.refresh();
+        commits.push(() => acme.commit());
         const hook = config.serverNameHooks[at];
         if (hook !== undefined) {
           commits.push(() => terms.setServerNameHook(toHook(hook, options)));

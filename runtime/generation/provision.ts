@@ -22,6 +22,8 @@ import { createRouteTable } from "../pipeline/routing/route-table.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
+import type { AcmeLimits } from "../primitives/tls/acme/acme-certificates.ts";
+import { ChallengeBoard } from "../primitives/tls/acme/challenge-board.ts";
 import type { WatchFiles } from "../primitives/tls/terms.ts";
 import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
@@ -66,6 +68,8 @@ export interface ProvisionDependencies {
   readonly describeError: (error: unknown) => object;
   /** Absent: certificate files are looked at now and then, and at an explicit reload. */
   readonly watchFiles?: WatchFiles | undefined;
+  /** For tests: shorter waits between orders. */
+  readonly acmeLimits?: Partial<AcmeLimits>;
   readonly clock?: Clock;
   readonly wheel?: DeadlineWheel;
 }
@@ -74,6 +78,8 @@ export interface ProvisionDependencies {
 export function createProvision(dependencies: ProvisionDependencies): Provision {
   const clock = dependencies.clock ?? systemClock;
   const wheel = dependencies.wheel ?? new DeadlineWheel(clock);
+  // A challenge may be answered by a request of any generation.
+  const board = new ChallengeBoard();
 
   return async ({ loaded, resources, log, lease, waitUntil }) => {
     const { config, slot } = loaded;
@@ -102,6 +108,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       withholdRange:
         config.plugins.some((plugin) => plugin.transforms) || config.hooks.transforms === true,
       globalRules: directionRules(config.headers),
+      challengeAnswers: board,
       clientAddress: createClientAddress(config.trustedProxies),
       forwarded: createForwardedWriter(config.forwarded),
       via: config.forwarded.via,
@@ -179,6 +186,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
         clock,
         describeError: dependencies.describeError,
         watchFiles: dependencies.watchFiles,
+        acme: { board, limits: dependencies.acmeLimits },
       });
       held.push(...acquired.keys);
       adjust.push(() => acquired.commit());

@@ -39,6 +39,11 @@ export function begin(flow: Flow): boolean {
   const split = splitTarget(exchange.target);
   flow.rawPath = split.rawPath;
   flow.rawSearch = split.search;
+  const answer = parts.challengeAnswers?.answerFor(split.rawPath);
+  if (answer !== undefined) {
+    answerChallenge(flow, answer);
+    return false;
+  }
   const normalized = normalizePath(split.rawPath);
   if (typeof normalized !== "string") {
     flow.fail(new ProxyError(normalized.error, { message: normalized.message }));
@@ -87,6 +92,17 @@ export function begin(flow: Flow): boolean {
     }
   }
   return true;
+}
+
+/**
+ * RFC 8555 §8.3. Before everything that could keep the CA from it: redirects, routes, user code. Whoever else asks gets it
+ * too, it proves nothing to them.
+ */
+function answerChallenge(flow: Flow, answer: string): void {
+  flow.normalizedPath = flow.rawPath;
+  flow.responseHooksDone = true;
+  const fields = ["Content-Type", "application/octet-stream", "Cache-Control", "no-store"];
+  flow.respond(200, fields, Buffer.from(answer), "proxy");
 }
 
 /** Once for each request: every later step takes its options from the result. */

@@ -34,6 +34,8 @@ export interface PipelineParts {
   readonly withholdRange: boolean;
   readonly globalRules: DirectionRules;
   readonly clientAddress: ClientAddressResolver;
+  /** Absent: no CA is answered. */
+  readonly challengeAnswers?: ChallengeAnswers;
   /** Adds `Forwarded` and `X-Forwarded-*`, dropping those that no trusted proxy sent. */
   readonly forwarded: ForwardedWriter;
   /** Pseudonym for `Via`, or `undefined` if switched off. */
@@ -57,6 +59,12 @@ export interface PipelineParts {
   readonly describeError: (error: unknown) => object;
   readonly lease: { acquire(): void; release(): void };
   readonly waitUntil: (promise: Promise<unknown>) => void;
+}
+
+/** Pending http-01 challenges of ACME (RFC 8555 §8.3). */
+export interface ChallengeAnswers {
+  /** `undefined`: that path is none of ours. Costs next to nothing while none is pending. */
+  answerFor(rawPath: string): string | undefined;
 }
 
 export type FieldRule = (fields: RawFields) => void;
@@ -119,4 +127,3 @@ export interface HookChains {
   readonly complete: readonly NamedHook<Hook<"onComplete">>[];
 }
 
-export type { AccessRecord, Context, ForwardOptions, ProxyErrorView, ProxyRequest, ProxyResponse };

@@ -25,7 +25,7 @@ import { formatPath } from "../../runtime/config/option-path.ts";
 import type { UserConfig } from "../../runtime/config/resolved-config.ts";
 import { createStackMapper } from "../../runtime/config/stack-mapper.ts";
 import { validate } from "../../runtime/config/validate.ts";
-import { createProvision } from "../../runtime/generation/provision.ts";
+import { createProvision, type ProvisionDependencies } from "../../runtime/generation/provision.ts";
 import type { ReloadStatus } from "../../runtime/inspect/status.ts";
 import { startSingle, type Running, type SingleOptions } from "../../runtime/process/single.ts";
 import type { ConfigSource } from "../../runtime/process/supervisor.ts";
@@ -47,6 +47,7 @@ export interface StartProxyOptions {
   /** Default true for files. */
   readonly watch?: boolean;
   readonly single?: Partial<SingleOptions>;
+  readonly provision?: Partial<ProvisionDependencies>;
   /** Close it yourself, for example in `afterAll`. Default: at the end of the test that runs. */
   readonly manualClose?: boolean;
 }
@@ -115,6 +116,7 @@ export async function startProxy(options: StartProxyOptions = {}): Promise<TestP
       provision: createProvision({
         accessLog: (record) => access.add(record),
         describeError: (error) => stackMapper.errorFields(error),
+        ...options.provision,
         watchFiles: (onChange) => createFolderWatch({ onChange, log: log.log }),
       }),
       overrides: memory === undefined ? { port: 0 } : {},

@@ -298,8 +298,10 @@ export class TlsTerms {
   #challengeOffer(name: string, policy: TlsPolicy): TlsOffer | undefined {
     for (const source of this.#parts.sources) {
       const pair = source.challenge?.(name);
-      if (pair !== undefined)
-        return { ...toOffer(toEntry([pair]), policy, ACME_TLS), protocols: [ACME_TLS] };
+      if (pair === undefined) continue;
+      // The CA has no client certificate; and no session of this handshake is one of the policy's.
+      const open: TlsPolicy = { ...policy, id: ACME_TLS, clientCertificates: "none" };
+      return { ...toOffer(toEntry([pair]), open, ACME_TLS), protocols: [ACME_TLS] };
     }
     return undefined;
   }

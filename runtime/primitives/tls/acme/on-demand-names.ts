@@ -125,7 +125,7 @@ export class OnDemandNames {
     this.#asking += 1;
     const waiting = Promise.withResolvers<CertificatePair | undefined>();
     name.waiting = waiting;
-    this.#ask(name)
+    void this.#ask(name)
       .then((isOrdered) => {
         if (isOrdered) this.#options.onOrder();
         else this.#finish(name);
