@@ -17,6 +17,7 @@ import type { Http2Connection } from "./http2-connection.ts";
 import { codeName, fromStreamFailure, wasNotProcessed } from "./http2-errors.ts";
 import { http2RequestHead, http2ResponseFields, http2Trailers } from "./http2-head.ts";
 import type { Http2Pool, Http2PooledCall } from "./http2-pool.ts";
+import { Http2Tunnel } from "./http2-tunnel.ts";
 import { targetAddress } from "./target.ts";
 import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
 
@@ -27,7 +28,7 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 
 /** Node's streams carry their call: listeners are functions of this module, not closures for each request. */
 const CALL = Symbol("call");
-type CallStream = ClientHttp2Stream & { [CALL]: Http2Call | null };
+type CallStream = ClientHttp2Stream & { [CALL]: Http2Call };
 
 export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   readonly request: UpstreamRequest;
@@ -337,12 +338,11 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
 
   #becomeTunnel(stream: CallStream, fields: RawFields): void {
     this.#over = true;
-    stream[CALL] = null;
     const key = fieldValue(this.request.fields, "sec-websocket-key");
     // RFC 8441 §5 has no handshake keys; a client that came over HTTP/1.1 waits for the answer to its own.
     if (key !== undefined) fields.push("Sec-WebSocket-Accept", acceptKey(key));
     try {
-      this.#receiver.onUpgrade(fields, stream);
+      this.#receiver.onUpgrade(fields, new Http2Tunnel(stream, () => this.#endReceived));
     } catch (error) {
       stream.close(NGHTTP2_CANCEL);
       this.#pool.reportFault(error);
@@ -434,49 +434,49 @@ function deliverFailure(call: Http2Call, error: ProxyError): void {
  * first says that the response is whole. Nothing in its events tells them apart, a reset with NO_ERROR least of all.
  */
 function pushNotingEnd(this: CallStream, chunk: unknown, encoding?: BufferEncoding): boolean {
-  if (chunk === null && !this.closed && !this.destroyed) this[CALL]?.endSeen();
+  if (chunk === null && !this.closed && !this.destroyed) this[CALL].endSeen();
   return Readable.prototype.push.call(this, chunk, encoding);
 }
 
 function onHeaders(this: CallStream, head: object, _flags: number, raw: string[]): void {
-  this[CALL]?.informed(statusOf(head), raw);
+  this[CALL].informed(statusOf(head), raw);
 }
 
 function onResponse(this: CallStream, head: object, flags: number, raw: string[]): void {
-  this[CALL]?.answered(statusOf(head), raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0);
+  this[CALL].answered(statusOf(head), raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0);
 }
 
 function onTrailers(this: CallStream, _head: object, _flags: number, raw: string[]): void {
-  this[CALL]?.trailed(raw);
+  this[CALL].trailed(raw);
 }
 
 function onData(this: CallStream, chunk: Buffer): void {
-  this[CALL]?.received(chunk);
+  this[CALL].received(chunk);
 }
 
 function onEnd(this: CallStream): void {
-  this[CALL]?.ended();
+  this[CALL].ended();
 }
 
 function onDrain(this: CallStream): void {
-  this[CALL]?.drained();
+  this[CALL].drained();
 }
 
 function onWantTrailers(this: CallStream): void {
-  this[CALL]?.sendTrailers(this);
+  this[CALL].sendTrailers(this);
 }
 
 /** Stays for the stream's life: an error after the last call must not be unheard. */
 function onError(this: CallStream, error: Error): void {
-  this[CALL]?.streamFailed(error);
+  this[CALL].streamFailed(error);
 }
 
 function onFrameError(this: CallStream, _type: number, code: number): void {
-  this[CALL]?.streamFailed(new Error(`a frame could not be sent (nghttp2 ${code})`));
+  this[CALL].streamFailed(new Error(`a frame could not be sent (nghttp2 ${code})`));
 }
 
 function onClose(this: CallStream): void {
-  this[CALL]?.closed(this);
+  this[CALL].closed(this);
 }
 
 function statusOf(head: object): number {
