@@ -1,12 +1,4 @@
-import type {
-  AccessRecord,
-  Context,
-  ForwardOptions,
-  Hooks,
-  ProxyErrorView,
-  ProxyRequest,
-  ProxyResponse,
-} from "@gatewright/sdk";
+import type { AccessRecord, Hooks } from "@gatewright/sdk";
 
 import type { Clock, DeadlineWheel } from "../clock.ts";
 import type { ForwardedWriter } from "../http/forwarded-fields.ts";
@@ -126,4 +118,3 @@ export interface HookChains {
   readonly error: readonly NamedHook<Hook<"onError">>[];
   readonly complete: readonly NamedHook<Hook<"onComplete">>[];
 }
-

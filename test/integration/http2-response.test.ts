@@ -246,7 +246,7 @@ describe("a client's RST_STREAM (PUB-09)", () => {
   });
 
   it("is the same as the end of its connection", async () => {
-    const { port, exchanges } = await listen((exchange) => void exchange.writeHead(200, []), {
+    const { port, exchanges } = await listen((exchange) => exchange.writeHead(200, []), {
       h2c: true,
     });
     const client = await connectFrames(port);
@@ -266,7 +266,7 @@ describe("an upstream that is cut (PUB-11)", () => {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
     ],
   ])("%s is RST_STREAM with INTERNAL_ERROR, never END_STREAM", async (_name, bytes) => {
-    const { proxy } = await through({ onRequest: (_request, origin) => void origin.finish(bytes) });
+    const { proxy } = await through({ onRequest: (_request, origin) => origin.finish(bytes) });
     const client = await connectFrames(proxy.port);
     client.send(headers(1));
     expect(await client.refusal(1)).toEqual({ kind: "stream", code: CODE.INTERNAL_ERROR });
