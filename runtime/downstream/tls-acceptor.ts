@@ -138,6 +138,8 @@ export class TlsAcceptor {
       this.#epoch = epoch;
       this.#servers.clear();
     }
+    // A client that ends in the middle of a handshake has nothing to wait for.
+    raw.allowHalfOpen = false;
     this.#servers.for(offer).emit("connection", raw);
   }
 
@@ -152,6 +154,7 @@ export class TlsAcceptor {
     }
     this.#pending.delete(raw);
     this.#owner.wheel.disarm(handshake.deadline);
+    socket.allowHalfOpen = true;
     const secure = new SecureConnection(
       socket,
       handshake.servername,

@@ -2,7 +2,7 @@ import type { Log } from "../../log.ts";
 import { findPairs } from "./certificate-folder.ts";
 import { parsePair, type CertificatePair, type PairResult } from "./certificate-pair.ts";
 import type { CertificateSource } from "./certificate-source.ts";
-import { forEachOf, PemFiles, type PemOption } from "./pem-files.ts";
+import { inSlices, PemFiles, type PemOption } from "./pem-files.ts";
 import { TlsOptionsError, type TlsIssue } from "./tls-issue.ts";
 
 export type CertificateOption =
@@ -35,7 +35,6 @@ interface Slot {
   missingSince: number | undefined;
 }
 
-const READ_AT_ONCE = 32;
 /** A file that is deleted to be written anew is back by then. */
 const MISSING_GRACE_MS = 5000;
 
@@ -92,7 +91,7 @@ export class CertificateFiles implements CertificateSource {
   async #read(): Promise<TlsIssue[]> {
     const issues: TlsIssue[] = [];
     const slots = await this.#findSlots(issues);
-    await forEachOf([...slots.values()], READ_AT_ONCE, (slot) => this.#readSlot(slot, issues));
+    await inSlices(slots.values(), (slot) => this.#readSlot(slot, issues));
     this.#slots = slots;
     const pairs = [...slots.values()].flatMap(({ pair }) => (pair === undefined ? [] : [pair]));
     const isSame =
@@ -176,9 +175,9 @@ export class CertificateFiles implements CertificateSource {
     }
   }
 
-  async #readSlot(slot: Slot, issues: TlsIssue[]): Promise<void> {
+  #readSlot(slot: Slot, issues: TlsIssue[]): void {
     if (slot.missingSince !== undefined) return;
-    const result = await this.#readPair(slot);
+    const result = this.#readPair(slot);
     const now = this.#options.now();
     let problem: TlsIssue | undefined;
     if (result.kind === "unusable") problem = result.issue;
@@ -208,11 +207,11 @@ export class CertificateFiles implements CertificateSource {
     } else if (slot.isFromFolder) this.#options.log.error(fields, problem.message);
   }
 
-  async #readPair(slot: Slot): Promise<PairResult> {
+  #readPair(slot: Slot): PairResult {
     const { files } = this.#options;
     try {
-      const cert = await files.read(slot.cert, `${slot.path}.cert`);
-      const key = await files.read(slot.key, `${slot.path}.key`);
+      const cert = files.read(slot.cert, `${slot.path}.cert`);
+      const key = files.read(slot.key, `${slot.path}.key`);
       const { pair, passphrase, path } = slot;
       if (pair?.cert === cert && pair.key === key) return { kind: "pair", pair };
       const certFrom = PemFiles.nameOf(slot.cert);

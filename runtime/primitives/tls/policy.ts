@@ -1,5 +1,4 @@
-import { createHash, X509Certificate } from "node:crypto";
-import { constants } from "node:crypto";
+import { constants, createHash, X509Certificate } from "node:crypto";
 import type { SecureContextOptions, SecureVersion } from "node:tls";
 
 import { PemFiles, type PemOption } from "./pem-files.ts";
@@ -67,25 +66,25 @@ export function contextOptionsOf(policy: TlsPolicy): SecureContextOptions {
   };
 }
 
-/** Rejects with a {@link TlsOptionsError}. `hosts` are names as `toCoveredName` makes them. */
-export async function readPolicies(
+/** Throws a {@link TlsOptionsError}. `hosts` are names as `toCoveredName` makes them. */
+export function readPolicies(
   base: PolicyOption,
   hosts: readonly (readonly [name: string, rules: PolicyOption])[],
   files: PemFiles,
-): Promise<PolicySet> {
+): PolicySet {
   const issues: TlsIssue[] = [];
   const byId = new Map<string, TlsPolicy>();
   const byName = new Map<string, TlsPolicy>();
-  const read = async (option: PolicyOption, path: string): Promise<TlsPolicy> => {
-    const policy = await readPolicy(option, path, files, issues);
+  const read = (option: PolicyOption, path: string): TlsPolicy => {
+    const policy = readPolicy(option, path, files, issues);
     const known = byId.get(policy.id);
     if (known !== undefined) return known;
     byId.set(policy.id, policy);
     return policy;
   };
-  const first = await read(base, "tls");
+  const first = read(base, "tls");
   for (const [name, rules] of hosts) {
-    byName.set(name, await read(rules, `tls.hosts[${JSON.stringify(name)}]`));
+    byName.set(name, read(rules, `tls.hosts[${JSON.stringify(name)}]`));
   }
   if (issues.length > 0) throw new TlsOptionsError(withoutRepeats(issues));
   return {
@@ -105,18 +104,18 @@ export async function readPolicies(
   };
 }
 
-async function readPolicy(
+function readPolicy(
   option: PolicyOption,
   path: string,
   files: PemFiles,
   issues: TlsIssue[],
-): Promise<TlsPolicy> {
+): TlsPolicy {
   const ca: string[] = [];
   const { clientCertificates, minVersion } = option;
   for (const pem of clientCertificates?.ca ?? []) {
     const place = `${path}.clientCertificates.ca`;
     try {
-      const text = await files.read(pem, place);
+      const text = files.read(pem, place);
       ca.push(...authoritiesOf(text, PemFiles.nameOf(pem), place));
     } catch (error) {
       if (!(error instanceof TlsOptionsError)) throw error;

@@ -135,8 +135,8 @@ export class ServerNameLoader implements CertificateSource {
     const path = "onServerName";
     const files = new PemFiles();
     const result = parsePair({
-      cert: await files.read(found.cert, path),
-      key: await files.read(found.key, path),
+      cert: files.read(found.cert, path),
+      key: files.read(found.key, path),
       passphrase: found.passphrase,
       path,
       certFrom: found.cert.kind === "file" ? found.cert.path : `the certificate for ${name}`,

@@ -78,7 +78,7 @@ export async function createTlsTerms(options: TlsTermsOptions): Promise<TlsTerms
   const now = (): number => clock.now();
   const pems = new PemFiles();
   const [policies, files, dev] = await Promise.allSettled([
-    readPolicies(tls, tls.hosts, pems),
+    (async () => readPolicies(tls, tls.hosts, pems))(),
     CertificateFiles.open({ certificates: tls.certificates, files: pems, log, now }),
     tls.isDev ? DevAuthority.open({ folder: options.dataDir, log, now }) : undefined,
   ]);
@@ -231,18 +231,18 @@ export class TlsTerms {
   async #refreshAll(): Promise<void> {
     do {
       this.#refreshAgain = false;
-      await this.#refreshPolicies();
+      this.#refreshPolicies();
       await Promise.all(this.#parts.sources.map((source) => source.refresh()));
       if (this.#isClosed) return;
       this.#watchPaths();
     } while (this.#refreshAgain as boolean);
   }
 
-  async #refreshPolicies(): Promise<void> {
+  #refreshPolicies(): void {
     const { options, pems } = this.#parts;
     if (this.#policies.paths.length === 0) return;
     try {
-      const policies = await readPolicies(options.tls, options.tls.hosts, pems);
+      const policies = readPolicies(options.tls, options.tls.hosts, pems);
       this.#policyProblem = "";
       const isSame =
         policies.all.length === this.#policies.all.length &&
