@@ -13,6 +13,7 @@ export const STREAMS_WINDOW_BYTES = 1024 * 1024;
 const FIELD_OVERHEAD = 32;
 /** So much larger may a head of short fields be in that count. */
 const HEADROOM = 4;
+const WAITING_MEGABYTES = 0.2;
 /** Higher than anything counted here: our own budgets are what holds (PUB-08). */
 const UNLIMITED = 1_000_000_000;
 
@@ -29,6 +30,9 @@ export function sessionOptions(limits: ListenerLimits): ServerSessionOptions {
     },
     // In force before the client has acknowledged the settings too: a field can be one byte on the wire and 4 KiB here.
     maxHeaderListPairs: Math.max(128, Math.floor((limits.headBytes * HEADROOM) / FIELD_OVERHEAD)),
+    // What all streams together have written and the client has not taken; beyond it new ones are refused. A stream has
+    // one buffer of 64 KiB, and its upstream's last chunk on top.
+    maxSessionMemory: Math.max(10, Math.ceil(limits.concurrentStreams * WAITING_MEGABYTES)),
     // Upstreams repeat fields that should be single; that is between them and the client.
     strictSingleValueFields: false,
     // Else nghttp2 takes such fields out in silence: we refuse the request.
