@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
-import { AcmeCertificates, type AcmeLimits } from "../primitives/tls/acme/acme-certificates.ts";
+import { AcmeCertificates } from "../primitives/tls/acme/acme-certificates.ts";
+import type { AcmeLimits } from "../primitives/tls/acme/acme-limits.ts";
 import type { ChallengeBoard } from "../primitives/tls/acme/challenge-board.ts";
 import type { TlsProvisionOptions } from "./provision-tls.ts";
 

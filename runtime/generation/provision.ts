@@ -22,7 +22,7 @@ import { createRouteTable } from "../pipeline/routing/route-table.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
-import type { AcmeLimits } from "../primitives/tls/acme/acme-certificates.ts";
+import type { AcmeLimits } from "../primitives/tls/acme/acme-limits.ts";
 import { ChallengeBoard } from "../primitives/tls/acme/challenge-board.ts";
 import type { WatchFiles } from "../primitives/tls/terms.ts";
 import { createRedactor, redactTarget, redactUrl } from "../redact.ts";

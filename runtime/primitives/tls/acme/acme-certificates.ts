@@ -1,23 +1,24 @@
-import { createPrivateKey } from "node:crypto";
 import { join } from "node:path";
 
 import { systemClock, type Clock } from "../../../clock.ts";
 import type { Log } from "../../../log.ts";
 import type { CertificatePair } from "../certificate-pair.ts";
 import type { CertificateSource } from "../certificate-source.ts";
-import { forEachOf, PemFiles } from "../pem-files.ts";
+import { PemFiles } from "../pem-files.ts";
 import { TlsOptionsError } from "../tls-issue.ts";
+import { AcmeAuthority } from "./acme-authority.ts";
 import { AcmeError, toAcmeError } from "./acme-error.ts";
+import { ACME_LIMITS, type AcmeLimits } from "./acme-limits.ts";
 import type { AcmeOptions, OnDemandDecision } from "./acme-options.ts";
+import { AcmeSource } from "./acme-source.ts";
 import type { ChallengeBoard } from "./challenge-board.ts";
-import { createAccountKey } from "./credentials.ts";
 import { HostSet } from "./host-set.ts";
-import { OnDemandNames, type OnDemandLimits } from "./on-demand-names.ts";
+import { OnDemandNames } from "./on-demand-names.ts";
 import { OrderLog } from "./order-log.ts";
-import { obtainCertificate, type ObtainedCertificate } from "./order.ts";
+import { OrderNews } from "./order-news.ts";
+import type { ObtainedCertificate } from "./order.ts";
 import { createLockFile, type RenewalLock } from "./renewal-lock.ts";
 import { backOffMs } from "./schedule.ts";
-import { AcmeSession } from "./session.ts";
 import { AcmeStore } from "./store.ts";
 import { createTransport, type AcmeTransport } from "./transport.ts";
 
@@ -37,40 +38,6 @@ export interface AcmeCertificatesOptions {
   readonly limits?: Partial<AcmeLimits>;
 }
 
-export interface AcmeLimits extends OnDemandLimits {
-  /** After a refused or failed order; doubles. */
-  readonly retryBaseMs: number;
-  readonly retryMaxMs: number;
-  /** While the CA as a whole does not work; doubles. */
-  readonly pauseBaseMs: number;
-  readonly pauseMaxMs: number;
-  readonly failuresPerHour: number;
-  readonly orderMs: number;
-  readonly pollMs: number;
-  /** Between attempts while another process orders. */
-  readonly lockRetryMs: number;
-  /** The soonest that a new certificate is renewed, however short its life: our clock may be wrong. */
-  readonly renewLeastMs: number;
-}
-
-const LIMITS: AcmeLimits = {
-  retryBaseMs: 5 * 60_000,
-  retryMaxMs: 12 * 3_600_000,
-  pauseBaseMs: 60_000,
-  pauseMaxMs: 3_600_000,
-  // Let's Encrypt locks a name out after five in an hour.
-  failuresPerHour: 4,
-  orderMs: 5 * 60_000,
-  pollMs: 500,
-  lockRetryMs: 5000,
-  renewLeastMs: 60_000,
-  names: 5000,
-  waiting: 100,
-  decisions: 50,
-  decisionMs: 5000,
-  refusalMs: 60_000,
-};
-
 /** A name that is known to resolve to us, tried in another way: no need to wait long. */
 const NEXT_CHALLENGE_MS = 15_000;
 /** A clock that is set right, a laptop that wakes up. */
@@ -87,11 +54,11 @@ export class AcmeCertificates {
   readonly #options: AcmeCertificatesOptions;
   readonly #limits: AcmeLimits;
   readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #news: OrderNews;
   readonly #store: AcmeStore;
   readonly #orders: OrderLog;
   readonly #lock: RenewalLock;
-  readonly #transport: AcmeTransport;
+  readonly #authority: AcmeAuthority;
   readonly #sets: readonly HostSet[];
   readonly #onDemand: OnDemandNames | undefined;
   readonly #sources = new Set<AcmeSource>();
@@ -102,7 +69,6 @@ export class AcmeCertificates {
   #timer: NodeJS.Timeout | undefined;
   #pausedUntil = 0;
   #pauses = 0;
-  #toldOfPause = "";
 
   private constructor(
     options: AcmeCertificatesOptions,
@@ -112,11 +78,18 @@ export class AcmeCertificates {
   ) {
     const { acme } = options;
     this.#options = options;
-    this.#limits = { ...LIMITS, ...options.limits };
+    this.#limits = { ...ACME_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
-    this.#log = options.log;
+    this.#news = new OrderNews(options.log, acme.directory);
     this.#store = store;
-    this.#transport = transport;
+    this.#authority = new AcmeAuthority({
+      acme,
+      store,
+      transport,
+      publisher: options.board,
+      now: () => this.#clock.now(),
+      pollMs: this.#limits.pollMs,
+    });
     this.#sets = sets;
     this.#lock = options.lock ?? createLockFile({ path: join(store.folder, "lock") });
     this.#orders = new OrderLog(store, {
@@ -127,7 +100,7 @@ export class AcmeCertificates {
       this.#onDemand = new OnDemandNames({
         limits: this.#limits,
         clock: this.#clock,
-        log: this.#log,
+        log: options.log,
         describeError: options.describeError,
         read: (id) => store.readCertificate(id),
         onOrder: () => void this.look(),
@@ -143,16 +116,16 @@ export class AcmeCertificates {
     const ca =
       acme.directoryCa === undefined
         ? undefined
-        : await new PemFiles().read(acme.directoryCa, "tls.acme.directoryCa");
+        : new PemFiles().read(acme.directoryCa, "tls.acme.directoryCa");
     const transport = options.transport ?? createTransport({ ca, userAgent: "gatewright" });
     const sets = acme.hostSets.map((names) => new HostSet(names, false));
     let store: AcmeStore;
     try {
       store = await AcmeStore.open(options.folder, acme.directory);
-      await forEachOf(sets, 32, async (set) => {
+      for (const set of sets) {
         const stored = await store.readCertificate(set.id);
         if (stored !== undefined) set.adopt(stored);
-      });
+      }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new TlsOptionsError([
@@ -193,10 +166,9 @@ export class AcmeCertificates {
 
   /** Takes over what another process has renewed. Never rejects. */
   async refresh(): Promise<void> {
-    await forEachOf(this.#sets, 32, async (set) => {
-      if ((await this.#store.signatureOf(set.id)) === set.signature) return;
-      await this.#readAgain(set);
-    });
+    for (const set of this.#sets) {
+      if ((await this.#store.signatureOf(set.id)) !== set.signature) await this.#readAgain(set);
+    }
     this.#collect();
   }
 
@@ -253,56 +225,24 @@ export class AcmeCertificates {
       await this.#orders.read(this.#clock.now());
       const now = this.#clock.now();
       const share = set.isOnDemand ? ON_DEMAND_SHARE : 1;
-      const allowedAt = this.#orders.allowedAt(set.id, share, now);
-      if (allowedAt > now) {
-        set.dueAt = allowedAt;
-        this.#tell(set, "limit", "the limit of orders is reached: a certificate has to wait");
-        return false;
+      const freeAt = this.#orders.freeAt(share);
+      set.dueAt = Math.max(freeAt, this.#orders.freeAtFor(set.id), set.dueAt);
+      if (freeAt > now) {
+        if (!set.isOnDemand) this.#pausedUntil = freeAt;
+        this.#news.limited(freeAt);
       }
+      if (set.dueAt > now) return false;
       await this.#orders.addOrder(now);
-      await this.#take(set, await this.#order(set));
-      this.#recovered();
+      const { orderMs } = this.#limits;
+      const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(orderMs)]);
+      await this.#take(set, await this.#authority.obtain(set.names, set.failures, signal));
+      this.#works();
     } catch (error) {
       await this.#failed(set, toAcmeError(error));
     } finally {
       await release?.().catch(() => {});
     }
     return false;
-  }
-
-  async #order(set: HostSet): Promise<ObtainedCertificate> {
-    const { acme, board } = this.#options;
-    const { orderMs, pollMs } = this.#limits;
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(orderMs)]);
-    const now = (): number => this.#clock.now();
-    const session = new AcmeSession({
-      directoryUrl: acme.directory,
-      accountKey: createPrivateKey(await this.#accountKey()),
-      transport: this.#transport,
-      signal,
-      now,
-    });
-    await session.openAccount(acme);
-    // After a failure the other way comes first: a firewall or a CDN may stand in one of them.
-    const turn = set.failures % acme.challenges.length;
-    const challenges = [...acme.challenges.slice(turn), ...acme.challenges.slice(0, turn)];
-    return obtainCertificate({
-      session,
-      names: set.names,
-      challenges,
-      publisher: board,
-      signal,
-      now,
-      pollMs,
-    });
-  }
-
-  async #accountKey(): Promise<string> {
-    const known = await this.#store.readAccountKey();
-    if (known !== undefined) return known;
-    const key = createAccountKey();
-    await this.#store.writeAccountKey(key);
-    return key;
   }
 
   async #take(set: HostSet, { key, chain }: ObtainedCertificate): Promise<void> {
@@ -319,11 +259,9 @@ export class AcmeCertificates {
       set.signature = await this.#store.signatureOf(set.id);
     } catch (error) {
       // It is in use all the same: to throw it away would cost another order.
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.error({ names: set.names.slice(0, 10), reason }, "a certificate cannot be stored");
+      this.#news.notStored(set, error);
     }
-    const fields = { names: set.names.slice(0, 10), expires: dateOf(set.pair?.notAfter ?? 0) };
-    this.#log.info(fields, "a certificate was issued");
+    this.#news.issued(set);
   }
 
   /** True if the certificate on the disk is another one than before, and need not be renewed yet. */
@@ -345,54 +283,24 @@ export class AcmeCertificates {
       this.#pauses += 1;
       const ms = backOffMs(this.#pauses, { baseMs: pauseBaseMs, maxMs: pauseMaxMs }, random);
       this.#pausedUntil = now + Math.max(ms, least);
-      this.#tellOfPause(error);
+      this.#news.paused(error, this.#pausedUntil);
       if (set.isOnDemand) set.dueAt = this.#pausedUntil;
       return;
     }
+    this.#works();
     set.failures += 1;
     const isUntried =
       error.kind === "challenge" && set.failures < this.#options.acme.challenges.length;
     const ms = backOffMs(set.failures, { baseMs: retryBaseMs, maxMs: retryMaxMs }, random);
     set.dueAt = now + Math.max(isUntried ? Math.min(NEXT_CHALLENGE_MS, ms) : ms, least);
-    this.#tell(set, error.kind, "a certificate could not be had", error);
+    this.#news.failed(set, error, now);
     await this.#orders.addFailure(set.id, now).catch(() => {});
   }
 
-  /** Once for each state, not for each attempt. */
-  #tell(set: HostSet, kind: string, message: string, error?: AcmeError): void {
-    const { pair, isOnDemand } = set;
-    const isServed = pair !== undefined && pair.notAfter > this.#clock.now();
-    const state = `${kind} ${isServed}`;
-    if (set.told === state) return;
-    set.told = state;
-    const fields = {
-      names: set.names.slice(0, 10),
-      ...(error === undefined ? {} : { reason: error.message }),
-      again: dateOf(set.dueAt),
-      ...(isServed ? { expires: dateOf(pair.notAfter) } : {}),
-    };
-    if (isServed) this.#log.warn(fields, `${message}; the one in use stays`);
-    else if (isOnDemand || kind === "limit") this.#log.warn(fields, message);
-    else this.#log.error(fields, `${message}, and there is no valid one`);
-  }
-
-  #tellOfPause(error: AcmeError): void {
-    if (this.#toldOfPause === error.kind) return;
-    this.#toldOfPause = error.kind;
-    const fields = {
-      directory: this.#options.acme.directory,
-      reason: error.message,
-      again: dateOf(this.#pausedUntil),
-    };
-    const what = error.kind === "local" ? "certificates cannot be ordered" : "the CA does not work";
-    this.#log.warn(fields, `${what}; those in use stay`);
-  }
-
-  #recovered(): void {
+  /** It answers, whatever it says. */
+  #works(): void {
     this.#pauses = 0;
-    if (this.#toldOfPause === "") return;
-    this.#toldOfPause = "";
-    this.#log.info({ directory: this.#options.acme.directory }, "certificates are issued again");
+    this.#news.recovered();
   }
 
   #collect(): void {
@@ -403,47 +311,4 @@ export class AcmeCertificates {
     this.#pairs = pairs;
     for (const source of this.#sources) source.onChange?.();
   }
-}
-
-class AcmeSource implements CertificateSource {
-  onChange: (() => void) | null = null;
-  /** Absent unless names are decided on demand: whoever asks then knows that nothing more is to come. */
-  readonly find?: (
-    name: string,
-  ) => CertificatePair | undefined | Promise<CertificatePair | undefined>;
-  readonly #certificates: AcmeCertificates;
-  readonly #board: ChallengeBoard;
-  readonly #onClose: (source: AcmeSource) => void;
-
-  constructor(
-    certificates: AcmeCertificates,
-    board: ChallengeBoard,
-    onDemand: OnDemandNames | undefined,
-    onClose: (source: AcmeSource) => void,
-  ) {
-    this.#certificates = certificates;
-    this.#board = board;
-    this.#onClose = onClose;
-    if (onDemand !== undefined) this.find = (name) => onDemand.find(name);
-  }
-
-  get pairs(): readonly CertificatePair[] {
-    return this.#certificates.pairs;
-  }
-
-  challenge(name: string): CertificatePair | undefined {
-    return this.#board.certificateFor(name);
-  }
-
-  refresh(): Promise<void> {
-    return this.#certificates.refresh();
-  }
-
-  close(): void {
-    this.#onClose(this);
-  }
-}
-
-function dateOf(time: number): string {
-  return new Date(time).toISOString();
 }

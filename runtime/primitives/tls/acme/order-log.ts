@@ -32,15 +32,14 @@ export class OrderLog {
     this.#forget(now);
   }
 
-  /** When an order for this set may be made: now or later. `share`: the part of the hourly limit it may use up. */
-  allowedAt(id: string, share: number, now: number): number {
-    const most = Math.max(1, Math.floor(this.#limits.perHour * share));
-    const failures = this.#failures.get(id) ?? [];
-    return Math.max(
-      now,
-      freeAt(this.#orders, most),
-      freeAt(failures, this.#limits.failuresPerHour),
-    );
+  /** When the next order may be made, 0 for at once. `share`: the part of the hourly limit that may be used up. */
+  freeAt(share: number): number {
+    return freeAt(this.#orders, Math.max(1, Math.floor(this.#limits.perHour * share)));
+  }
+
+  /** The same for one set that has failed. */
+  freeAtFor(id: string): number {
+    return freeAt(this.#failures.get(id) ?? [], this.#limits.failuresPerHour);
   }
 
   async addOrder(now: number): Promise<void> {

@@ -1,0 +1,50 @@
+import type { CertificatePair } from "../certificate-pair.ts";
+import type { CertificateSource } from "../certificate-source.ts";
+import type { ChallengeBoard } from "./challenge-board.ts";
+import type { OnDemandNames } from "./on-demand-names.ts";
+
+/** What a source shows of. */
+export interface SourceOwner {
+  readonly pairs: readonly CertificatePair[];
+  refresh(): Promise<void>;
+}
+
+/** ACME certificates as one listener sees them: several may serve from the same. */
+export class AcmeSource implements CertificateSource {
+  onChange: (() => void) | null = null;
+  /** Absent unless names are decided on demand: whoever asks then knows that nothing more is to come. */
+  readonly find?: (
+    name: string,
+  ) => CertificatePair | undefined | Promise<CertificatePair | undefined>;
+  readonly #owner: SourceOwner;
+  readonly #board: ChallengeBoard;
+  readonly #onClose: (source: AcmeSource) => void;
+
+  constructor(
+    owner: SourceOwner,
+    board: ChallengeBoard,
+    onDemand: OnDemandNames | undefined,
+    onClose: (source: AcmeSource) => void,
+  ) {
+    this.#owner = owner;
+    this.#board = board;
+    this.#onClose = onClose;
+    if (onDemand !== undefined) this.find = (name) => onDemand.find(name);
+  }
+
+  get pairs(): readonly CertificatePair[] {
+    return this.#owner.pairs;
+  }
+
+  challenge(name: string): CertificatePair | undefined {
+    return this.#board.certificateFor(name);
+  }
+
+  refresh(): Promise<void> {
+    return this.#owner.refresh();
+  }
+
+  close(): void {
+    this.#onClose(this);
+  }
+}
