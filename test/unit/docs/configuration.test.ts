@@ -11,6 +11,7 @@ const page = readFileSync(new URL("docs/configuration.md", ROOT), "utf8");
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   "Top level": ["GatewrightConfig"],
   listen: ["ListenConfig"],
+  tls: ["TlsConfig"],
   admin: ["AdminConfig"],
   upstreams: ["NetworkUpstream"],
   targets: ["TargetConfig"],
