@@ -108,6 +108,7 @@ describe("a client that is slow (PUB-48)", () => {
 describe("an answer that takes long", () => {
   it.each(["GET", "POST"])(
     "to %s, is waited for (long poll), whatever the limits of requests",
+    { timeout: scaled(15_000, 60_000) },
     async (method) => {
       const { connect } = await throughProxy({
         config: {
