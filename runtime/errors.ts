@@ -71,6 +71,7 @@ export const ERRORS = {
   ),
   PROXY_UPSTREAM_QUEUE_FULL: row(503, "upstream", "The upstream is busy.", true),
   PROXY_UPSTREAM_QUEUE_TIMEOUT: row(503, "upstream", "The upstream is busy.", true),
+  PROXY_UPSTREAM_UNAVAILABLE: row(503, "upstream", "The upstream is not available.", true),
   PROXY_UPSTREAM_CLOSED: row(503, "upstream", "The upstream is being shut down.", true),
   PROXY_UPSTREAM_HANDLER: row(502, "upstream", "The upstream failed."),
   PROXY_HOOK_FAILED: row(500, "hook", "The request could not be processed."),

@@ -7,10 +7,13 @@ import { ContinueFilter } from "./continue-filter.ts";
 import { fromForeignError } from "./foreign-errors.ts";
 import { openSocket, openTcp, secureSocket, type UpstreamTls } from "./open-socket.ts";
 import { targetAddress, type Target } from "./target.ts";
+import type { TargetMember } from "./targets/target-member.ts";
 
 export interface ConnectionOptions {
-  readonly target: Target;
+  readonly member: TargetMember;
   readonly wheel: DeadlineWheel;
+  /** Monotonic, milliseconds. */
+  readonly now: () => number;
   readonly idleTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly tls: UpstreamTls | undefined;
@@ -40,7 +43,10 @@ const PROTOCOLS = ["http/1.1"];
  * by itself if the first is found closed before anything of a waiting request was written; there is never more than one.
  */
 export class Connection {
+  readonly member: TargetMember;
+  /** As it was when the connection was made. */
   readonly target: Target;
+  readonly epoch: number;
   /** Says whose requests it carries: only those with the same one may use it. */
   readonly preface: string;
   readonly client: Client;
@@ -49,6 +55,9 @@ export class Connection {
   state: "active" | "idle" | "tunnel" | "gone" = "active";
   /** The present socket has carried a whole exchange before: it may be stale. */
   reused = false;
+  /** Exchanges that it has carried. */
+  served = 0;
+  openedAt = 0;
   #socket: Socket | null = null;
   #filter: ContinueFilter | null = null;
   readonly #options: ConnectionOptions;
@@ -57,12 +66,14 @@ export class Connection {
   #releasing = false;
 
   constructor(options: ConnectionOptions) {
-    this.target = options.target;
+    this.member = options.member;
+    this.target = options.member.target;
+    this.epoch = options.member.epoch;
     this.preface = options.preface;
     this.#options = options;
     this.#deadline = new Deadline(() => this.#onDue());
     const idleTimeoutMs = Math.max(1, options.idleTimeoutMs);
-    this.client = new Client(`${options.target.scheme}://${targetAddress(options.target)}`, {
+    this.client = new Client(clientOrigin(this.target), {
       pipelining: 1,
       allowH2: false,
       // Time is kept by the wheel.
@@ -133,6 +144,7 @@ export class Connection {
     if (!this.#releasing) return;
     this.#releasing = false;
     this.reused = true;
+    this.served += 1;
     this.#options.onReleased(this, this.usable);
   };
 
@@ -143,8 +155,11 @@ export class Connection {
   }
 
   #connect(callback: ConnectCallback): void {
-    const { target, wheel, connectTimeoutMs, tls } = this.#options;
+    const { target } = this;
+    const { wheel, connectTimeoutMs, tls } = this.#options;
     this.reused = false;
+    this.served = 0;
+    this.openedAt = this.#options.now();
     this.#connecting = callback;
     wheel.arm(this.#deadline, connectTimeoutMs);
     if (this.preface !== "") this.#connectWithPreface();
@@ -153,7 +168,8 @@ export class Connection {
 
   /** The header is the first thing on the wire, before TLS too (proxy-protocol.txt §2). */
   #connectWithPreface(): void {
-    const { target, tls } = this.#options;
+    const { target } = this;
+    const { tls } = this.#options;
     const socket = openTcp(target);
     socket.once("connect", () => socket.write(this.preface, "latin1"));
     if (target.scheme === "http") {
@@ -201,6 +217,12 @@ export class Connection {
     this.#socket?.destroy();
     connecting(new ProxyError("PROXY_UPSTREAM_CONNECT_TIMEOUT", { message }), null);
   }
+}
+
+/** undici only takes URLs; where the socket really goes is decided in `connect`. */
+function clientOrigin(target: Target): string {
+  const place = target.socketPath === undefined ? targetAddress(target) : "localhost";
+  return `${target.scheme}://${place}`;
 }
 
 function ignore(): void {}

@@ -10,7 +10,7 @@ import { constants, type ClientHttp2Stream } from "node:http2";
 import { Readable } from "node:stream";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
-import { isProxyError, ProxyError, toProxyError, type ErrorCode } from "../errors.ts";
+import { isProxyError, ProxyError, toProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
 import { fieldValue, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import type { Http2Connection } from "./http2-connection.ts";
@@ -19,12 +19,16 @@ import { http2RequestHead, http2ResponseFields, http2Trailers } from "./http2-he
 import type { Http2Pool, Http2PooledCall } from "./http2-pool.ts";
 import { Http2Tunnel } from "./http2-tunnel.ts";
 import { targetAddress } from "./target.ts";
+import type { TargetMember } from "./targets/target-member.ts";
 import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
 
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
 
 /** RFC 9110 §9.2.2: sent twice, they do what they do once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** Other targets that a request is offered to when connections cannot be made. */
+const MAX_CONNECT_RETRIES = 3;
 
 /** Node's streams carry their call: listeners are functions of this module, not closures for each request. */
 const CALL = Symbol("call");
@@ -33,11 +37,15 @@ type CallStream = ClientHttp2Stream & { [CALL]: Http2Call };
 export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   readonly request: UpstreamRequest;
   queueDeadline: Deadline | null = null;
+  avoided: Set<TargetMember> | undefined;
   readonly #pool: Http2Pool;
   readonly #wheel: DeadlineWheel;
   readonly #receiver: UpstreamReceiver;
   readonly #headDeadline: Deadline;
   #connection: Http2Connection | null = null;
+  /** Counts this request among its own. */
+  #member: TargetMember | null = null;
+  #startedAt = 0;
   #stream: CallStream | null = null;
   /** What of the request is still to be sent. */
   #uploading: ContentSource | null = null;
@@ -55,7 +63,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   /** The connection had served others before. */
   #reused = false;
   #retried = false;
-  #retriedConnect = false;
+  #connectRetries = 0;
   #streamError: Error | null = null;
 
   constructor(
@@ -90,6 +98,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
     const isEmpty = request.upgrade === undefined && (content?.length ?? bytes?.byteLength) === 0;
     const endStream = request.upgrade === undefined && (content === undefined || isEmpty);
     this.#connection = connection;
+    this.#enter(connection.member);
     this.#announced = false;
     this.#streamError = null;
     this.#reused = connection.begun > 0;
@@ -124,16 +133,18 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   connectFailed(connection: Http2Connection, error: ProxyError): void {
     if (this.#over) return;
     this.#connection = connection;
+    this.#enter(connection.member);
+    this.#blame(error);
+    this.#leave();
     // Nothing was sent, so another target may have it, whatever the method.
-    if (!this.#retriedConnect && this.#pool.startElsewhere(connection, this)) {
-      this.#retriedConnect = true;
+    this.#connectRetries += 1;
+    if (
+      this.#connectRetries <= MAX_CONNECT_RETRIES &&
+      this.#pool.startElsewhere(connection, this)
+    ) {
       return;
     }
     this.#fail(error);
-  }
-
-  failWith(code: ErrorCode, message: string): void {
-    this.failLater(new ProxyError(code, { message }));
   }
 
   /** Told in a later tick. */
@@ -157,6 +168,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
     if (this.#over) return;
     this.#over = true;
     this.#stop();
+    this.#leave();
   }
 
   // --- ContentSink: the request's content ---
@@ -221,6 +233,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
       this.#wheel.disarm(this.#headDeadline);
       const stream = this.#stream as CallStream;
       const fields = http2ResponseFields(raw);
+      this.#observe(status, false);
       if (this.request.upgrade !== undefined && status < 300) {
         this.#becomeTunnel(stream, fields);
         return;
@@ -297,6 +310,8 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
     if ((isUnprocessed || isStale) && this.#mayRetry()) {
       this.#retried = true;
       this.#wheel.disarm(this.#headDeadline);
+      // Not processed, or lost with a connection that grew old: nobody's fault.
+      this.#leave();
       this.#pool.startAgain(this);
       return;
     }
@@ -321,6 +336,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   #finish(trailers: RawFields): void {
     if (this.#over) return;
     this.#over = true;
+    this.#leave();
     this.#wheel.disarm(this.#headDeadline);
     const stream = this.#stream;
     this.#stopUpload();
@@ -338,6 +354,8 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
 
   #becomeTunnel(stream: CallStream, fields: RawFields): void {
     this.#over = true;
+    // As long as the tunnel stands, it is a request under way.
+    stream.once("close", () => this.#leave());
     const key = fieldValue(this.request.fields, "sec-websocket-key");
     // RFC 8441 §5 has no handshake keys; a client that came over HTTP/1.1 waits for the answer to its own.
     if (key !== undefined) fields.push("Sec-WebSocket-Accept", acceptKey(key));
@@ -367,6 +385,8 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   #fail(error: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
+    this.#blame(error);
+    this.#leave();
     this.#wheel.disarm(this.#headDeadline);
     this.#stopUpload();
     try {
@@ -390,6 +410,36 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   #stopUpload(): void {
     this.#uploading = null;
     this.request.content?.cancel();
+  }
+
+  // --- for the target's figures and health ---
+
+  #enter(member: TargetMember): void {
+    this.#leave();
+    this.#member = member;
+    this.#startedAt = this.#pool.targets.now();
+    this.#pool.targets.begun(member);
+  }
+
+  #leave(): void {
+    const member = this.#member;
+    this.#member = null;
+    if (member !== null) this.#pool.targets.ended(member);
+  }
+
+  #observe(status: number | undefined, failed: boolean): void {
+    if (this.#member === null) return;
+    const { targets } = this.#pool;
+    const headMs = status === undefined ? undefined : targets.now() - this.#startedAt;
+    targets.observed(this.#member, { status, failed, headMs });
+  }
+
+  /** If the failure is the target's: not the client's content, not our own mistake, not a connection that grew old. */
+  #blame(error: ProxyError): void {
+    if (this.#member === null || error.source !== "upstream") return;
+    if (error.code === "PROXY_UPSTREAM_STALE" || error.code === "PROXY_UPSTREAM_CLOSED") return;
+    this.#pool.targets.noteError(this.#member, error.message);
+    this.#observe(undefined, true);
   }
 
   #armHead(): void {

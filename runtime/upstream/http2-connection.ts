@@ -18,6 +18,7 @@ import type { RawFields } from "../http/raw-fields.ts";
 import { fromForeignError } from "./foreign-errors.ts";
 import { openSocket, type UpstreamTls } from "./open-socket.ts";
 import { targetAddress, type Target } from "./target.ts";
+import type { TargetMember } from "./targets/target-member.ts";
 
 /** What a connection tells its pool. */
 export interface Http2ConnectionOwner {
@@ -36,7 +37,9 @@ export interface Http2ConnectionOwner {
 }
 
 export interface Http2ConnectionOptions {
-  readonly target: Target;
+  readonly member: TargetMember;
+  /** Monotonic, milliseconds. */
+  readonly openedAt: number;
   readonly upstream: string;
   readonly wheel: DeadlineWheel;
   readonly connectTimeoutMs: number;
@@ -81,7 +84,11 @@ const MAX_STREAMS_EVER = 1_073_000_000;
 type Duty = "connect" | "idle" | "silence" | "ping" | "close";
 
 export class Http2Connection {
+  readonly member: TargetMember;
+  /** As it was when the connection was made. */
   readonly target: Target;
+  readonly epoch: number;
+  readonly openedAt: number;
   state: "connecting" | "open" | "draining" | "gone" = "connecting";
   /** Running streams. */
   streams = 0;
@@ -108,12 +115,15 @@ export class Http2Connection {
 
   constructor(options: Http2ConnectionOptions) {
     this.#options = options;
-    this.target = options.target;
+    this.member = options.member;
+    this.target = options.member.target;
+    this.epoch = options.member.epoch;
+    this.openedAt = options.openedAt;
     this.#deadline = new Deadline(() => this.#onDue());
-    this.#socket = openSocket(options.target, options.tls, ["h2"]);
+    this.#socket = openSocket(this.target, options.tls, ["h2"]);
     this.#socket.on("error", this.#onError);
     this.#socket.once("close", () => this.#onSocketClosed());
-    const event = options.target.scheme === "https" ? "secureConnect" : "connect";
+    const event = this.target.scheme === "https" ? "secureConnect" : "connect";
     this.#socket.once(event, () => this.#onConnected());
     this.#arm("connect", options.connectTimeoutMs);
   }
@@ -186,14 +196,14 @@ export class Http2Connection {
 
   #onConnected(): void {
     if (this.state !== "connecting") return;
-    const { target } = this.#options;
+    const { target } = this;
     const protocol = (this.#socket as Partial<TLSSocket>).alpnProtocol;
     if (target.scheme === "https" && protocol !== "h2") {
       // RFC 7301 §3.2: it knows nothing of ALPN and goes on without.
       this.#fail(this.#notHttp2(undefined, `it chose ${protocol || "no protocol"} by ALPN`));
       return;
     }
-    const session = connect(`${target.scheme}://${targetAddress(target)}`, {
+    const session = connect(`${target.scheme}://${target.authority}`, {
       createConnection: () => this.#socket,
       settings: {
         enablePush: false,
@@ -273,7 +283,8 @@ export class Http2Connection {
 
   /** A server that is reached and speaks something else: that is a config to be mended. */
   #notHttp2(cause: Error | undefined, what: string): ProxyError {
-    const { target, upstream } = this.#options;
+    const { target } = this;
+    const { upstream } = this.#options;
     const message = `${targetAddress(target)} does not speak HTTP/2 (${what}): remove \`http2\` from the upstream ${upstream}`;
     return new ProxyError("PROXY_UPSTREAM_CONNECT", { cause, message });
   }

@@ -6,14 +6,22 @@
  * A connection that the upstream is closing (GOAWAY) takes no requests and does not count against the cap: else one long
  * stream on it could keep a new one from being opened.
  */
-import { Deadline, type DeadlineWheel } from "../clock.ts";
-import type { ErrorCode, ProxyError } from "../errors.ts";
-import { Http2Connection, type Http2ConnectionOwner, type KeepAlive } from "./http2-connection.ts";
+import type { DeadlineWheel } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import type { BalanceRequest } from "./balance/balancer.ts";
 import type { PoolLimits } from "./connection-pool.ts";
+import { Http2Connection, type Http2ConnectionOwner, type KeepAlive } from "./http2-connection.ts";
 import type { UpstreamTls } from "./open-socket.ts";
-import type { Target } from "./target.ts";
+import {
+  LocalBudget,
+  type BudgetHolder,
+  type ConnectionBudget,
+} from "./targets/connection-budget.ts";
+import { refusal } from "./targets/refusal.ts";
+import { RequestQueue, type QueuedCall } from "./targets/request-queue.ts";
+import type { TargetMember } from "./targets/target-member.ts";
+import type { MemberConnections, TargetSet } from "./targets/target-set.ts";
 import type { UpstreamStats } from "./upstream.ts";
-import { WeightedRotation } from "./weighted-rotation.ts";
 
 export interface Http2PoolLimits extends PoolLimits {
   /** Most requests at once on one connection. */
@@ -22,8 +30,10 @@ export interface Http2PoolLimits extends PoolLimits {
 
 export interface Http2PoolOptions extends Http2PoolLimits {
   readonly name: string;
-  readonly targets: readonly Target[];
+  readonly targets: TargetSet;
   readonly wheel: DeadlineWheel;
+  /** Default: one of its own. */
+  readonly budget?: ConnectionBudget | undefined;
   readonly tls?: UpstreamTls | undefined;
   readonly keepAlive?: KeepAlive | undefined;
   /** A receiver threw on its last call: nobody is left to be told. */
@@ -31,32 +41,26 @@ export interface Http2PoolOptions extends Http2PoolLimits {
 }
 
 /** A request, as the pool sees it. */
-export interface Http2PooledCall {
+export interface Http2PooledCall extends QueuedCall {
+  readonly request: BalanceRequest;
   readonly connectTimeoutMs: number;
-  /** The pool's: armed while the call is queued. */
-  queueDeadline: Deadline | null;
+  /** Targets that have failed it. */
+  avoided: Set<TargetMember> | undefined;
   /** Sends the request on this connection. */
   start(connection: Http2Connection): void;
   /** There is no connection; nothing was sent. */
   connectFailed(connection: Http2Connection, error: ProxyError): void;
-  /** Ends it without one. */
-  failWith(code: ErrorCode, message: string): void;
 }
 
-interface TargetState {
-  readonly target: Target;
-  readonly position: number;
-  /** Oldest first, without those that drain. */
-  readonly connections: Http2Connection[];
-}
-
-export class Http2Pool implements Http2ConnectionOwner {
+export class Http2Pool implements Http2ConnectionOwner, MemberConnections, BudgetHolder {
+  readonly targets: TargetSet;
   readonly #options: Http2PoolOptions;
   #limits: Http2PoolLimits;
-  readonly #targets: readonly TargetState[];
-  readonly #states = new Map<Target, TargetState>();
-  readonly #rotation: WeightedRotation;
-  #queue = new Set<Http2PooledCall>();
+  readonly #budget: ConnectionBudget;
+  readonly #leaveBudget: () => void;
+  readonly #queue: RequestQueue<Http2PooledCall>;
+  /** Oldest first, without those that drain. */
+  readonly #connections = new Map<TargetMember, Http2Connection[]>();
   /** Calls for connections that are being made. */
   readonly #waiting = new Map<Http2Connection, Set<Http2PooledCall>>();
   /** Without those that drain. */
@@ -65,40 +69,40 @@ export class Http2Pool implements Http2ConnectionOwner {
   #closing: { promise: Promise<void>; resolve: () => void } | null = null;
 
   constructor(options: Http2PoolOptions) {
-    if (options.targets.length === 0) throw new RangeError("an upstream needs a target");
     this.#options = options;
     this.#limits = options;
-    this.#targets = options.targets.map((target, position) => ({
-      target,
-      position,
-      connections: [],
-    }));
-    for (const state of this.#targets) this.#states.set(state.target, state);
-    this.#rotation = new WeightedRotation(options.targets.map((target) => target.weight));
+    this.targets = options.targets;
+    this.#budget = options.budget ?? new LocalBudget(options.maxConnections);
+    this.#leaveBudget = this.#budget.join(this);
+    this.#queue = new RequestQueue(options.name, options, options.wheel, () => this.#settleClose());
+    this.targets.attach(this);
   }
 
   /** Connections, not streams. */
   stats(): UpstreamStats {
     let idle = 0;
-    for (const { connections } of this.#targets) {
-      for (const one of connections) if (one.state === "open" && one.streams === 0) idle += 1;
+    for (const [member, connections] of this.#connections) {
+      member.idle = connections.filter(isIdle).length;
+      idle += member.idle;
     }
     const open = this.#open + this.#draining.size;
     return { open, idle, active: open - idle, queued: this.#queue.size };
   }
 
   /** Limits for what comes from now on. Surplus connections close as they fall idle. */
-  adjust(limits: Http2PoolLimits, weights?: readonly number[]): void {
+  adjust(limits: Http2PoolLimits): void {
     this.#limits = limits;
-    weights?.forEach((weight, position) => this.#rotation.setWeight(position, weight));
-    this.#closeIdle(() => this.#open > limits.maxConnections);
+    this.#queue.limits = limits;
+    this.#budget.setLimit(limits.maxConnections);
+    while (this.#budget.overdrawn && this.yieldIdle());
     this.#pump();
   }
 
   close(): Promise<void> {
     if (this.#closing === null) {
       this.#closing = Promise.withResolvers<void>();
-      this.#closeIdle(() => true);
+      this.targets.close();
+      while (this.yieldIdle());
       this.#settleClose();
     }
     return this.#closing.promise;
@@ -106,17 +110,42 @@ export class Http2Pool implements Http2ConnectionOwner {
 
   dispatch(call: Http2PooledCall): void {
     if (this.#closing !== null) {
-      call.failWith("PROXY_UPSTREAM_CLOSED", `upstream ${this.#options.name} is closed`);
+      const message = `upstream ${this.#options.name} is closed`;
+      call.failLater(new ProxyError("PROXY_UPSTREAM_CLOSED", { message }));
       return;
     }
     if (this.#queue.size === 0 && this.#start(call)) return;
-    const { maxQueue } = this.#limits;
-    if (this.#queue.size >= maxQueue) {
-      const message = `${maxQueue} requests wait for ${this.#options.name}`;
-      call.failWith("PROXY_UPSTREAM_QUEUE_FULL", message);
-      return;
+    this.#queue.enter(call);
+  }
+
+  // --- for the target set and the budget ---
+
+  hasIdle(member: TargetMember): boolean {
+    return this.#connections.get(member)?.some(isIdle) ?? false;
+  }
+
+  closeIdle(member: TargetMember): void {
+    for (const connection of [...(this.#connections.get(member) ?? [])]) {
+      if (isIdle(connection)) connection.drain();
     }
-    this.#enqueue(call);
+  }
+
+  onChoiceChanged(): void {
+    this.#pump();
+  }
+
+  onRoom(): void {
+    this.#pump();
+  }
+
+  yieldIdle(): boolean {
+    for (const connections of this.#connections.values()) {
+      const connection = connections.find(isIdle);
+      if (connection === undefined) continue;
+      connection.drain();
+      return true;
+    }
+    return false;
   }
 
   // --- for calls ---
@@ -124,22 +153,22 @@ export class Http2Pool implements Http2ConnectionOwner {
   /** The call is given up while it waits. */
   forget(call: Http2PooledCall): void {
     for (const calls of this.#waiting.values()) calls.delete(call);
-    this.#dequeue(call);
+    this.#queue.leave(call);
     this.#settleClose();
   }
 
   /** Once more, ahead of those that wait: the upstream did not process it. */
   startAgain(call: Http2PooledCall): void {
-    if (!this.#start(call)) this.#enqueueFirst([call]);
+    if (!this.#start(call)) this.#queue.enterFirst([call]);
   }
 
   /** Another target for a request that could not be sent. False if there is none. */
   startElsewhere(connection: Http2Connection, call: Http2PooledCall): boolean {
-    if (this.#targets.length < 2) return false;
-    const failed = this.#stateOf(connection).position;
-    if (!this.#startOn(this.#targets[this.#rotation.next(failed)] as TargetState, call)) {
-      this.#enqueueFirst([call]);
-    }
+    const avoided = (call.avoided ??= new Set());
+    avoided.add(connection.member);
+    const member = this.targets.pick(call.request, avoided);
+    if (member === undefined || avoided.has(member)) return false;
+    if (!this.#start(call, member)) this.#queue.enterFirst([call]);
     return true;
   }
 
@@ -158,7 +187,7 @@ export class Http2Pool implements Http2ConnectionOwner {
         if (this.#roomOf(connection) > 0) call.start(connection);
         else left.push(call);
       }
-      if (left.length > 0) this.#enqueueFirst(left);
+      if (left.length > 0) this.#queue.enterFirst(left);
     }
     this.#pump();
     // Everybody who waited for it has given up.
@@ -181,12 +210,16 @@ export class Http2Pool implements Http2ConnectionOwner {
 
   onDraining(connection: Http2Connection): void {
     if (!this.#discard(connection)) return;
+    connection.member.open += 1;
     this.#draining.add(connection);
     this.#pump();
   }
 
   onClosed(connection: Http2Connection): void {
-    this.#draining.delete(connection);
+    if (this.#draining.delete(connection)) {
+      connection.member.open -= 1;
+      this.targets.settle(connection.member);
+    }
     this.#discard(connection);
     this.#pump();
     this.#settleClose();
@@ -198,33 +231,74 @@ export class Http2Pool implements Http2ConnectionOwner {
 
   // --- scheduling ---
 
-  #start(call: Http2PooledCall): boolean {
-    return this.#startOn(this.#targets[this.#rotation.next()] as TargetState, call);
+  /** False if it has to wait. */
+  #start(call: Http2PooledCall, chosen?: TargetMember): boolean {
+    let passed: Set<TargetMember> | undefined = call.avoided;
+    let member = chosen ?? this.targets.pick(call.request, passed);
+    for (;;) {
+      if (member === undefined) {
+        const error = refusal(this.targets);
+        if (error === undefined) return false;
+        this.#queue.leave(call);
+        call.failLater(error);
+        return true;
+      }
+      const connection = this.#connectionFor(member, call);
+      if (connection !== undefined) {
+        this.#queue.leave(call);
+        if (connection.state === "connecting") this.#waiting.get(connection)?.add(call);
+        else call.start(connection);
+        return true;
+      }
+      // What failed was the cap over all targets, or this target is the only one that will do.
+      if (member.hasRoom || this.targets.isBinding) return false;
+      passed = new Set(passed).add(member);
+      member = this.targets.pick(call.request, passed);
+      if (member === undefined || passed.has(member)) return false;
+    }
   }
 
-  /** On this target if possible; at the cap, on any that has room. */
-  #startOn(state: TargetState, call: Http2PooledCall): boolean {
-    let connection = this.#withRoom(state);
-    if (connection === undefined && this.#open < this.#limits.maxConnections) {
-      connection = this.#connect(state, call);
-    }
-    if (connection === undefined) {
-      for (const other of this.#targets) {
-        connection = this.#withRoom(other);
-        if (connection !== undefined) break;
+  /** To this target if possible; at the cap, to any that has room. */
+  #connectionFor(member: TargetMember, call: Http2PooledCall): Http2Connection | undefined {
+    const own = this.#withRoom(member);
+    if (own !== undefined) return own;
+    if (member.hasRoom && this.#budget.tryTake(this)) return this.#connect(member, call);
+    if (!this.targets.isBinding) {
+      for (const other of this.#connections.keys()) {
+        if (!other.usable || other.state === "half-open" || call.avoided?.has(other)) continue;
+        const connection = this.#withRoom(other);
+        if (connection !== undefined) return connection;
       }
     }
-    if (connection === undefined) return false;
-    if (connection.state === "connecting") this.#waiting.get(connection)?.add(call);
-    else call.start(connection);
-    return true;
+    if (!member.hasRoom || this.#budget.overdrawn || !this.yieldIdle()) return undefined;
+    return this.#budget.tryTake(this) ? this.#connect(member, call) : undefined;
   }
 
-  #withRoom(state: TargetState): Http2Connection | undefined {
-    for (const connection of state.connections) {
-      if (this.#roomOf(connection) > 0) return connection;
+  #withRoom(member: TargetMember): Http2Connection | undefined {
+    const connections = this.#connections.get(member);
+    if (connections === undefined) return undefined;
+    let spent: Http2Connection | undefined;
+    for (const connection of connections) {
+      if (connection.state === "open" && this.#isSpent(connection)) spent = connection;
+      else if (this.#roomOf(connection) > 0) return connection;
     }
+    if (spent === undefined) return undefined;
+    // One at a time: it is replaced by the connection that is made now.
+    spent.drain();
     return undefined;
+  }
+
+  /** It takes no more requests. */
+  #isSpent(connection: Http2Connection): boolean {
+    const { member } = connection;
+    const { maxConnectionAgeMs, maxRequestsPerConnection } = this.#limits;
+    return (
+      member.left ||
+      member.epoch !== connection.epoch ||
+      (maxRequestsPerConnection !== undefined && connection.begun >= maxRequestsPerConnection) ||
+      (maxConnectionAgeMs !== undefined &&
+        this.targets.now() - connection.openedAt >= maxConnectionAgeMs)
+    );
   }
 
   #roomOf(connection: Http2Connection): number {
@@ -232,10 +306,13 @@ export class Http2Pool implements Http2ConnectionOwner {
     return Math.min(this.#limits.maxStreams - taken, connection.peerRoom);
   }
 
-  #connect(state: TargetState, call: Http2PooledCall): Http2Connection {
+  /** Its place is taken. */
+  #connect(member: TargetMember, call: Http2PooledCall): Http2Connection {
     this.#open += 1;
+    member.open += 1;
     const connection = new Http2Connection({
-      target: state.target,
+      member,
+      openedAt: this.targets.now(),
       upstream: this.#options.name,
       wheel: this.#options.wheel,
       connectTimeoutMs: call.connectTimeoutMs,
@@ -243,77 +320,56 @@ export class Http2Pool implements Http2ConnectionOwner {
       keepAlive: this.#options.keepAlive,
       owner: this,
     });
-    state.connections.push(connection);
+    const connections = this.#connections.get(member);
+    if (connections === undefined) this.#connections.set(member, [connection]);
+    else connections.push(connection);
     this.#waiting.set(connection, new Set());
     return connection;
   }
 
   #pump(): void {
-    while (this.#queue.size > 0) {
-      const [call] = this.#queue as unknown as [Http2PooledCall];
-      if (!this.#start(call)) return;
-      this.#dequeue(call);
+    let looks = this.targets.isBinding ? MAX_LOOK_AHEAD : 1;
+    for (const call of this.#queue) {
+      if (this.#queue.has(call) && !this.#start(call) && --looks === 0) return;
     }
-  }
-
-  #enqueue(call: Http2PooledCall): void {
-    const { queueTimeoutMs } = this.#limits;
-    call.queueDeadline = new Deadline(() => {
-      if (!this.#queue.delete(call)) return;
-      const message = `no connection of ${this.#options.name} had room within ${queueTimeoutMs} ms`;
-      call.failWith("PROXY_UPSTREAM_QUEUE_TIMEOUT", message);
-      this.#settleClose();
-    });
-    this.#options.wheel.arm(call.queueDeadline, queueTimeoutMs);
-    this.#queue.add(call);
-  }
-
-  /** They had their turn before: ahead of all others, and beyond the queue's bound. */
-  #enqueueFirst(calls: readonly Http2PooledCall[]): void {
-    const rest = this.#queue;
-    this.#queue = new Set();
-    for (const call of calls) this.#enqueue(call);
-    for (const call of rest) this.#queue.add(call);
-  }
-
-  #dequeue(call: Http2PooledCall): void {
-    if (!this.#queue.delete(call)) return;
-    if (call.queueDeadline !== null) this.#options.wheel.disarm(call.queueDeadline);
-    call.queueDeadline = null;
   }
 
   #rest(connection: Http2Connection): void {
     if (connection.state !== "open") return;
-    if (this.#closing !== null || this.#open > this.#limits.maxConnections) connection.drain();
-    else connection.rest(this.#limits.idleTimeoutMs);
-  }
-
-  #closeIdle(surplus: () => boolean): void {
-    for (const { connections } of this.#targets) {
-      for (const connection of [...connections]) {
-        if (surplus() && connection.state === "open" && connection.streams === 0) {
-          connection.drain();
-        }
-      }
-    }
+    if (this.#closing !== null || this.#budget.overdrawn || this.#isSpent(connection)) {
+      connection.drain();
+    } else connection.rest(this.#limits.idleTimeoutMs);
   }
 
   /** No longer counted. False if it was not. */
   #discard(connection: Http2Connection): boolean {
-    const { connections } = this.#stateOf(connection);
-    const at = connections.indexOf(connection);
-    if (at === -1) return false;
+    const { member } = connection;
+    const connections = this.#connections.get(member);
+    const at = connections?.indexOf(connection) ?? -1;
+    if (connections === undefined || at === -1) return false;
     connections.splice(at, 1);
+    if (connections.length === 0) {
+      this.#connections.delete(member);
+      member.idle = 0;
+    }
     this.#open -= 1;
+    member.open -= 1;
+    this.targets.settle(member);
+    this.#budget.give();
     return true;
-  }
-
-  #stateOf(connection: Http2Connection): TargetState {
-    return this.#states.get(connection.target) as TargetState;
   }
 
   #settleClose(): void {
     if (this.#closing === null || this.#queue.size > 0) return;
-    if (this.#open === 0 && this.#draining.size === 0) this.#closing.resolve();
+    if (this.#open > 0 || this.#draining.size > 0) return;
+    this.#leaveBudget();
+    this.#closing.resolve();
   }
+}
+
+/** Waiting requests that are looked at, when the first one's target is full and the choice is binding. */
+const MAX_LOOK_AHEAD = 64;
+
+function isIdle(connection: Http2Connection): boolean {
+  return connection.state === "open" && connection.streams === 0;
 }

@@ -11,7 +11,7 @@ import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 
 import type { Deadline } from "../clock.ts";
-import { isProxyError, ProxyError, type ErrorCode } from "../errors.ts";
+import { isProxyError, ProxyError } from "../errors.ts";
 import { responseFraming } from "../http/framing.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
@@ -22,6 +22,7 @@ import { fromForeignError, isConnectionLoss } from "./foreign-errors.ts";
 import { toRawFields } from "./raw-head.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { targetAddress } from "./target.ts";
+import type { TargetMember } from "./targets/target-member.ts";
 import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
 
 type Controller = Dispatcher.DispatchController;
@@ -35,9 +36,13 @@ export class NetworkCall
   readonly request: UpstreamRequest;
   readonly preface: string;
   queueDeadline: Deadline | null = null;
+  avoided: Set<TargetMember> | undefined;
   readonly #pool: ConnectionPool;
   readonly #receiver: UpstreamReceiver;
   #connection: Connection | null = null;
+  /** Counts this request among its own. */
+  #member: TargetMember | null = null;
+  #startedAt = 0;
   #controller: Controller | null = null;
   /** The receiver has had its last call, or wants none. */
   #over = false;
@@ -48,7 +53,7 @@ export class NetworkCall
   #paused = false;
   #resuming = false;
   #retriedStale = false;
-  #retriedConnect = false;
+  #connectRetries = 0;
 
   /** `preface`: the PROXY header of its connection, if it needs one. */
   constructor(
@@ -72,6 +77,7 @@ export class NetworkCall
   start(connection: Connection): void {
     const { request } = this;
     this.#connection = connection;
+    this.#enter(connection.member);
     this.#controller = null;
     this.#announced = false;
     connection.call = this;
@@ -100,10 +106,6 @@ export class NetworkCall
     process.nextTick(deliverFailure, this, error);
   }
 
-  failWith(code: ErrorCode, message: string): void {
-    this.failLater(new ProxyError(code, { message }));
-  }
-
   // --- UpstreamCall ---
 
   pause(): void {
@@ -127,6 +129,7 @@ export class NetworkCall
     if (this.#over) return;
     this.#over = true;
     this.#stop();
+    this.#leave();
   }
 
   // --- ConnectionUser ---
@@ -184,6 +187,7 @@ export class NetworkCall
       if ("error" in framing) {
         throw new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message: framing.message });
       }
+      this.#observe(status, false);
       this.#closeDelimited =
         framing.length === undefined &&
         !framing.chunked &&
@@ -209,6 +213,7 @@ export class NetworkCall
     const connection = this.#connection;
     this.#connection = null;
     this.#controller = null;
+    this.#leave();
     connection?.release();
     if (this.#over) return;
     this.#over = true;
@@ -234,6 +239,9 @@ export class NetworkCall
     this.#controller = null;
     connection?.disarmHead();
     connection?.becomeTunnel(socket as Socket);
+    this.#observe(101, false);
+    // As long as the tunnel stands, it is a request under way.
+    socket.once("close", () => this.#leave());
     if (this.#over) {
       socket.destroy();
       return;
@@ -258,12 +266,14 @@ export class NetworkCall
     connection.disarmHead();
     connection.call = null;
     if (this.#dispatching) {
+      this.#leave();
       // undici refused the request itself; the connection has not seen it.
       this.#pool.unused(connection);
       if (!this.#over) this.failLater(fromForeignError(error, "head"));
       return;
     }
     if (this.#over) {
+      this.#leave();
       if (!started) this.#pool.drop(connection);
       return;
     }
@@ -273,6 +283,8 @@ export class NetworkCall
     }
     if (this.#mayRetry(connection, error)) {
       this.#retriedStale = true;
+      // A connection that grew old is nobody's fault.
+      this.#leave();
       this.#pool.replace(connection, this);
       return;
     }
@@ -282,13 +294,19 @@ export class NetworkCall
   // --- what becomes of a failure ---
 
   #connectFailed(connection: Connection, error: Error): void {
+    const failure = fromForeignError(error, "connect");
+    this.#blame(failure);
+    this.#leave();
     // Nothing was sent, so another target may have it, whatever the method.
-    if (!this.#retriedConnect && this.#pool.startElsewhere(connection, this)) {
-      this.#retriedConnect = true;
+    this.#connectRetries += 1;
+    if (
+      this.#connectRetries <= MAX_CONNECT_RETRIES &&
+      this.#pool.startElsewhere(connection, this)
+    ) {
       return;
     }
     this.#pool.drop(connection);
-    this.#fail(fromForeignError(error, "connect"), connection);
+    this.#fail(failure, connection);
   }
 
   /** RFC 9112 §9.3.1: closed just as we used it again, before it can have seen the request. */
@@ -334,6 +352,8 @@ export class NetworkCall
   #fail(error: ProxyError, connection: Connection | null): void {
     if (this.#over) return;
     this.#over = true;
+    this.#blame(error);
+    this.#leave();
     this.request.content?.cancel();
     try {
       this.#announceOn(connection);
@@ -358,6 +378,35 @@ export class NetworkCall
       controller.abort(ABORTED);
     }
     this.request.content?.cancel();
+  }
+
+  // --- for the target's figures and health ---
+
+  #enter(member: TargetMember): void {
+    this.#member = member;
+    this.#startedAt = this.#pool.targets.now();
+    this.#pool.targets.begun(member);
+  }
+
+  #leave(): void {
+    const member = this.#member;
+    this.#member = null;
+    if (member !== null) this.#pool.targets.ended(member);
+  }
+
+  #observe(status: number | undefined, failed: boolean): void {
+    if (this.#member === null) return;
+    const { targets } = this.#pool;
+    const headMs = status === undefined ? undefined : targets.now() - this.#startedAt;
+    targets.observed(this.#member, { status, failed, headMs });
+  }
+
+  /** If the failure is the target's: not the client's content, not our own mistake, not a connection that grew old. */
+  #blame(error: ProxyError): void {
+    if (this.#member === null || error.source !== "upstream") return;
+    if (error.code === "PROXY_UPSTREAM_STALE" || error.code === "PROXY_UPSTREAM_CLOSED") return;
+    this.#pool.targets.noteError(this.#member, error.message);
+    this.#observe(undefined, true);
   }
 
   #announce(): void {
@@ -385,6 +434,9 @@ export class NetworkCall
     this.#fail(error, null);
   }
 }
+
+/** Other targets that a request is offered to when connections cannot be made. */
+const MAX_CONNECT_RETRIES = 3;
 
 const ABORTED = new Error("the request was given up");
 

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
 import type { RawFields, ReadonlyRawFields } from "../http/raw-fields.ts";
+import type { HealthState } from "./health/health.ts";
 
 /** One request to an upstream: everything decided, nothing but bytes left. */
 export interface UpstreamRequest {
@@ -19,6 +20,10 @@ export interface UpstreamRequest {
   readonly upgrade: string | undefined;
   /** Who is asking, for upstreams that are told by a PROXY header. Default: we are. */
   readonly client?: RequestClient | undefined;
+  /** The client's address for balancing, trusted proxies taken into account. Absent for requests of our own. */
+  readonly clientAddress?: string | undefined;
+  /** Targets that another one is preferred to, by the address that `onTarget` gave: they have failed this request. */
+  readonly avoid?: ReadonlySet<string> | undefined;
   readonly connectTimeoutMs: number;
   readonly responseHeadTimeoutMs: number;
 }
@@ -59,6 +64,23 @@ export interface UpstreamCall {
   abort(): void;
 }
 
+export interface TargetStats {
+  /** `http://10.0.0.1:9000`, `unix:/run/app.sock`. */
+  readonly key: string;
+  readonly state: HealthState;
+  /** It has left the upstream and ends what it has begun. */
+  readonly draining: boolean;
+  /** Connections. */
+  readonly open: number;
+  readonly idle: number;
+  /** Requests under way. */
+  readonly active: number;
+  readonly weight: number;
+  readonly priority: number;
+  readonly latencyMs: number;
+  readonly lastError: { readonly message: string; readonly at: number } | undefined;
+}
+
 export interface UpstreamStats {
   readonly open: number;
   readonly idle: number;
@@ -73,6 +95,8 @@ export interface Upstream {
   readonly tellsClient?: boolean;
   dispatch(request: UpstreamRequest, receiver: UpstreamReceiver): UpstreamCall;
   stats(): UpstreamStats;
+  /** One by one, where it has several. */
+  targetStats?(): TargetStats[];
   /** Takes no new requests, lets running ones end, closes idle connections. Resolves when the last connection is closed. */
   close(): Promise<void>;
 }

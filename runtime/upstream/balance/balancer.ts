@@ -1,4 +1,7 @@
+import type { Context, ProxyRequest } from "@gatewright/sdk";
+
 import type { ReadonlyRawFields } from "../../http/raw-fields.ts";
+import type { HealthState } from "../health/health.ts";
 
 /** A target as balancers see it: one object for the target's whole life, its figures live. */
 export interface BalanceTarget {
@@ -12,6 +15,8 @@ export interface BalanceTarget {
   readonly active: number;
   /** Average time to a response head (exponentially weighted), milliseconds; 0 while unknown. */
   readonly latencyMs: number;
+  /** Absent: nobody judges it, so it is well. */
+  readonly state?: HealthState;
 }
 
 /** What a choice may depend on. */
@@ -20,6 +25,16 @@ export interface BalanceRequest {
   readonly path: string;
   readonly fields: ReadonlyRawFields;
   readonly clientAddress: string;
+  /** What the client speaks: a cookie set over TLS stays there. */
+  readonly scheme?: "http" | "https";
+  /** For functions of the config. Absent where no client's request stands behind it as it is: `ctx.fetch`, mirrors. */
+  readonly facades?: RequestFacades | undefined;
+}
+
+/** The request as hooks see it. Getters: made when first asked for. */
+export interface RequestFacades {
+  readonly request: ProxyRequest;
+  readonly context: Context;
 }
 
 /** One way to choose. Holds no timers and no sockets. */
@@ -31,4 +46,10 @@ export interface Balancer {
    * is none at all. On the hot path: under a microsecond with 1,000 targets.
    */
   pick(request: BalanceRequest, avoid?: ReadonlySet<BalanceTarget>): BalanceTarget | undefined;
+  /** A request goes to this target: its `active` has just gone up. May be a target that is no longer among those. */
+  begun?(target: BalanceTarget): void;
+  /** It is over: `active` has just gone down. */
+  ended?(target: BalanceTarget): void;
+  /** Value of the Set-Cookie that brings this client back to this target, unless what it sent does already. */
+  setCookie?(request: BalanceRequest, target: BalanceTarget): string | undefined;
 }

@@ -4,6 +4,9 @@
  */
 export interface ConnectionBudget {
   readonly limit: number;
+  /** More are taken than allowed: the limit was lowered. */
+  readonly overdrawn: boolean;
+  setLimit(limit: number): void;
   /** Counts one more, if there is one. Before it says no, the other holders are asked for an idle one. */
   tryTake(holder?: BudgetHolder): boolean;
   /** One that was taken is closed. */
@@ -35,7 +38,12 @@ export class LocalBudget implements ConnectionBudget {
     return this.#taken;
   }
 
+  get overdrawn(): boolean {
+    return this.#taken > this.limit;
+  }
+
   setLimit(limit: number): void {
+    if (limit === this.limit) return;
     this.limit = limit;
     for (const holder of this.#holders) holder.onRoom();
   }

@@ -24,6 +24,8 @@ export class TargetMember implements BalanceTarget {
   open = 0;
   idle = 0;
   state: HealthState = "up";
+  /** Among those that may be chosen at present. */
+  usable = true;
   /** What slow start leaves of the weight, up to 1. */
   share = 1;
   /** No longer in the set: no new requests. */

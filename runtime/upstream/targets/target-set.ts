@@ -11,7 +11,8 @@ import type { BalanceRequest, Balancer, BalanceTarget } from "../balance/balance
 import { systemClock, type Clock } from "../../clock.ts";
 import type { HealthChange, HealthState, Outcome } from "../health/health.ts";
 import type { Target } from "../target.ts";
-import { targetKey } from "../target.ts";
+import { targetAddress, targetKey } from "../target.ts";
+import type { TargetStats } from "../upstream.ts";
 import { RotationBalancer } from "./rotation-balancer.ts";
 import type { CreateTargetHealth, HealthBoard, TargetHealth } from "./target-health.ts";
 import { TargetMember } from "./target-member.ts";
@@ -31,6 +32,8 @@ export interface TargetSetOptions extends TargetSetRules {
   /** Absent: all are up. */
   readonly createHealth?: CreateTargetHealth | undefined;
   readonly clock?: Clock | undefined;
+  /** The targets are still being looked up: requests wait for them. */
+  readonly pending?: boolean | undefined;
   /** Told once of each change. */
   readonly onHealthChange?: ((change: HealthChange) => void) | undefined;
   readonly onMembersChange?: ((change: MembersChange) => void) | undefined;
@@ -47,21 +50,6 @@ export interface MemberConnections {
   closeIdle(member: TargetMember): void;
   /** Other targets can be chosen than before: whoever waits may go on. */
   onChoiceChanged(): void;
-}
-
-export interface TargetStats {
-  readonly key: string;
-  readonly state: HealthState;
-  /** It has left the set and ends what it has begun. */
-  readonly draining: boolean;
-  readonly open: number;
-  readonly idle: number;
-  /** Requests under way. */
-  readonly active: number;
-  readonly weight: number;
-  readonly priority: number;
-  readonly latencyMs: number;
-  readonly lastError: { readonly message: string; readonly at: number } | undefined;
 }
 
 const DEFAULT_SPILL_BELOW = 0.5;
@@ -84,6 +72,8 @@ export class TargetSet implements HealthBoard {
   /** The balancer does not know yet. */
   #stale = true;
   #usable: readonly TargetMember[] = [];
+  #pending: boolean;
+  #unresolved: string | undefined;
 
   constructor(options: TargetSetOptions) {
     this.name = options.name;
@@ -91,12 +81,28 @@ export class TargetSet implements HealthBoard {
     this.#rules = options;
     this.#clock = options.clock ?? systemClock;
     this.#balancer = options.balancer ?? new RotationBalancer();
+    this.#pending = options.pending ?? false;
     this.#health = options.createHealth?.(this);
     this.#replace(options.targets);
   }
 
   get members(): readonly TargetMember[] {
     return this.#members;
+  }
+
+  /** The balancer's choice must be kept: another target with a connection to spare will not do. */
+  get isBinding(): boolean {
+    return this.#balancer.binding === true;
+  }
+
+  /** Nobody knows yet who belongs to it. */
+  get isPending(): boolean {
+    return this.#pending;
+  }
+
+  /** Why nobody is known. */
+  get unresolved(): string | undefined {
+    return this.#unresolved;
   }
 
   /** The pool says that it is there. */
@@ -111,6 +117,11 @@ export class TargetSet implements HealthBoard {
 
   member(key: string): TargetMember | undefined {
     return this.#byKey.get(key);
+  }
+
+  /** Those that `onTarget` called by one of these addresses. */
+  membersAt(addresses: ReadonlySet<string>): Set<TargetMember> {
+    return new Set(this.#members.filter(({ target }) => addresses.has(targetAddress(target))));
   }
 
   // --- what a request does ---
@@ -163,6 +174,8 @@ export class TargetSet implements HealthBoard {
 
   /** Targets with the key of one that is here keep that object and its connections; those that are missing leave. */
   setMembers(targets: readonly Target[]): void {
+    this.#pending = false;
+    this.#unresolved = undefined;
     const { joined, left } = this.#replace(targets);
     if (left.length > 0) for (const member of left) this.#connections?.closeIdle(member);
     if (joined.length > 0 || left.length > 0) {
@@ -171,6 +184,13 @@ export class TargetSet implements HealthBoard {
         left: left.map(({ key }) => key),
       });
     }
+    this.#connections?.onChoiceChanged();
+  }
+
+  /** They could not be looked up. Those that are known stay; if none is, requests no longer wait for them. */
+  setUnresolved(reason: string): void {
+    this.#pending = false;
+    this.#unresolved = reason;
     this.#connections?.onChoiceChanged();
   }
 
@@ -280,7 +300,9 @@ export class TargetSet implements HealthBoard {
   /** Tables are made once for all changes since the last request. */
   #refresh(): void {
     this.#stale = false;
+    for (const member of this.#usable) member.usable = false;
     this.#usable = this.#chooseUsable();
+    for (const member of this.#usable) member.usable = true;
     this.#balancer.update(this.#usable);
   }
 
