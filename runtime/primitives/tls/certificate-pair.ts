@@ -98,7 +98,7 @@ export function parsePair(text: PairText): PairResult {
  * Host names of a subjectAltName as node writes it. Values with anything special in them are quoted there, and are no
  * host names: `DNS:"a.test, DNS:b.test"` is one odd name, not two.
  */
-function namesOf(subjectAltName: string | undefined): string[] {
+export function namesOf(subjectAltName: string | undefined): string[] {
   if (subjectAltName === undefined) return [];
   const names = new Set<string>();
   for (const part of subjectAltName.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? []) {
