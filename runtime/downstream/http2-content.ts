@@ -24,6 +24,7 @@ export class Http2Content implements ContentSource {
   #sink: ContentSink | null = null;
   #state: "unread" | "open" | "over" = "unread";
   #paused = false;
+  #complete = false;
   #failure: ProxyError | undefined;
   #trailers: RawFields = NO_TRAILERS;
   #idle: Deadline | undefined;
@@ -45,6 +46,11 @@ export class Http2Content implements ContentSource {
 
   get isOver(): boolean {
     return this.#state === "over";
+  }
+
+  /** Its reader has got all of it. */
+  get isComplete(): boolean {
+    return this.#complete;
   }
 
   open(sink: ContentSink): void {
@@ -124,6 +130,7 @@ export class Http2Content implements ContentSource {
     if (this.#stream.aborted || this.#stream.rstCode !== 0) return;
     if (this.length !== undefined && this.received < this.length) return;
     const sink = this.#sink;
+    this.#complete = true;
     this.#detach();
     try {
       sink?.onEnd(this.#trailers);

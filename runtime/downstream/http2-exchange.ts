@@ -17,6 +17,9 @@ const head = { list: [] as string[], hasContent: false, length: -1 };
 const END = { endStream: true };
 const WAIT = { waitForTrailers: true };
 
+/** How often a response whose last bytes wait for the socket is looked at. */
+const END_LOOK_MS = 20;
+
 /** Where a response stands. */
 type Phase = "open" | "head" | "content" | "ended" | "tunnel" | "over";
 
@@ -175,7 +178,10 @@ export class Http2Exchange implements Exchange {
       this.#stream.end();
     }
     this.#phase = "ended";
-    if (this.content !== undefined || this.upgrade !== undefined) this.#leaveContent();
+    if (this.content?.isComplete === false || this.upgrade !== undefined) {
+      if (this.#stream.writableFinished) setImmediate(leaveLater, this);
+      else this.#stream.on("finish", onFinish);
+    }
   }
 
   abort(): void {
@@ -226,8 +232,6 @@ export class Http2Exchange implements Exchange {
       this.#connection.fault(error, stream);
       return;
     }
-    // node sends them in its next turn: whoever closes the stream must come after that.
-    if (this.content !== undefined) setImmediate(leaveLater, this);
   }
 
   /** The stream is gone. */
@@ -268,22 +272,17 @@ export class Http2Exchange implements Exchange {
 
   /**
    * RFC 9113 §8.1: a response may be complete before its request. What is still to come is not wanted: RST_STREAM with
-   * NO_ERROR, once the response is with node.
+   * NO_ERROR. Not before END_STREAM is out: nghttp2 drops what a stream that is being reset has not sent.
    */
   leaveContent(): void {
     const stream = this.#stream;
     this.content?.leave();
-    if (stream.destroyed) return;
+    if (stream.destroyed || stream.closed) return;
     stream.resume();
-    if (!stream.closed && stream.state.remoteClose !== 1) stream.close(constants.NGHTTP2_NO_ERROR);
-  }
-
-  #leaveContent(): void {
-    const stream = this.#stream;
-    // With trailers, `sendTrailers` does it.
-    if (this.#waits) return;
-    if (stream.writableFinished) process.nextTick(leaveLater, this);
-    else stream.on("finish", onFinish);
+    const { localClose, remoteClose } = stream.state;
+    if (remoteClose === 1) return;
+    if (localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
+    else setTimeout(leaveLater, END_LOOK_MS, this).unref();
   }
 
   #respond(options: typeof END | typeof WAIT | undefined): void {
@@ -314,7 +313,9 @@ function onDrain(this: ExchangeStream): void {
 }
 
 function onFinish(this: ExchangeStream): void {
-  this[EXCHANGE]?.leaveContent();
+  const exchange = this[EXCHANGE];
+  // node has the last bytes; they leave at the end of its turn.
+  if (exchange !== undefined) setImmediate(leaveLater, exchange);
 }
 
 function onWantTrailers(this: ExchangeStream): void {

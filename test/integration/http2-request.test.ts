@@ -215,6 +215,53 @@ describe("request content", () => {
     client.destroy();
   });
 
+  it("may be empty, with END_STREAM in a frame of its own", async () => {
+    const { port } = await listen(echo, { h2c: true });
+    const client = await connectFrames(port);
+    client.send(headers(1, POST, false), data(1, "", true), headers(3, POST, false));
+    expect(await client.status(1)).toBe(200);
+    client.send(data(3, "", true));
+    expect(await client.status(3)).toBe(200);
+    expect(await client.isAlive()).toBe(true);
+    expect(client.count(TYPE.RST_STREAM)).toBe(0);
+    client.destroy();
+  });
+
+  it.each([204, 304])(
+    "that nobody wants does not lose a %i, which has no content to wait for",
+    async (status) => {
+      const { port } = await listen(
+        (exchange) => {
+          exchange.writeHead(status, []);
+          exchange.end();
+        },
+        { h2c: true },
+      );
+      const client = await connectFrames(port);
+      client.send(headers(1, POST, false), data(1, "x"));
+      expect(await client.status(1)).toBe(status);
+      expect(await client.refusal(1)).toEqual({ kind: "stream", code: 0 });
+      client.destroy();
+    },
+  );
+
+  it("that nobody wants does not lose trailers", async () => {
+    const { port } = await listen(
+      (exchange) => {
+        exchange.writeHead(200, []);
+        exchange.write(Buffer.from("no"));
+        exchange.end(["x-sum", "1"]);
+      },
+      { h2c: true },
+    );
+    const client = await connectFrames(port);
+    client.send(headers(1, POST, false), data(1, "x"));
+    await client.content(1);
+    expect(client.count(TYPE.HEADERS)).toBe(2);
+    expect(await client.refusal(1)).toEqual({ kind: "stream", code: 0 });
+    client.destroy();
+  });
+
   it("waits for 100 until somebody reads it (RFC 9110 §10.1.1)", async () => {
     const { port } = await listen(echo, { h2c: true });
     const client = await connectFrames(port);
