@@ -85,8 +85,14 @@ export function verifiedOf(socket: TLSSocket): ClientCertificate | undefined {
   };
 }
 
-/** A server name as clients send it, in the form that names are compared in. */
+/**
+ * A server name as clients send it, in the form that names are compared in. Hooks get it too and may make a path of it,
+ * so what is no host name counts as none sent.
+ */
 export function toSentName(sent: string | false | null | undefined): string | undefined {
-  if (typeof sent !== "string" || sent === "") return undefined;
-  return (sent.endsWith(".") ? sent.slice(0, -1) : sent).toLowerCase();
+  if (typeof sent !== "string") return undefined;
+  const authority = parseAuthority(sent);
+  return authority?.port === undefined && authority?.host.startsWith("[") === false
+    ? authority.host
+    : undefined;
 }

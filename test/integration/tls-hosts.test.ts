@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+
 import { describe, expect, it } from "vitest";
 
 import {
@@ -55,6 +58,43 @@ describe("connections used for several hosts (PUB-30)", () => {
     expect((await visit(port, { servername: "a.test", authority: "unknown.test" })).status).toBe(
       404,
     );
+  });
+
+  it("does the same for the requests of one HTTP/2 connection, which goes on (RFC 9113 §9.1.1)", async () => {
+    const [one, other] = await Promise.all([
+      certificateFor(["a.test", "b.test", "secret.test"]),
+      certificateFor(["own.test"]),
+    ]);
+    const { port } = await startProxy({
+      config: {
+        listen: {
+          port: 0,
+          tls: {
+            certificates: [one, other],
+            hosts: { "secret.test": { minVersion: "TLSv1.3" } },
+          },
+        },
+        upstreams,
+        routes,
+      },
+    });
+    const session = connectHttp2(`https://a.test:${port}`, {
+      lookup: (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),
+      rejectUnauthorized: false,
+    });
+    const statusOf = async (authorityOf: string): Promise<number> => {
+      const stream = session.request({ ":authority": authorityOf, ":path": "/" });
+      stream.resume();
+      const [head] = (await once(stream, "response")) as [{ ":status": number }];
+      return head[":status"];
+    };
+    expect(await statusOf("a.test")).toBe(200);
+    expect(await statusOf("b.test")).toBe(200);
+    expect(await statusOf("own.test")).toBe(421);
+    expect(await statusOf("secret.test")).toBe(421);
+    expect(await statusOf("unknown.test")).toBe(404);
+    expect(await statusOf("a.test")).toBe(200);
+    session.close();
   });
 
   it("answers 421 where the host asks for client certificates and the connection was not asked", async () => {

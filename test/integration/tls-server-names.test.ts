@@ -154,6 +154,25 @@ describe("certificates by server name (PUB-28)", () => {
   });
 });
 
+describe("dates", () => {
+  it("serves an expired certificate at the start, for the sake of the others, and says so", async () => {
+    const [expired, ending] = await Promise.all([
+      certificateFor(["a.test"], { days: -1 }),
+      certificateFor(["b.test"], { days: 6.5 }),
+    ]);
+    const proxy = await startProxy({
+      config: { listen: { port: 0, tls: { certificates: [expired, ending] } }, upstreams },
+    });
+    expect(proxy.takeErrors()).toMatchObject([
+      { msg: "a certificate has expired", names: ["a.test"] },
+    ]);
+    expect(proxy.log.lines).toContainEqual(
+      expect.objectContaining({ msg: "a certificate expires in 7 days", names: ["b.test"] }),
+    );
+    expect(await servedFor(proxy.port, "a.test")).toBe(fingerprintOf(expired));
+  });
+});
+
 describe("onServerName", () => {
   it("finds certificates, once for all that ask at once, and remembers refusals", async () => {
     const calls: string[] = [];

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { connect } from "node:tls";
 
 import fc from "fast-check";
@@ -17,7 +17,7 @@ async function helloOf(options: {
   const { port } = server.address() as AddressInfo;
   const client = connect({ port, host: "127.0.0.1", ...options });
   client.on("error", () => {});
-  const [socket] = (await once(server, "connection")) as [import("node:net").Socket];
+  const [socket] = (await once(server, "connection")) as [Socket];
   let received = Buffer.alloc(0);
   while (readHello(received) === undefined) {
     const [chunk] = (await once(socket, "data")) as [Buffer];
