@@ -125,19 +125,16 @@ export class OnDemandNames {
     this.#asking += 1;
     const waiting = Promise.withResolvers<CertificatePair | undefined>();
     name.waiting = waiting;
-    void this.#ask(name)
-      .then((isOrdered) => {
-        if (isOrdered) this.#options.onOrder();
-        else this.#finish(name);
-      })
-      .finally(() => {
-        name.isAsking = false;
-        this.#asking -= 1;
-      });
+    void this.#ask(name).then((isOrdered) => {
+      name.isAsking = false;
+      this.#asking -= 1;
+      if (isOrdered) this.#options.onOrder();
+      else this.#finish(name);
+    });
     return waiting.promise;
   }
 
-  /** True if it is to be ordered. */
+  /** True if it is to be ordered. Never rejects. */
   async #ask(name: Name): Promise<boolean> {
     const { read, limits, clock, log, describeError } = this.#options;
     const { set } = name;
