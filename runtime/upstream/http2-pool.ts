@@ -270,8 +270,20 @@ export class Http2Pool implements Http2ConnectionOwner, MemberConnections, Budge
         if (connection !== undefined) return connection;
       }
     }
-    if (!member.hasRoom || this.#budget.overdrawn || !this.yieldIdle()) return undefined;
+    if (!member.hasRoom || this.#budget.overdrawn || !this.#giveWay(member)) return undefined;
     return this.#budget.tryTake(this) ? this.#connect(member, call) : undefined;
+  }
+
+  /** Closes an idle connection of another target. One whose upstream allows no streams is not idle, it is in use. */
+  #giveWay(member: TargetMember): boolean {
+    for (const [other, connections] of this.#connections) {
+      if (other === member) continue;
+      const connection = connections.find((one) => isIdle(one) && this.#roomOf(one) > 0);
+      if (connection === undefined) continue;
+      connection.drain();
+      return true;
+    }
+    return false;
   }
 
   #withRoom(member: TargetMember): Http2Connection | undefined {
