@@ -42,6 +42,8 @@ export class Http2Content implements ContentSource {
     this.#connection = connection;
     this.length = length;
     this.#continueOwed = expectsContinue;
+    // They may come before anybody reads.
+    stream.on("trailers", onTrailers);
   }
 
   get isOver(): boolean {
@@ -66,7 +68,11 @@ export class Http2Content implements ContentSource {
       this.#continueOwed = false;
       stream[EXCHANGE]?.sendContinue();
     }
-    stream.on("trailers", onTrailers);
+    // Of a stream without any DATA node has told the end already, to nobody.
+    if (stream.readableEnded) {
+      process.nextTick(deliverEnd, this);
+      return;
+    }
     stream.on("end", onEnd);
     stream.on("data", onData);
     if (this.#paused) stream.pause();
@@ -173,7 +179,6 @@ export class Http2Content implements ContentSource {
     if (this.#state === "open") {
       this.#stream.removeListener("data", onData);
       this.#stream.removeListener("end", onEnd);
-      this.#stream.removeListener("trailers", onTrailers);
     }
     this.#state = "over";
     this.#sink = null;
@@ -196,6 +201,10 @@ function onTrailers(
   trailers: RawFields,
 ): void {
   this[EXCHANGE]?.content?.deliverTrailers(trailers);
+}
+
+function deliverEnd(content: Http2Content): void {
+  content.deliverEnd();
 }
 
 function deliverFailure(content: Http2Content): void {

@@ -26,6 +26,10 @@ export class Http2Tunnel extends Duplex {
   override _read(): void {
     if (!this.#attached) {
       this.#attached = true;
+      if (this.#stream.readableEnded) {
+        this.push(null);
+        return;
+      }
       this.#stream.on("data", (chunk: Buffer) => {
         this.bytesReceived += chunk.length;
         if (!this.push(chunk)) this.#stream.pause();

@@ -262,6 +262,27 @@ describe("request content", () => {
     client.destroy();
   });
 
+  it("may be over before anybody reads it, trailers and all", async () => {
+    const { port } = await listen(
+      (exchange) => {
+        setTimeout(() => {
+          void readContent(exchange.content as ContentSource).then(({ bytes, trailers }) =>
+            answer(exchange, `${bytes.length} ${trailers.join("=")}`),
+          );
+        }, 50);
+      },
+      { h2c: true },
+    );
+    const client = await connectFrames(port);
+    client.send(headers(1, POST, false), data(1, "", true));
+    client.send(headers(3, POST, false), data(3, "abc"), headers(3, [["x-sum", "1"]]));
+    client.send(headers(5, POST, false), headers(5, [["x-sum", "2"]]));
+    expect((await client.content(1)).toString()).toBe("0 ");
+    expect((await client.content(3)).toString()).toBe("3 x-sum=1");
+    expect((await client.content(5)).toString()).toBe("0 x-sum=2");
+    client.destroy();
+  });
+
   it("waits for 100 until somebody reads it (RFC 9110 §10.1.1)", async () => {
     const { port } = await listen(echo, { h2c: true });
     const client = await connectFrames(port);
