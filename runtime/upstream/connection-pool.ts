@@ -17,7 +17,7 @@ import { ProxyError } from "../errors.ts";
 import type { ProxyHeaderVersion } from "../http/proxy-protocol.ts";
 import type { BalanceRequest } from "./balance/balancer.ts";
 import { Connection } from "./connection.ts";
-import type { UpstreamTls } from "./open-socket.ts";
+import type { SocketTerms, UpstreamTls } from "./open-socket.ts";
 import {
   LocalBudget,
   type BudgetHolder,
@@ -68,6 +68,7 @@ const MAX_LOOK_AHEAD = 64;
 
 export class ConnectionPool implements MemberConnections, BudgetHolder {
   readonly targets: TargetSet;
+  readonly #socketTerms: SocketTerms;
   readonly #options: PoolOptions;
   #limits: PoolLimits;
   readonly #budget: ConnectionBudget;
@@ -86,6 +87,7 @@ export class ConnectionPool implements MemberConnections, BudgetHolder {
     this.#budget = options.budget ?? new LocalBudget(options.maxConnections);
     this.#leaveBudget = this.#budget.join(this);
     this.#queue = new RequestQueue(options.name, options, options.wheel, () => this.#settleClose());
+    this.#socketTerms = { tls: options.tls, lookup: options.targets.lookup };
     this.targets.attach(this);
   }
 
@@ -273,7 +275,7 @@ export class ConnectionPool implements MemberConnections, BudgetHolder {
       now: this.#now,
       idleTimeoutMs: this.#limits.idleTimeoutMs,
       connectTimeoutMs: call.connectTimeoutMs,
-      tls: this.#options.tls,
+      socketTerms: this.#socketTerms,
       preface: call.preface,
       onClosed: this.#onClosed,
       onReleased: this.#onReleased,

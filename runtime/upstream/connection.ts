@@ -5,7 +5,7 @@ import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { ContinueFilter } from "./continue-filter.ts";
 import { fromForeignError } from "./foreign-errors.ts";
-import { openSocket, openTcp, secureSocket, type UpstreamTls } from "./open-socket.ts";
+import { openSocket, openTcp, secureSocket, type SocketTerms } from "./open-socket.ts";
 import { targetAddress, type Target } from "./target.ts";
 import type { TargetMember } from "./targets/target-member.ts";
 
@@ -16,7 +16,7 @@ export interface ConnectionOptions {
   readonly now: () => number;
   readonly idleTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  readonly tls: UpstreamTls | undefined;
+  readonly socketTerms: SocketTerms;
   /** PROXY header (Latin-1) that begins its sockets; empty for none. */
   readonly preface: string;
   /** The socket is gone and no request waits for another one. */
@@ -156,28 +156,30 @@ export class Connection {
 
   #connect(callback: ConnectCallback): void {
     const { target } = this;
-    const { wheel, connectTimeoutMs, tls } = this.#options;
+    const { wheel, connectTimeoutMs, socketTerms } = this.#options;
     this.reused = false;
     this.served = 0;
     this.openedAt = this.#options.now();
     this.#connecting = callback;
     wheel.arm(this.#deadline, connectTimeoutMs);
     if (this.preface !== "") this.#connectWithPreface();
-    else this.#use(openSocket(target, tls, PROTOCOLS), target.scheme === "https");
+    else this.#use(openSocket(this.member, socketTerms, PROTOCOLS), target.scheme === "https");
   }
 
   /** The header is the first thing on the wire, before TLS too (proxy-protocol.txt §2). */
   #connectWithPreface(): void {
     const { target } = this;
-    const { tls } = this.#options;
-    const socket = openTcp(target);
+    const { socketTerms } = this.#options;
+    const socket = openTcp(target, socketTerms);
     socket.once("connect", () => socket.write(this.preface, "latin1"));
     if (target.scheme === "http") {
       this.#use(socket, false);
       return;
     }
     this.#watch(socket);
-    socket.once("connect", () => this.#use(secureSocket(socket, target, tls, PROTOCOLS), true));
+    socket.once("connect", () =>
+      this.#use(secureSocket(socket, this.member, socketTerms.tls, PROTOCOLS), true),
+    );
   }
 
   /** The socket that requests will go over. */

@@ -134,15 +134,17 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
     if (this.#over) return;
     this.#connection = connection;
     this.#enter(connection.member);
+    const hasMoved = this.#pool.targets.unreachable(connection.member);
     this.#blame(error);
     this.#leave();
     // Nothing was sent, so another target may have it, whatever the method.
     this.#connectRetries += 1;
-    if (
-      this.#connectRetries <= MAX_CONNECT_RETRIES &&
-      this.#pool.startElsewhere(connection, this)
-    ) {
-      return;
+    if (this.#connectRetries <= MAX_CONNECT_RETRIES) {
+      if (this.#pool.startElsewhere(connection, this)) return;
+      if (hasMoved) {
+        this.#pool.startAgain(this);
+        return;
+      }
     }
     this.#fail(error);
   }

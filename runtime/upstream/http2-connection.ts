@@ -16,7 +16,7 @@ import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import { fromForeignError } from "./foreign-errors.ts";
-import { openSocket, type UpstreamTls } from "./open-socket.ts";
+import { openSocket, type SocketTerms } from "./open-socket.ts";
 import { targetAddress, type Target } from "./target.ts";
 import type { TargetMember } from "./targets/target-member.ts";
 
@@ -43,7 +43,7 @@ export interface Http2ConnectionOptions {
   readonly upstream: string;
   readonly wheel: DeadlineWheel;
   readonly connectTimeoutMs: number;
-  readonly tls: UpstreamTls | undefined;
+  readonly socketTerms: SocketTerms;
   readonly owner: Http2ConnectionOwner;
   readonly keepAlive?: KeepAlive | undefined;
 }
@@ -120,7 +120,7 @@ export class Http2Connection {
     this.epoch = options.member.epoch;
     this.openedAt = options.openedAt;
     this.#deadline = new Deadline(() => this.#onDue());
-    this.#socket = openSocket(this.target, options.tls, ["h2"]);
+    this.#socket = openSocket(options.member, options.socketTerms, ["h2"]);
     this.#socket.on("error", this.#onError);
     this.#socket.once("close", () => this.#onSocketClosed());
     const event = this.target.scheme === "https" ? "secureConnect" : "connect";

@@ -11,7 +11,7 @@ import { ProxyError } from "../errors.ts";
 import type { BalanceRequest } from "./balance/balancer.ts";
 import type { PoolLimits } from "./connection-pool.ts";
 import { Http2Connection, type Http2ConnectionOwner, type KeepAlive } from "./http2-connection.ts";
-import type { UpstreamTls } from "./open-socket.ts";
+import type { SocketTerms, UpstreamTls } from "./open-socket.ts";
 import {
   LocalBudget,
   type BudgetHolder,
@@ -54,6 +54,7 @@ export interface Http2PooledCall extends QueuedCall {
 
 export class Http2Pool implements Http2ConnectionOwner, MemberConnections, BudgetHolder {
   readonly targets: TargetSet;
+  readonly #socketTerms: SocketTerms;
   readonly #options: Http2PoolOptions;
   #limits: Http2PoolLimits;
   readonly #budget: ConnectionBudget;
@@ -75,6 +76,7 @@ export class Http2Pool implements Http2ConnectionOwner, MemberConnections, Budge
     this.#budget = options.budget ?? new LocalBudget(options.maxConnections);
     this.#leaveBudget = this.#budget.join(this);
     this.#queue = new RequestQueue(options.name, options, options.wheel, () => this.#settleClose());
+    this.#socketTerms = { tls: options.tls, lookup: options.targets.lookup };
     this.targets.attach(this);
   }
 
@@ -328,7 +330,7 @@ export class Http2Pool implements Http2ConnectionOwner, MemberConnections, Budge
       upstream: this.#options.name,
       wheel: this.#options.wheel,
       connectTimeoutMs: call.connectTimeoutMs,
-      tls: this.#options.tls,
+      socketTerms: this.#socketTerms,
       keepAlive: this.#options.keepAlive,
       owner: this,
     });

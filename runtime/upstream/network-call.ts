@@ -295,15 +295,17 @@ export class NetworkCall
 
   #connectFailed(connection: Connection, error: Error): void {
     const failure = fromForeignError(error, "connect");
+    const hasMoved = this.#pool.targets.unreachable(connection.member);
     this.#blame(failure);
     this.#leave();
     // Nothing was sent, so another target may have it, whatever the method.
     this.#connectRetries += 1;
-    if (
-      this.#connectRetries <= MAX_CONNECT_RETRIES &&
-      this.#pool.startElsewhere(connection, this)
-    ) {
-      return;
+    if (this.#connectRetries <= MAX_CONNECT_RETRIES) {
+      if (this.#pool.startElsewhere(connection, this)) return;
+      if (hasMoved) {
+        this.#pool.replace(connection, this);
+        return;
+      }
     }
     this.#pool.drop(connection);
     this.#fail(failure, connection);

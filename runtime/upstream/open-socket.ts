@@ -1,50 +1,70 @@
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
+import { connect as connectTls, type SecureContext } from "node:tls";
 
 import type { Target } from "./target.ts";
+import type { TargetMember } from "./targets/target-member.ts";
 
 export interface UpstreamTls {
   /** Certificates to trust instead of the system's. */
   readonly ca?: string | Buffer | (string | Buffer)[];
+  /** Made once of what to trust and what to show: then `ca` says nothing. */
+  readonly secureContext?: SecureContext;
   readonly rejectUnauthorized?: boolean;
+  /** Asked for and looked for in the certificate. Default: the target's host. */
+  readonly serverName?: string | undefined;
+}
+
+/** How connections to targets are made. */
+export interface SocketTerms {
+  readonly tls?: UpstreamTls | undefined;
+  /** Default: the system's, once for each connection. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
 const SOCKET_BUFFER_BYTES = 65_536;
 
 /** Begins a connection to the target; over TLS it offers these protocols (RFC 7301). */
-export function openSocket(
-  target: Target,
-  tls: UpstreamTls | undefined,
-  protocols: string[],
-): Socket {
-  const tcp = tcpOptions(target);
-  return target.scheme === "http"
-    ? connectTcp(tcp)
-    : connectTls({ ...tcp, ...tlsOptions(target, tls, protocols) });
+export function openSocket(member: TargetMember, terms: SocketTerms, protocols: string[]): Socket {
+  const { target } = member;
+  const tcp = tcpOptions(target, terms);
+  if (target.scheme === "http") return connectTcp(tcp);
+  return resuming(member, connectTls({ ...tcp, ...tlsOptions(member, terms.tls, protocols) }));
 }
 
 /** Begins the TCP connection alone, whatever the scheme. */
-export function openTcp(target: Target): Socket {
-  return connectTcp(tcpOptions(target));
+export function openTcp(target: Target, terms: SocketTerms): Socket {
+  return connectTcp(tcpOptions(target, terms));
 }
 
 /** Begins TLS on a connection that stands. */
 export function secureSocket(
   socket: Socket,
-  target: Target,
+  member: TargetMember,
   tls: UpstreamTls | undefined,
   protocols: string[],
 ): Socket {
   // node's types do not know that TLS takes it too.
   const buffer = { highWaterMark: SOCKET_BUFFER_BYTES };
-  return connectTls({ socket, ...buffer, ...tlsOptions(target, tls, protocols) });
+  const options = { ...buffer, ...tlsOptions(member, tls, protocols) };
+  return resuming(member, connectTls({ ...options, socket, host: member.target.hostname }));
 }
 
-function tcpOptions(target: Target) {
+/** The next connection to this target saves itself a full handshake (RFC 8446 §2.2). */
+function resuming(member: TargetMember, socket: Socket): Socket {
+  return socket.on("session", (session: Buffer) => {
+    member.tlsSession = session;
+  });
+}
+
+function tcpOptions(target: Target, terms: SocketTerms) {
+  const place =
+    target.socketPath === undefined
+      ? { host: target.address ?? target.hostname, port: target.port }
+      : { path: target.socketPath };
   return {
-    host: target.hostname,
-    port: target.port,
+    ...place,
+    ...(terms.lookup === undefined ? {} : { lookup: terms.lookup }),
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
@@ -54,11 +74,14 @@ function tcpOptions(target: Target) {
   };
 }
 
-function tlsOptions(target: Target, tls: UpstreamTls | undefined, protocols: string[]) {
+function tlsOptions(member: TargetMember, tls: UpstreamTls | undefined, protocols: string[]) {
+  const { hostname } = member.target;
+  const { serverName, ...trust } = tls ?? {};
   return {
-    ...tls,
+    ...trust,
     // RFC 6066 §3: an address is no server name.
-    servername: isIP(target.hostname) === 0 ? target.hostname : "",
+    servername: serverName ?? (isIP(hostname) === 0 ? hostname : ""),
     ALPNProtocols: protocols,
+    ...(member.tlsSession === undefined ? {} : { session: member.tlsSession }),
   };
 }

@@ -31,6 +31,8 @@ export class TargetMember implements BalanceTarget {
   /** No longer in the set: no new requests. */
   left = false;
   lastError: TargetError | undefined;
+  /** Of its last TLS connection, for the next one. */
+  tlsSession: Buffer | undefined;
   /**
    * Counts how often what is behind the name has become something else. Connections from before serve their request
    * and close.

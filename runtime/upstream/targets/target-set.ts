@@ -7,12 +7,15 @@
  * believed and all are used (an open circuit breaker excepted: its whole point is that nothing is sent): a check that
  * fails everywhere says more about the check, and the last good target must not get the load of all.
  */
+import { isIP, type LookupFunction } from "node:net";
+
 import type { BalanceRequest, Balancer, BalanceTarget } from "../balance/balancer.ts";
 import { systemClock, type Clock } from "../../clock.ts";
 import type { HealthChange, HealthState, Outcome } from "../health/health.ts";
 import type { Target } from "../target.ts";
 import { targetAddress, targetKey } from "../target.ts";
 import type { TargetStats } from "../upstream.ts";
+import type { NameCache } from "./name-cache.ts";
 import { RotationBalancer } from "./rotation-balancer.ts";
 import type { CreateTargetHealth, HealthBoard, TargetHealth } from "./target-health.ts";
 import { TargetMember } from "./target-member.ts";
@@ -20,7 +23,7 @@ import { TargetMember } from "./target-member.ts";
 export interface TargetSetRules {
   /** Below this share of healthy targets all are used. Default 0: only when there is none. */
   readonly panicThreshold?: number | undefined;
-  /** Below this share of healthy targets in one priority, the next one helps. Default 0.5. */
+  /** Below this share of healthy targets in one priority, the next one helps. Default 0.7. */
   readonly spillBelow?: number | undefined;
 }
 
@@ -35,6 +38,10 @@ export interface TargetSetOptions extends TargetSetRules {
   /** The targets are still being looked up: requests wait for them. */
   readonly pending?: boolean | undefined;
   /** Told once of each change. */
+  /** Knows the addresses of names. Absent: the system is asked for each connection. */
+  readonly names?: NameCache | undefined;
+  /** A connection could not be made: whoever keeps the list may look again. */
+  readonly onUnreachable?: (() => void) | undefined;
   readonly onHealthChange?: ((change: HealthChange) => void) | undefined;
   readonly onMembersChange?: ((change: MembersChange) => void) | undefined;
 }
@@ -52,7 +59,7 @@ export interface MemberConnections {
   onChoiceChanged(): void;
 }
 
-const DEFAULT_SPILL_BELOW = 0.5;
+const DEFAULT_SPILL_BELOW = 0.7;
 /** Of each new head's time in the average. */
 const LATENCY_GAIN = 0.2;
 const MAX_ERROR_TEXT = 300;
@@ -74,6 +81,7 @@ export class TargetSet implements HealthBoard {
   #usable: readonly TargetMember[] = [];
   #pending: boolean;
   #unresolved: string | undefined;
+  readonly #leaveNames: (() => void) | undefined;
 
   constructor(options: TargetSetOptions) {
     this.name = options.name;
@@ -83,6 +91,7 @@ export class TargetSet implements HealthBoard {
     this.#balancer = options.balancer ?? new RotationBalancer();
     this.#pending = options.pending ?? false;
     this.#health = options.createHealth?.(this);
+    this.#leaveNames = options.names?.onMoved((name) => this.#nameMoved(name));
     this.#replace(options.targets);
   }
 
@@ -108,6 +117,11 @@ export class TargetSet implements HealthBoard {
   /** The pool says that it is there. */
   attach(connections: MemberConnections): void {
     this.#connections = connections;
+  }
+
+  /** For connections. */
+  get lookup(): LookupFunction | undefined {
+    return this.#options.names?.lookup;
   }
 
   /** Monotonic, milliseconds. */
@@ -158,6 +172,17 @@ export class TargetSet implements HealthBoard {
     member.active -= 1;
     if (member.left) this.settle(member);
     else this.#health?.ended(member);
+  }
+
+  /**
+   * No connection could be made to it. True if the same target may be somewhere else by now, so that one more attempt
+   * makes sense.
+   */
+  unreachable(member: TargetMember): boolean {
+    this.#options.onUnreachable?.();
+    const { hostname, address, socketPath } = member.target;
+    if (address !== undefined || socketPath !== undefined || isIP(hostname) !== 0) return false;
+    return this.#options.names?.failed(hostname) ?? false;
   }
 
   /** For the status: what went wrong last. */
@@ -211,6 +236,7 @@ export class TargetSet implements HealthBoard {
   }
 
   close(): void {
+    this.#leaveNames?.();
     this.#health?.close();
   }
 
@@ -256,6 +282,13 @@ export class TargetSet implements HealthBoard {
   }
 
   // --- private ---
+
+  #nameMoved(name: string): void {
+    for (const member of this.#members) {
+      const { hostname, address } = member.target;
+      if (hostname === name && address === undefined) this.renew(member);
+    }
+  }
 
   #replace(targets: readonly Target[]): { joined: TargetMember[]; left: TargetMember[] } {
     const wanted = new Map<string, Target>();
