@@ -96,7 +96,7 @@ export interface AcmeConfig {
    * others, and the CA counts. A refusal holds for a minute. Limits: 5 s for each call, 5,000 names.
    */
   onDemand?(name: string): MaybePromise<boolean>;
-  /** Orders in any hour; more wait. On demand at most three quarters. Default 80: Let's Encrypt allows 300 in three. */
+  /** Orders in any hour; more wait. On demand at most three quarters. Default 80. Let's Encrypt allows 300 in three. */
   ordersPerHour?: number;
 }
 

@@ -14,6 +14,8 @@ export interface CertificateSource {
   find?(name: string): CertificatePair | undefined | Promise<CertificatePair | undefined>;
   /** The certificate that answers a pending tls-alpn-01 challenge for this name (RFC 8737 §3). */
   challenge?(name: string): CertificatePair | undefined;
+  /** It tells by itself when a renewal is late: that a certificate ends in 30 days is its normal course. */
+  readonly renewsItself?: boolean;
   /** Looks again at whatever it is made from; never rejects. */
   refresh(): Promise<void>;
   /** Assigned by whoever serves from it: `pairs` has changed. */

@@ -1,7 +1,7 @@
 /**
  * Issues X.509 certificates: for the development authority, and for tests. The library is loaded by the first call: it
- * takes 100 ms, and only development needs it. (`@peculiar/x509` because the ACME client brings the same one along; it
- * sits on an inversion-of-control container that wants `reflect-metadata` first.)
+ * takes 100 ms, and only development and ACME orders need it. (`@peculiar/x509` sits on an inversion-of-control container
+ * that wants `reflect-metadata` first.)
  */
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
 

@@ -341,7 +341,9 @@ export class TlsTerms {
 
   #lookAtExpiry(): void {
     const now = this.#parts.clock.now();
-    const { notices, more } = this.#expiry.look(this.#pairs(), now);
+    const watched = this.#parts.sources.filter((source) => source.renewsItself !== true);
+    const pairs = watched.flatMap((source) => [...source.pairs]);
+    const { notices, more } = this.#expiry.look(pairs, now);
     for (const { pair, days } of notices) {
       const fields = {
         certificate: pair.from,

@@ -12,6 +12,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   "Top level": ["GatewrightConfig"],
   listen: ["ListenConfig"],
   tls: ["TlsConfig"],
+  acme: ["AcmeConfig"],
   admin: ["AdminConfig"],
   upstreams: ["NetworkUpstream"],
   targets: ["TargetConfig"],

@@ -25,10 +25,13 @@ export class AcmeAuthority {
     this.#options = options;
   }
 
-  /** Rejects with an AcmeError, or with whatever the disk says. Only under the lock: it may make the account. */
+  /**
+   * `turn` says which challenge comes first: a firewall or a CDN may stand in the way of one of them. Rejects with an
+   * AcmeError, or with whatever the disk says. Only under the lock: it may make the account.
+   */
   async obtain(
     names: readonly string[],
-    failures: number,
+    turn: number,
     signal: AbortSignal,
   ): Promise<ObtainedCertificate> {
     const { acme, transport, publisher, now, pollMs } = this.#options;
@@ -40,9 +43,8 @@ export class AcmeAuthority {
       now,
     });
     await session.openAccount(acme);
-    // After a failure the other way comes first: a firewall or a CDN may stand in one of them.
-    const turn = failures % acme.challenges.length;
-    const challenges = [...acme.challenges.slice(turn), ...acme.challenges.slice(0, turn)];
+    const at = turn % acme.challenges.length;
+    const challenges = [...acme.challenges.slice(at), ...acme.challenges.slice(0, at)];
     return obtainCertificate({ session, names, challenges, publisher, signal, now, pollMs });
   }
 

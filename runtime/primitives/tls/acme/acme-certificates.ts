@@ -235,7 +235,7 @@ export class AcmeCertificates {
       await this.#orders.addOrder(now);
       const { orderMs } = this.#limits;
       const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(orderMs)]);
-      await this.#take(set, await this.#authority.obtain(set.names, set.failures, signal));
+      await this.#take(set, await this.#authority.obtain(set.names, set.turn, signal));
       this.#works();
     } catch (error) {
       await this.#failed(set, toAcmeError(error));
@@ -283,12 +283,14 @@ export class AcmeCertificates {
       this.#pauses += 1;
       const ms = backOffMs(this.#pauses, { baseMs: pauseBaseMs, maxMs: pauseMaxMs }, random);
       this.#pausedUntil = now + Math.max(ms, least);
-      this.#news.paused(error, this.#pausedUntil);
+      const due = this.#sets.filter(({ dueAt }) => dueAt <= now);
+      this.#news.paused(error, this.#pausedUntil, due, now);
       if (set.isOnDemand) set.dueAt = this.#pausedUntil;
       return;
     }
     this.#works();
     set.failures += 1;
+    if (error.kind === "challenge") set.turn += 1;
     const isUntried =
       error.kind === "challenge" && set.failures < this.#options.acme.challenges.length;
     const ms = backOffMs(set.failures, { baseMs: retryBaseMs, maxMs: retryMaxMs }, random);

@@ -12,6 +12,7 @@ export interface SourceOwner {
 /** ACME certificates as one listener sees them: several may serve from the same. */
 export class AcmeSource implements CertificateSource {
   onChange: (() => void) | null = null;
+  readonly renewsItself = true;
   /** Absent unless names are decided on demand: whoever asks then knows that nothing more is to come. */
   readonly find?: (
     name: string,

@@ -14,6 +14,8 @@ export class HostSet {
   dueAt = 0;
   /** In a row. */
   failures = 0;
+  /** The challenge to begin with: after a failure the next one, and then the one that has worked. */
+  turn = 0;
   /** What was last told about it: the same is not told again. */
   told = "";
 

@@ -41,13 +41,27 @@ export class OrderNews {
     this.#log.warn(fields, "the limit of orders is reached: certificates have to wait");
   }
 
-  /** No orders at all for a while. */
-  paused(error: AcmeError, until: number): void {
-    if (this.#pause === error.kind) return;
-    this.#pause = error.kind;
-    const fields = { directory: this.#directory, reason: error.message, again: dateOf(until) };
-    const what = error.kind === "local" ? "certificates cannot be ordered" : "the CA does not work";
-    this.#log.warn(fields, `${what}; those in use stay`);
+  /** No orders at all for a while: told once, and of each set when it gets serious. `sets`: those that are due. */
+  paused(error: AcmeError, until: number, sets: readonly HostSet[], now: number): void {
+    const stages = sets.map((set) => stageOf(set, now));
+    if (this.#pause !== error.kind) {
+      this.#pause = error.kind;
+      const without = stages.filter((stage) => stage === "none" || stage === "expired").length;
+      const fields = {
+        directory: this.#directory,
+        reason: error.message,
+        again: dateOf(until),
+        ...(without === 0 ? {} : { without }),
+      };
+      const what =
+        error.kind === "local" ? "certificates cannot be ordered" : "the CA does not work";
+      this.#log.warn(fields, `${what}; those in use stay`);
+    }
+    for (const [at, set] of sets.entries()) {
+      if (stages[at] === "soon" || stages[at] === "expired") {
+        this.#tell(set, "pause", now, { reason: error.message }, "a certificate could not be had");
+      }
+    }
   }
 
   recovered(): void {
@@ -57,20 +71,37 @@ export class OrderNews {
   }
 
   #tell(set: HostSet, kind: string, now: number, fields: object, message: string): void {
-    const { pair } = set;
-    const isServed = pair !== undefined && pair.notAfter > now;
-    const state = `${kind} ${isServed}`;
+    const stage = stageOf(set, now);
+    const state = `${kind} ${stage}`;
     if (set.told === state) return;
     set.told = state;
-    const all = { names: namesOf(set), ...fields };
-    if (isServed) {
-      this.#log.warn(
-        { ...all, expires: dateOf(pair.notAfter) },
-        `${message}; the one in use stays`,
-      );
-    } else if (set.isOnDemand) this.#log.warn(all, message);
-    else this.#log.error(all, `${message}, and there is no valid one`);
+    const all = {
+      names: namesOf(set),
+      ...fields,
+      ...(set.pair === undefined ? {} : { expires: dateOf(set.pair.notAfter) }),
+    };
+    switch (stage) {
+      case "valid":
+        this.#log.warn(all, `${message}; the one in use stays`);
+        break;
+      case "soon":
+        this.#log.warn(all, `${message}, and the one in use ends soon`);
+        break;
+      case "expired":
+      case "none":
+        if (set.isOnDemand) this.#log.warn(all, message);
+        else this.#log.error(all, `${message}, and there is no valid one`);
+    }
   }
+}
+
+/** Half of the time between renewal and end is over: whoever looks after the machine should look at this. */
+const SOON = 5 / 6;
+
+function stageOf({ pair }: HostSet, now: number): "none" | "valid" | "soon" | "expired" {
+  if (pair === undefined) return "none";
+  if (pair.notAfter <= now) return "expired";
+  return now > pair.notBefore + (pair.notAfter - pair.notBefore) * SOON ? "soon" : "valid";
 }
 
 function namesOf({ names }: HostSet): readonly string[] {

@@ -102,7 +102,7 @@ describe("ACME certificates", () => {
     await one.look();
     expect(setup.ca.orders).toEqual(["a.test", "b.test www.b.test"]);
     expect(told).toEqual([1, 1, 2, 2]);
-    sources[0]?.close();
+    await sources[0]?.close();
   });
 
   it("says who it is, agrees to the terms, and binds an account of the CA's (RFC 8555 §7.3.4)", async () => {
@@ -187,6 +187,23 @@ describe("ACME certificates", () => {
       "info: a certificate was issued",
       "info: certificates are issued again",
     ]);
+  });
+
+  it("tells again when a certificate that cannot be renewed ends soon, and when it has ended", async () => {
+    const setup = await setUp();
+    const one = await setup.open();
+    one.start();
+    await one.look();
+    setup.log.lines.length = 0;
+    setup.ca.fail = () => "down";
+    await setup.pass(63 * DAY_MS);
+    for (let day = 64; day < 95; day++) await setup.pass(DAY_MS);
+    expect(messages(setup)).toEqual([
+      "warn: the CA does not work; those in use stay",
+      "warn: a certificate could not be had, and the one in use ends soon",
+      "error: a certificate could not be had, and there is no valid one",
+    ]);
+    expect(one.pairs).toHaveLength(1);
   });
 
   it("waits longer after each failure, and as long as Retry-After says (RFC 8555 §6.6)", async () => {

@@ -83,7 +83,7 @@ describe("names on demand", () => {
     const all = [names.find("a.test"), names.find("a.test"), names.find("a.test")];
     await wanted(setup);
     finish(3 * HOUR_MS);
-    const [pair, ...others] = await Promise.all(all);
+    const [pair, ...others] = [await all[0], await all[1], await all[2]];
     expect(pair?.names).toEqual(["a.test"]);
     expect(others).toEqual([pair, pair]);
     expect(state).toMatchObject({ orders: 1, asked: ["a.test"] });
@@ -212,7 +212,7 @@ describe("names on demand", () => {
     }
     expect(state.orders).toBe(5);
     names.close();
-    expect(await Promise.all(found)).toEqual(Array.from({ length: 1000 }, () => undefined));
+    for (const one of found) expect(await one).toBeUndefined();
   });
 
   it("keeps names with a certificate when made-up ones need the room", async () => {
