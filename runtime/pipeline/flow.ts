@@ -12,7 +12,7 @@ import { ProxyError } from "../errors.ts";
 import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { ContentSource } from "../http/content.ts";
 import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
-import type { ReplayBuffer } from "../primitives/content-buffer.ts";
+import type { ReplayBuffer } from "../primitives/content-buffer/content-buffer.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import { complete } from "./complete.ts";
 import { settleDecision, type FinalDecision } from "./decide.ts";

@@ -2,7 +2,7 @@ import type { ProxyResponse, TransformFunction } from "@gatewright/sdk";
 
 import type { ContentSource } from "../http/content.ts";
 import type { RawFields } from "../http/raw-fields.ts";
-import type { ReplayBuffer } from "../primitives/content-buffer.ts";
+import type { ReplayBuffer } from "../primitives/content-buffer/content-buffer.ts";
 import type { ResponseState } from "./facade/response-state.ts";
 
 /** A response on its way to the client: an upstream's, a hook's, a route's or an error answer. Hooks edit it in place. */

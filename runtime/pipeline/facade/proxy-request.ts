@@ -3,7 +3,7 @@ import type { BodyInput, HeaderFields, ProxyRequest } from "@gatewright/sdk";
 import { ProxyError } from "../../errors.ts";
 import { cookieValue } from "../../http/cookie.ts";
 import { isToken } from "../../http/field-syntax.ts";
-import { createReplayBuffer } from "../../primitives/content-buffer.ts";
+import { createReplayBuffer } from "../../primitives/content-buffer/content-buffer.ts";
 import { hookTypeError } from "./field-error.ts";
 import { HeaderFieldsFacade } from "./header-fields.ts";
 import { replaceContent } from "./replaced-content.ts";

@@ -1,7 +1,7 @@
 import type { BodyInput, HeaderFields, ProxyResponse, TransformFunction } from "@gatewright/sdk";
 
 import { ProxyError } from "../../errors.ts";
-import { createReplayBuffer } from "../../primitives/content-buffer.ts";
+import { createReplayBuffer } from "../../primitives/content-buffer/content-buffer.ts";
 import {
   decodeBytes,
   parseCodings,

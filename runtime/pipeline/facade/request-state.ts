@@ -1,6 +1,6 @@
 import type { ContentSource } from "../../http/content.ts";
 import type { RawFields, ReadonlyRawFields } from "../../http/raw-fields.ts";
-import type { ReplayBuffer } from "../../primitives/content-buffer.ts";
+import type { ReplayBuffer } from "../../primitives/content-buffer/content-buffer.ts";
 
 /** A field list that is shared with the connection until somebody writes to it. */
 export interface FieldOwner {

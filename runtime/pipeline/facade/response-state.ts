@@ -1,7 +1,7 @@
 import type { ProxyResponse, TransformFunction } from "@gatewright/sdk";
 
 import type { ContentSource } from "../../http/content.ts";
-import type { ReplayBuffer } from "../../primitives/content-buffer.ts";
+import type { ReplayBuffer } from "../../primitives/content-buffer/content-buffer.ts";
 import type { FieldOwner } from "./request-state.ts";
 
 /**

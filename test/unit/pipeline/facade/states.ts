@@ -3,7 +3,7 @@ import type { ProxyResponse, TransformFunction } from "@gatewright/sdk";
 import type { ContentSource } from "../../../../runtime/http/content.ts";
 import type { RequestState } from "../../../../runtime/pipeline/facade/request-state.ts";
 import type { ResponseState } from "../../../../runtime/pipeline/facade/response-state.ts";
-import type { ReplayBuffer } from "../../../../runtime/primitives/content-buffer.ts";
+import type { ReplayBuffer } from "../../../../runtime/primitives/content-buffer/content-buffer.ts";
 
 /** A request for facade tests: its field list is frozen until somebody owns it. */
 export class FakeRequest implements RequestState {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { ProxyError } from "../../../runtime/errors.ts";
-import { sourceFromBytes } from "../../../runtime/http/readable-source.ts";
-import { createReplayBuffer } from "../../../runtime/primitives/content-buffer.ts";
-import { collect, Collected, PushSource, settled, sourceOf } from "../../helpers/content.ts";
+import { ProxyError } from "../../../../runtime/errors.ts";
+import { sourceFromBytes } from "../../../../runtime/http/readable-source.ts";
+import { createReplayBuffer } from "../../../../runtime/primitives/content-buffer/content-buffer.ts";
+import { collect, Collected, PushSource, settled, sourceOf } from "../../../helpers/content.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 

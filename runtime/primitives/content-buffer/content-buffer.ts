@@ -1,7 +1,7 @@
-import { ProxyError, toProxyError } from "../errors.ts";
-import type { ErrorCode } from "../errors.ts";
-import type { ContentSink, ContentSource } from "../http/content.ts";
-import type { RawFields } from "../http/raw-fields.ts";
+import { ProxyError, toProxyError } from "../../errors.ts";
+import type { ErrorCode } from "../../errors.ts";
+import type { ContentSink, ContentSource } from "../../http/content.ts";
+import type { RawFields } from "../../http/raw-fields.ts";
 
 /**
  * The replay buffer: reading content does not use it up. Hooks, the WAF and the upstream share one; the first reader
