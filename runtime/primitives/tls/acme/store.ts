@@ -39,10 +39,11 @@ export class AcmeStore {
 
   /** `undefined`: there is none, or nothing that can be used. Rejects if the file cannot be read. */
   async readCertificate(id: string): Promise<StoredCertificate | undefined> {
-    const path = this.#certificatePath(id);
     const signature = await this.signatureOf(id);
-    const text = await this.#read(path);
-    if (text === undefined || signature === undefined) return undefined;
+    if (signature === undefined) return undefined;
+    // Signature first: if the file is replaced in between, the next look sees a change once more.
+    const text = await this.#read(this.#certificatePath(id));
+    if (text === undefined) return undefined;
     const pair = this.parse(id, text);
     return pair === undefined ? undefined : { pair, signature };
   }
@@ -99,9 +100,9 @@ export class AcmeStore {
 
   async #read(path: string): Promise<string | undefined> {
     try {
-      const { size } = await stat(path);
-      if (size > MAX_FILE_BYTES) throw new Error(`${path} is larger than 512 KB`);
-      return await readFile(path, "latin1");
+      const text = await readFile(path, "latin1");
+      if (text.length > MAX_FILE_BYTES) throw new Error(`${path} is larger than 512 KB`);
+      return text;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +42,30 @@ describe("the renewal lock", () => {
     expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: process.pid });
     await release?.();
     expect(await readdir(join(path, ".."))).toEqual([]);
+  });
+
+  it("is given up with its process, however that ends", async () => {
+    const path = await makePath();
+    const module = new URL(
+      "../../../../../runtime/primitives/tls/acme/renewal-lock.ts",
+      import.meta.url,
+    );
+    const child = spawn(process.execPath, [
+      "--input-type=module",
+      "--eval",
+      `import { createLockFile } from ${JSON.stringify(module.href)};
+       await createLockFile({ path: ${JSON.stringify(path)} }).acquire();
+       console.log("held");
+       setInterval(() => {}, 1000);`,
+    ]);
+    await once(child.stdout, "data");
+    const lock = createLockFile({ path });
+    expect(await lock.acquire()).toBeUndefined();
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const release = await lock.acquire();
+    expect(release).toBeDefined();
+    await release?.();
   });
 
   it("leaves the lock of a living process and of another machine", async () => {
