@@ -1,3 +1,5 @@
+import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./balance.ts";
+import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Plugin } from "./plugin.ts";
@@ -166,12 +168,32 @@ export interface TargetConfig {
   url: string;
   /** Share of the traffic relative to the others. Whole number of at least 1. Default 1. */
   weight?: number;
+  /**
+   * Targets with 0 are used first; those with 1 only while too few with 0 are healthy (`spillBelow` of the upstream), and
+   * so on. Whole number up to 100. Default 0.
+   */
+  priority?: number;
 }
 
 /** An upstream on the network. */
-export interface NetworkUpstream {
-  /** At least one. Requests go to them in turn, by weight. */
+export interface NetworkUpstream<U extends string = string> {
+  /** At least one. */
   targets: readonly (string | TargetConfig)[];
+  /** How a target is chosen. Default `"round-robin"`: in turn, by weight. */
+  balance?: BalanceConfig;
+  /**
+   * Chooses a target in code: one of `targets`, or nothing, and then `balance` chooses. Runs for each request and must
+   * answer at once (no promise). If it throws, `balance` chooses and the log says so, once a minute.
+   */
+  pick?(
+    targets: readonly PickTarget[],
+    request: ProxyRequest,
+    ctx: Context,
+  ): PickTarget | undefined;
+  /** Below this share of healthy targets in one `priority`, those of the next one are used too. Default 0.7. */
+  spillBelow?: number;
+  /** Send copies of requests to another upstream, whose answers are ignored. Default: none. */
+  mirror?: MirrorConfig<U>;
   /** Most connections over all targets, old and new generation together. Default 100. */
   maxConnections?: number;
   /** Requests that wait for a connection; beyond that 503. Default 1000. */
@@ -217,7 +239,10 @@ export interface FetchUpstream {
   timeouts?: UpstreamTimeouts;
 }
 
-export type UpstreamConfig = NetworkUpstream | FetchUpstream;
+export type UpstreamConfig<U extends string = string> =
+  | NetworkUpstream<U>
+  | FetchUpstream
+  | SplitUpstream<U>;
 
 /** A text that must be equal, a pattern that must match, or `true` for "present". */
 export type ValueMatch = string | RegExp | true;
@@ -263,6 +288,8 @@ export interface RouteConfig<U extends string = string> {
   timeouts?: UpstreamTimeouts;
   /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
   upgrades?: readonly string[];
+  /** Send copies of this route's requests to another upstream, whose answers are ignored. Default: the upstream's `mirror`. */
+  mirror?: MirrorConfig<U>;
 }
 
 /** Bounds of what one client may send. Every one is on by default. */
@@ -328,7 +355,7 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
    * clients are replaced.
    */
   trustedProxies?: readonly string[] | number;
-  upstreams?: Record<U, UpstreamConfig>;
+  upstreams?: Record<U, UpstreamConfig<NoInfer<U>>>;
   routes?: readonly RouteConfig<NoInfer<U>>[];
   requestContent?: {
     /** Most that a hook may read of a request's content. Default `"1mb"`. */

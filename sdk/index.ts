@@ -1,3 +1,14 @@
+export type {
+  BalanceAlgorithm,
+  BalanceConfig,
+  BalanceKey,
+  HashBalance,
+  MirrorConfig,
+  PickTarget,
+  SplitUpstream,
+  StickyBalance,
+  StickyCookieConfig,
+} from "./balance.ts";
 export { defineConfig } from "./config.ts";
 export type {
   AcmeConfig,

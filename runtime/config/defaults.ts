@@ -44,7 +44,16 @@ export const DEFAULT_UPSTREAM = {
   http2: false,
   maxStreams: 100,
   host: "preserve",
+  spillBelow: 0.7,
 } as const;
+
+export const DEFAULT_BALANCE = {
+  algorithm: "round-robin",
+  boundedLoad: 1.25,
+  cookie: "gatewright-target",
+} as const;
+
+export const DEFAULT_MIRROR = { share: 1, maxRequests: 100, timeoutMs: 30_000 } as const;
 
 export const DEFAULT_CONTENT_MEMORY = 1024 ** 2;
 export const DEFAULT_UPGRADES: readonly string[] = ["websocket"];

@@ -170,6 +170,7 @@ const SECRETS: ReadonlySet<PropertyKey | undefined> = new Set([
   "cert",
   "passphrase",
   "hmacKey",
+  "secret",
 ]);
 
 /** Gives issues a place in the config file where the option can be found there. */

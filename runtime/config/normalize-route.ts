@@ -1,6 +1,7 @@
 import type { RouteConfig, RouteMatch, Rewrite } from "@gatewright/sdk";
 
 import { DEFAULT_REDIRECT_STATUS } from "./defaults.ts";
+import { toMirror } from "./normalize-balance.ts";
 import { toHeaderRules, toRawFields } from "./normalize-fields.ts";
 import type {
   ResolvedAction,
@@ -35,6 +36,7 @@ export function toRoute(
       route.upgrades === undefined
         ? upgrades
         : Object.freeze(route.upgrades.map((token) => token.toLowerCase())),
+    mirror: toMirror(route.mirror),
   });
 }
 

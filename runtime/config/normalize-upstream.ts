@@ -1,11 +1,13 @@
 import type {
   FetchUpstream,
+  SplitUpstream,
   TargetConfig,
   UpstreamConfig,
   UpstreamTimeouts,
 } from "@gatewright/sdk";
 
 import { DEFAULT_UPSTREAM } from "./defaults.ts";
+import { toBalance, toMirror, toSplit } from "./normalize-balance.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
 import type { ResolvedTarget, ResolvedTimeouts, ResolvedUpstream } from "./resolved-config.ts";
 import { hasUpstreamOptions, isApp } from "./schema.ts";
@@ -16,6 +18,7 @@ export function toUpstream(
   upstream: UpstreamConfig,
   toTimeouts: (own: UpstreamTimeouts | undefined) => ResolvedTimeouts,
 ): ResolvedUpstream {
+  if ("split" in upstream && !isApp(upstream)) return toSplit(name, upstream as SplitUpstream);
   if (!("targets" in upstream) || isApp(upstream)) {
     const app = upstream as FetchUpstream;
     const own: FetchUpstream | undefined = hasUpstreamOptions(app) ? app : undefined;
@@ -32,6 +35,10 @@ export function toUpstream(
     kind: "network",
     name,
     targets: Object.freeze(upstream.targets.map(toTarget)),
+    balance: toBalance(upstream.balance),
+    pick: upstream.pick?.bind(upstream),
+    spillBelow: upstream.spillBelow ?? DEFAULT_UPSTREAM.spillBelow,
+    mirror: toMirror(upstream.mirror),
     maxConnections: upstream.maxConnections ?? DEFAULT_UPSTREAM.maxConnections,
     maxQueue: upstream.maxQueue ?? DEFAULT_UPSTREAM.maxQueue,
     queueTimeoutMs: parseDuration(upstream.queueTimeout) ?? DEFAULT_UPSTREAM.queueTimeoutMs,
@@ -46,7 +53,11 @@ export function toUpstream(
 }
 
 function toTarget(target: string | TargetConfig): ResolvedTarget {
-  const { url: text, weight = 1 } = typeof target === "string" ? { url: target } : target;
+  const {
+    url: text,
+    weight = 1,
+    priority = 0,
+  } = typeof target === "string" ? ({ url: target } satisfies TargetConfig) : target;
   const url = new URL(text);
   const scheme = url.protocol === "https:" ? "https" : "http";
   return Object.freeze({
@@ -55,5 +66,6 @@ function toTarget(target: string | TargetConfig): ResolvedTarget {
     port: url.port === "" ? (scheme === "https" ? 443 : 80) : Number(url.port),
     authority: url.host,
     weight,
+    priority,
   });
 }

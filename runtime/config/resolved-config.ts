@@ -1,7 +1,9 @@
 import type {
+  BalanceAlgorithm,
   FetchUpstream,
   GatewrightConfig,
   Hooks,
+  NetworkUpstream,
   AcmeConfig,
   Plugin,
   ProxyRequest,
@@ -152,12 +154,66 @@ export interface ResolvedTimeouts {
   readonly responseHeadMs: number;
 }
 
-export type ResolvedUpstream = ResolvedNetworkUpstream | ResolvedFetchUpstream;
+export type ResolvedUpstream =
+  | ResolvedNetworkUpstream
+  | ResolvedFetchUpstream
+  | ResolvedSplitUpstream;
+
+/** Names of fields in lower case. */
+export type ResolvedBalanceKey =
+  | "client"
+  | { readonly header: string }
+  | { readonly cookie: string }
+  | ((request: ProxyRequest) => string | undefined);
+
+export type ResolvedBalance =
+  | { readonly type: BalanceAlgorithm }
+  | {
+      readonly type: "hash";
+      readonly by: ResolvedBalanceKey;
+      /** Absent: no bound. */
+      readonly boundedLoad: number | undefined;
+    }
+  | {
+      readonly type: "sticky";
+      readonly cookie: ResolvedStickyCookie;
+      /** Empty: one of the data folder. */
+      readonly secrets: readonly string[];
+      readonly otherwise: BalanceAlgorithm;
+    };
+
+export interface ResolvedStickyCookie {
+  readonly name: string;
+  readonly path: string;
+  readonly domain: string | undefined;
+  readonly maxAgeSeconds: number | undefined;
+  readonly sameSite: "Lax" | "Strict" | "None";
+  readonly secure: boolean | "auto";
+  readonly httpOnly: boolean;
+}
+
+export interface ResolvedMirror {
+  readonly upstream: string;
+  readonly share: number;
+  readonly maxRequests: number;
+  readonly timeoutMs: number;
+}
+
+export interface ResolvedSplitUpstream {
+  readonly kind: "split";
+  readonly name: string;
+  readonly shares: readonly (readonly [upstream: string, share: number])[];
+  readonly by: ResolvedBalanceKey | "random";
+}
 
 export interface ResolvedNetworkUpstream {
   readonly kind: "network";
   readonly name: string;
   readonly targets: readonly ResolvedTarget[];
+  readonly balance: ResolvedBalance;
+  readonly pick: NetworkUpstream["pick"];
+  readonly spillBelow: number;
+  readonly mirror: ResolvedMirror | undefined;
   readonly maxConnections: number;
   readonly maxQueue: number;
   readonly queueTimeoutMs: number;
@@ -180,6 +236,8 @@ export interface ResolvedTarget {
   /** What a Host field for it says: brackets for IPv6, no default port. */
   readonly authority: string;
   readonly weight: number;
+  /** 0 is used first. */
+  readonly priority: number;
 }
 
 export interface ResolvedFetchUpstream {
@@ -215,6 +273,7 @@ export interface ResolvedRoute {
   readonly host: string | undefined;
   readonly timeouts: { readonly connectMs?: number; readonly responseHeadMs?: number };
   readonly upgrades: readonly string[];
+  readonly mirror: ResolvedMirror | undefined;
 }
 
 export type ResolvedAction =

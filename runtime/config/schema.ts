@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { balance, mirror, pickTarget, spillBelow, splitUpstream } from "./schema-balance.ts";
 import {
   adminTokenIssue,
   listenHostIssue,
@@ -9,6 +10,7 @@ import {
   upstreamHostIssue,
 } from "./schema-addresses.ts";
 import { fieldValueIssue, headerRules } from "./schema-fields.ts";
+import { isAsyncFunction } from "./schema-functions.ts";
 import {
   boolean,
   duration,
@@ -59,12 +61,17 @@ const upstreamTimeouts = { connect: duration.optional(), responseHead: duration.
 const target = z.strictObject({
   url: leaf(targetIssue),
   weight: wholeNumber(1, 65_535).optional(),
+  priority: wholeNumber(0, 100).optional(),
 });
 
 const networkUpstream = z.strictObject({
   targets: nonEmptyList(
     pick((value) => (typeof value === "object" && value !== null ? target : leaf(targetIssue))),
   ),
+  balance: balance.optional(),
+  pick: pickTarget.optional(),
+  spillBelow: spillBelow.optional(),
+  mirror: mirror.optional(),
   maxConnections: wholeNumber(1).optional(),
   maxQueue: wholeNumber(0).optional(),
   queueTimeout: duration.optional(),
@@ -93,7 +100,8 @@ const upstream = pick((value) => {
       fix: "Wrap it: { fetch: (request) => … }.",
     }));
   }
-  return networkUpstream;
+  const isSplit = typeof value === "object" && value !== null && "split" in value;
+  return isSplit ? splitUpstream : networkUpstream;
 });
 
 const valueMatches = z.record(z.string(), leaf(valueMatchIssue));
@@ -207,6 +215,7 @@ const route = z.strictObject({
   host: leaf(upstreamHostIssue).optional(),
   timeouts: z.strictObject(upstreamTimeouts).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),
+  mirror: mirror.optional(),
 });
 
 const limits = z.strictObject({
@@ -319,8 +328,4 @@ export function isApp(value: unknown): value is { fetch: (...args: never[]) => u
 export function hasUpstreamOptions(app: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(app);
   return prototype === Object.prototype || prototype === null;
-}
-
-export function isAsyncFunction(value: unknown): boolean {
-  return Object.prototype.toString.call(value) === "[object AsyncFunction]";
 }

@@ -4,7 +4,8 @@ import { closest } from "./closest.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { renderValue } from "./render-value.ts";
 import { hasControl } from "./schema-leaf.ts";
-import { HOOK_NAMES, isAsyncFunction } from "./schema.ts";
+import { isAsyncFunction } from "./schema-functions.ts";
+import { HOOK_NAMES } from "./schema.ts";
 import type { RawIssue } from "./issue.ts";
 
 /** The contract that this version speaks. */

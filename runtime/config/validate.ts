@@ -7,6 +7,7 @@ import { formatPath, valueAt } from "./option-path.ts";
 import { renderValue } from "./render-value.ts";
 import type { UserConfig } from "./resolved-config.ts";
 import { configSchema } from "./schema.ts";
+import { choiceIssues } from "./validate-choices.ts";
 import { listenIssues } from "./validate-listen.ts";
 import { pluginIssues } from "./validate-plugins.ts";
 import { answerIssues, routeIssues } from "./validate-routes.ts";
@@ -41,6 +42,7 @@ export function validate(value: unknown): ValidateResult {
   issues.push(
     ...listenIssues(config),
     ...upstreamIssues(config),
+    ...choiceIssues(config),
     ...routeIssues(config),
     ...pluginIssues(config.plugins),
   );

@@ -4,15 +4,18 @@ import { systemClock, DeadlineWheel, type Clock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type {
   ResolvedConfig,
+  ResolvedFetchUpstream,
   ResolvedHeaderRules,
+  ResolvedMirror,
+  ResolvedNetworkUpstream,
   ResolvedRoute,
-  ResolvedUpstream,
 } from "../config/resolved-config.ts";
 import { createForwardedWriter } from "../http/forwarded-fields.ts";
 import type { Log } from "../log.ts";
 import type {
   DirectionRules,
   HookChains,
+  MirrorPlan,
   NamedHook,
   RoutePlan,
   UpstreamPlan,
@@ -26,11 +29,15 @@ import type { AcmeLimits } from "../primitives/tls/acme/acme-limits.ts";
 import { ChallengeBoard } from "../primitives/tls/acme/challenge-board.ts";
 import type { WatchFiles } from "../primitives/tls/terms.ts";
 import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
+import type { Balancer } from "../upstream/balance/balancer.ts";
+import { createBalancer } from "../upstream/balance/create-balancer.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
 import { createHttp2Upstream } from "../upstream/http2-upstream.ts";
 import { createNetworkUpstream, type NetworkUpstream } from "../upstream/network-upstream.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { generatedSecret } from "./generated-secret.ts";
+import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -87,19 +94,26 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     const onFault = (error: unknown): void => {
       log.error(dependencies.describeError(error), "a response could not be taken over");
     };
+    /** A function of the config that decides between upstreams or targets. */
+    const onChoiceFault = (error: unknown): void => {
+      log.warn(dependencies.describeError(error), "a function of the config could not choose");
+    };
     const adjust: (() => void)[] = [];
-    // First: it waits for files, and a certificate that cannot be used ends the preparation.
+    // These first, while nothing is held that a failure would have to give back.
+    const cookieSecrets = await stickySecrets(config);
+    // It waits for files, and a certificate that cannot be used ends the preparation.
     const tls = await acquireTls();
 
-    const upstreams = new Map<string, UpstreamPlan>();
-    for (const resolved of config.upstreams.values()) {
-      upstreams.set(resolved.name, upstreamPlan(resolved, acquireUpstream(resolved)));
-    }
+    const { choices: upstreams, mirrorOf } = createChoices({
+      upstreams: config.upstreams,
+      toPlan: (resolved) => upstreamPlan(resolved, acquireUpstream(resolved)),
+      onFault: onChoiceFault,
+    });
 
     const pipeline = createPipeline({
       generation: slot.generation,
       routes: createRouteTable(
-        config.routes.map((route) => ({ ...route, payload: routePlan(route) })),
+        config.routes.map((route) => ({ ...route, payload: routePlan(route, mirrorOf) })),
       ),
       upstreams,
       onlyUpstream: upstreams.size === 1 ? [...upstreams.values()][0] : undefined,
@@ -135,7 +149,9 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
         ...config.upgrades,
         ...config.routes.flatMap((route) => route.upgrades),
       ]),
-      upstreams: [...upstreams.values()].map((plan) => plan.upstream),
+      upstreams: [...upstreams.values()].flatMap((choice) =>
+        "upstream" in choice ? [choice.upstream] : [],
+      ),
       tls,
       commit() {
         for (const change of adjust) change();
@@ -146,7 +162,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     };
 
     /** Connections outlive an edit that leaves their addresses alone; caps and limits change in place at commit. */
-    function acquireUpstream(resolved: ResolvedUpstream): Upstream {
+    function acquireUpstream(resolved: ResolvedNetworkUpstream | ResolvedFetchUpstream): Upstream {
       if (resolved.kind === "fetch") {
         return createFetchUpstream({
           name: resolved.name,
@@ -168,12 +184,26 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       const create = resolved.http2 ? createHttp2Upstream : createNetworkUpstream;
       const upstream = resources.acquire<NetworkUpstream>(
         key,
-        () => create({ ...resolved, wheel, onFault }),
+        () => create({ ...resolved, balancer: balancer(resolved), wheel, onFault }),
         (value) => value.close(),
       );
       held.push(key);
-      adjust.push(() => upstream.adjust(resolved));
+      adjust.push(() => {
+        upstream.adjust(resolved);
+        // The new one's functions: those of the generation before are let go.
+        upstream.targets.setBalancer(balancer(resolved));
+      });
       return upstream;
+    }
+
+    function balancer({ name, balance: rule, pick }: ResolvedNetworkUpstream): Balancer {
+      const onFault = (error: unknown): void => {
+        log.warn(
+          { upstream: name, ...dependencies.describeError(error) },
+          "a function of the config could not choose a target",
+        );
+      };
+      return createBalancer({ name, rule, pick, secrets: cookieSecrets, onFault, clock });
     }
 
     /** Certificates, tickets and contexts outlive an edit that leaves the listener's `tls` alone. */
@@ -206,7 +236,21 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
   };
 }
 
-function upstreamPlan(resolved: ResolvedUpstream, upstream: Upstream): UpstreamPlan {
+/** Only where a sticky upstream brings none of its own: no folder for nothing. */
+async function stickySecrets(config: ResolvedConfig): Promise<readonly string[]> {
+  const needed = [...config.upstreams.values()].some(
+    (upstream) =>
+      upstream.kind === "network" &&
+      upstream.balance.type === "sticky" &&
+      upstream.balance.secrets.length === 0,
+  );
+  return needed ? [await generatedSecret(config.dataDir, "sticky-cookie")] : [];
+}
+
+function upstreamPlan(
+  resolved: ResolvedNetworkUpstream | ResolvedFetchUpstream,
+  upstream: Upstream,
+): UpstreamPlan {
   return {
     name: resolved.name,
     upstream,
@@ -214,10 +258,18 @@ function upstreamPlan(resolved: ResolvedUpstream, upstream: Upstream): UpstreamP
     rules: directionRules(resolved.headers),
     connectMs: resolved.timeouts.connectMs,
     responseHeadMs: resolved.timeouts.responseHeadMs,
+    showsRequest: resolved.kind === "network" && showsRequest(resolved),
   };
 }
 
-function routePlan(route: ResolvedRoute): RoutePlan {
+function showsRequest({ balance, pick }: ResolvedNetworkUpstream): boolean {
+  return pick !== undefined || (balance.type === "hash" && typeof balance.by === "function");
+}
+
+function routePlan(
+  route: ResolvedRoute,
+  mirrorOf: (mirror: ResolvedMirror | undefined) => MirrorPlan | undefined,
+): RoutePlan {
   return {
     index: route.index,
     name: route.name,
@@ -228,6 +280,7 @@ function routePlan(route: ResolvedRoute): RoutePlan {
     connectMs: route.timeouts.connectMs,
     responseHeadMs: route.timeouts.responseHeadMs,
     upgrades: new Set(route.upgrades),
+    mirror: mirrorOf(route.mirror),
   };
 }
 

@@ -28,7 +28,7 @@ import type { OutgoingResponse } from "./outgoing-response.ts";
 import { forward } from "./forward.ts";
 import { hookLog } from "./hook-log.ts";
 import { outgoingFields } from "./outgoing-fields.ts";
-import type { PipelineParts, RoutePlan, UpstreamPlan } from "./parts.ts";
+import type { PipelineParts, RoutePlan, UpstreamChoice, UpstreamPlan } from "./parts.ts";
 import {
   receiveData,
   receiveEnd,
@@ -93,7 +93,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   content: ContentSource | undefined;
   buffer: ReplayBuffer | undefined = undefined;
   contentReplaced = false;
-  chosen: UpstreamPlan | undefined = undefined;
+  chosen: UpstreamChoice | undefined = undefined;
   forwardOptions: ForwardOptions | undefined = undefined;
   blockReason: string | undefined = undefined;
 
@@ -101,6 +101,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   upstreamPlan: UpstreamPlan | undefined = undefined;
   call: UpstreamCall | undefined = undefined;
   target: string | undefined = undefined;
+  /** Brings the client back to this target. */
+  targetCookie: string | undefined = undefined;
   upgrading = false;
   /** The client's content was handed to an upstream as a stream: it cannot be sent again. */
   contentSpent = false;
@@ -216,8 +218,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     return fields;
   }
 
-  /** What the upstream gets: without what its connection writes itself. */
-  dispatchFields(): RawFields {
+  /** What the upstream gets: without what its connection writes itself. `keep`: hooks' view of it is still needed. */
+  dispatchFields(keep: boolean): RawFields {
     const fields = (this.#outgoing ??= outgoingFields(this));
     if (this.#shown) {
       this.#shown = false;
@@ -225,7 +227,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
       removeField(fields, "content-length");
     }
     // A fallback applies its own upstream's rules to the same start.
-    return this.parts.hooks.error.length === 0 ? fields : [...fields];
+    return keep || this.parts.hooks.error.length > 0 ? [...fields] : fields;
   }
 
   get signal(): AbortSignal {
@@ -270,7 +272,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     return (this.upstreamPlan ?? this.chosen)?.name;
   }
 
-  get upstreamNames(): ReadonlyMap<string, UpstreamPlan> {
+  get upstreamNames(): ReadonlyMap<string, UpstreamChoice> {
     return this.parts.upstreams;
   }
 
@@ -377,8 +379,9 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   // ---- UpstreamReceiver ----
 
-  onTarget(address: string): void {
+  onTarget(address: string, cookie?: string): void {
     this.target = address;
+    this.targetCookie = cookie;
   }
 
   onInformational(status: number, fields: RawFields): void {
@@ -407,8 +410,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   // ---- the ways from phase to phase: phases know the flow, only the flow knows the phases ----
 
-  forward(plan: UpstreamPlan): void {
-    forward(this, plan);
+  forward(choice: UpstreamChoice): void {
+    forward(this, choice);
   }
 
   /** Carries out a hook's decision that ends the request. */

@@ -1,22 +1,29 @@
 import { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
+import type { RawFields } from "../http/raw-fields.ts";
 import { parseDuration } from "../units.ts";
 import type { RequestClient } from "../upstream/upstream.ts";
 import type { Flow } from "./flow.ts";
 import { LentContent } from "./lent-content.ts";
-import type { UpstreamPlan } from "./parts.ts";
+import { isMirrored, mirror, mirrorFields } from "./mirror.ts";
+import type { MirrorPlan, UpstreamChoice, UpstreamPlan } from "./parts.ts";
 import { applyRewrite } from "./routing/rewrite.ts";
 import { traceStep } from "./trace.ts";
+import { planFor } from "./upstream-choice.ts";
 
 /** Steps 8 to 11: content, fields, target; then the request leaves. */
-export function forward(flow: Flow, plan: UpstreamPlan): void {
+export function forward(flow: Flow, choice: UpstreamChoice): void {
   const { exchange, parts } = flow;
+  const plan = planFor(flow, choice);
   flow.upstreamPlan = plan;
   flow.stage = "forward";
 
-  const fields = flow.dispatchFields();
+  const fields = flow.dispatchFields(plan.showsRequest === true);
   const hookHost = flow.newHost;
   parts.globalRules.request?.(fields);
+  const mirrorPlan = flow.routePlan?.mirror ?? plan.mirror;
+  // Before the upstream's own rules: what they add (a token, say) is not meant for another one.
+  const copied = mirrorPlan !== undefined && isMirrored(flow, mirrorPlan) ? [...fields] : undefined;
   plan.rules.request?.(fields);
   flow.routePlan?.rules.request?.(fields);
 
@@ -29,6 +36,7 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
   }
 
   flow.dispatchedAt = parts.clock.monotonic();
+  const content = dispatchedContent(flow);
   try {
     flow.call = plan.upstream.dispatch(
       {
@@ -37,9 +45,11 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
         path,
         authority,
         fields,
-        content: dispatchedContent(flow),
+        content,
         upgrade: flow.upgrading ? exchange.upgrade : undefined,
         client: plan.upstream.tellsClient === true ? requestClient(flow) : undefined,
+        clientAddress: flow.clientAddress,
+        facades: plan.showsRequest === true ? flow : undefined,
         connectTimeoutMs: flow.routePlan?.connectMs ?? plan.connectMs ?? parts.timeouts.connectMs,
         responseHeadTimeoutMs:
           parseDuration(flow.forwardOptions?.responseHeadTimeout) ??
@@ -51,7 +61,37 @@ export function forward(flow: Flow, plan: UpstreamPlan): void {
     );
   } catch (error) {
     flow.fail(new ProxyError("PROXY_INTERNAL", { cause: error, message: "dispatch failed" }));
+    return;
   }
+  if (mirrorPlan !== undefined && copied !== undefined) {
+    sendCopy(flow, mirrorPlan, copied, path, hookHost, content);
+  }
+}
+
+function sendCopy(
+  flow: Flow,
+  plan: MirrorPlan,
+  fields: RawFields,
+  path: string,
+  hookHost: string | undefined,
+  content: ContentSource | undefined,
+): void {
+  const { upstream } = plan;
+  upstream.rules.request?.(fields);
+  flow.routePlan?.rules.request?.(fields);
+  const request = {
+    method: flow.method,
+    scheme: flow.scheme,
+    path,
+    authority: upstreamAuthority(flow, upstream, hookHost),
+    fields: mirrorFields(fields),
+    upgrade: undefined,
+    client: upstream.upstream.tellsClient === true ? requestClient(flow) : undefined,
+    clientAddress: flow.clientAddress,
+    connectTimeoutMs: upstream.connectMs ?? flow.parts.timeouts.connectMs,
+    responseHeadTimeoutMs: plan.timeoutMs,
+  };
+  mirror(flow, plan, request, content);
 }
 
 function requestClient(flow: Flow): RequestClient {

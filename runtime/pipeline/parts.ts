@@ -5,6 +5,7 @@ import type { ForwardedWriter } from "../http/forwarded-fields.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import type { Log } from "../log.ts";
 import type { ClientAddressResolver } from "../primitives/client-address.ts";
+import type { BalanceRequest } from "../upstream/balance/balancer.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { RouteTable } from "./routing/route-table.ts";
 import type { RewriteRule } from "./routing/rewrite.ts";
@@ -16,9 +17,9 @@ import type { RewriteRule } from "./routing/rewrite.ts";
 export interface PipelineParts {
   readonly generation: number;
   readonly routes: RouteTable<RoutePlan>;
-  readonly upstreams: ReadonlyMap<string, UpstreamPlan>;
+  readonly upstreams: ReadonlyMap<string, UpstreamChoice>;
   /** Where requests go that neither a hook nor a route directs, if there is exactly one upstream. */
-  readonly onlyUpstream: UpstreamPlan | undefined;
+  readonly onlyUpstream: UpstreamChoice | undefined;
   /** For absolute URLs in `ctx.fetch` that belong to no configured upstream. */
   readonly originFor: (origin: URL) => Upstream;
   readonly hooks: HookChains;
@@ -78,6 +79,8 @@ export interface RoutePlan {
   readonly connectMs: number | undefined;
   readonly responseHeadMs: number | undefined;
   readonly upgrades: ReadonlySet<string>;
+  /** Absent: the upstream's. */
+  readonly mirror?: MirrorPlan | undefined;
 }
 
 export type RouteAction =
@@ -91,6 +94,24 @@ export type RouteAction =
     }
   | { readonly kind: "none" };
 
+/** What a name of the config leads to. */
+export type UpstreamChoice = UpstreamPlan | SplitPlan;
+
+/** Several upstreams behind one name. */
+export interface SplitPlan {
+  readonly name: string;
+  choose(request: BalanceRequest): UpstreamPlan;
+}
+
+export interface MirrorPlan {
+  readonly upstream: UpstreamPlan;
+  /** Part of the requests, up to 1. */
+  readonly share: number;
+  readonly maxRequests: number;
+  readonly timeoutMs: number;
+  readonly state: { underWay: number };
+}
+
 export interface UpstreamPlan {
   readonly name: string;
   readonly upstream: Upstream;
@@ -98,6 +119,9 @@ export interface UpstreamPlan {
   readonly rules: DirectionRules;
   readonly connectMs: number | undefined;
   readonly responseHeadMs: number | undefined;
+  /** Functions of the config look at the request when a target is chosen. */
+  readonly showsRequest?: boolean;
+  readonly mirror?: MirrorPlan | undefined;
 }
 
 /** A hook with the name that logs and errors call it by. */

@@ -5,7 +5,7 @@ import { isResponse } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
 import type { Flow } from "./flow.ts";
 import { runHooks, type HookPhase } from "./hook-runner.ts";
-import type { NamedHook, UpstreamPlan } from "./parts.ts";
+import type { NamedHook, UpstreamChoice } from "./parts.ts";
 import { routeRedirect } from "./route-redirect.ts";
 import { traceStep } from "./trace.ts";
 
@@ -71,7 +71,7 @@ function goToUpstream(flow: Flow): void {
   flow.forward(plan);
 }
 
-function routeTarget(flow: Flow): UpstreamPlan | undefined {
+function routeTarget(flow: Flow): UpstreamChoice | undefined {
   const action = flow.routePlan?.action;
   switch (action?.kind) {
     case "upstream":

@@ -15,6 +15,10 @@ export function send(flow: Flow): void {
   const response = flow.response as OutgoingResponse;
   const fields = response.fields;
 
+  // Here and not when the head arrives: this one is for this client, what may be stored is for all.
+  if (response.source === "upstream" && flow.targetCookie !== undefined) {
+    fields.push("Set-Cookie", flow.targetCookie);
+  }
   parts.globalRules.response?.(fields);
   if (response.source === "upstream") flow.upstreamPlan?.rules.response?.(fields);
   flow.routePlan?.rules.response?.(fields);

@@ -13,6 +13,7 @@ import { toContent, toFields } from "./facade/body-input.ts";
 import type { Flow } from "./flow.ts";
 import type { UpstreamPlan } from "./parts.ts";
 import { transformedFields } from "./transform/transformed-fields.ts";
+import { planFor } from "./upstream-choice.ts";
 import { UpstreamContent } from "./upstream-content.ts";
 
 /**
@@ -55,6 +56,7 @@ export function subrequest(
         fields,
         content,
         upgrade: undefined,
+        clientAddress: flow.clientAddress,
         connectTimeoutMs: place.plan?.connectMs ?? flow.parts.timeouts.connectMs,
         responseHeadTimeoutMs: place.plan?.responseHeadMs ?? flow.parts.timeouts.responseHeadMs,
       },
@@ -87,8 +89,9 @@ interface Place {
 
 function locate(flow: Flow, target: string | URL, init: SubrequestInit): Place {
   if (typeof target === "string") {
-    const plan = flow.parts.upstreams.get(target);
-    if (plan !== undefined) {
+    const choice = flow.parts.upstreams.get(target);
+    if (choice !== undefined) {
+      const plan = planFor(flow, choice);
       const path = init.path ?? "/";
       // The same rule as for a URL: what is no plain path is encoded, never sent raw.
       const url = new URL(

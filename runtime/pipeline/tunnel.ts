@@ -28,6 +28,7 @@ export function openTunnel(flow: Flow, fields: RawFields, upstream: Duplex): voi
   const token = flow.exchange.upgrade ?? "";
   const head = forwardableFields(fields, "response");
   head.push("Upgrade", token);
+  if (flow.targetCookie !== undefined) head.push("Set-Cookie", flow.targetCookie);
   let client: Duplex;
   try {
     client = flow.exchange.acceptUpgrade(head);

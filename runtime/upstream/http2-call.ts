@@ -458,7 +458,9 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
     const connection = this.#connection;
     if (this.#announced || connection === null) return;
     this.#announced = true;
-    this.#receiver.onTarget(targetAddress(connection.target));
+    const { targets } = this.#pool;
+    const cookie = targets.setCookie(this.request, connection.member);
+    this.#receiver.onTarget(targetAddress(connection.target), cookie);
   }
 
   #tell(call: () => void): void {

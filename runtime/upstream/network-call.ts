@@ -418,7 +418,9 @@ export class NetworkCall
   #announceOn(connection: Connection | null): void {
     if (this.#announced || connection === null) return;
     this.#announced = true;
-    this.#receiver.onTarget(targetAddress(connection.target));
+    const { targets } = this.#pool;
+    const cookie = targets.setCookie(this.request, connection.member);
+    this.#receiver.onTarget(targetAddress(connection.target), cookie);
   }
 
   #body(content: NonNullable<UpstreamRequest["content"]>): Buffer | ContentBridge | null {

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
 import type { RawFields, ReadonlyRawFields } from "../http/raw-fields.ts";
+import type { RequestFacades } from "./balance/balancer.ts";
 import type { HealthState } from "./health/health.ts";
 
 /** One request to an upstream: everything decided, nothing but bytes left. */
@@ -22,6 +23,8 @@ export interface UpstreamRequest {
   readonly client?: RequestClient | undefined;
   /** The client's address for balancing, trusted proxies taken into account. Absent for requests of our own. */
   readonly clientAddress?: string | undefined;
+  /** The request as hooks see it, where functions of the config choose the target. */
+  readonly facades?: RequestFacades | undefined;
   /** Targets that another one is preferred to, by the address that `onTarget` gave: they have failed this request. */
   readonly avoid?: ReadonlySet<string> | undefined;
   readonly connectTimeoutMs: number;
@@ -42,8 +45,11 @@ export interface RequestClient {
  * `onError`; none comes after `abort`.
  */
 export interface UpstreamReceiver {
-  /** A target was chosen: its address for logs, `host:port`. May come again on a retry. */
-  onTarget(address: string): void;
+  /**
+   * A target was chosen: its address for logs, `host:port`, and the Set-Cookie that brings the client back to it, if it
+   * needs one. May come again on a retry.
+   */
+  onTarget(address: string, cookie?: string): void;
   onInformational(status: number, fields: RawFields): void;
   /** The final head, hop-by-hop fields included as received. */
   onHead(status: number, fields: RawFields): void;

@@ -24,7 +24,8 @@ export interface BalanceRequest {
   readonly method: string;
   readonly path: string;
   readonly fields: ReadonlyRawFields;
-  readonly clientAddress: string;
+  /** Absent for requests of our own. */
+  readonly clientAddress?: string | undefined;
   /** What the client speaks: a cookie set over TLS stays there. */
   readonly scheme?: "http" | "https";
   /** For functions of the config. Absent where no client's request stands behind it as it is: `ctx.fetch`, mirrors. */
@@ -39,6 +40,8 @@ export interface RequestFacades {
 
 /** One way to choose. Holds no timers and no sockets. */
 export interface Balancer {
+  /** Its choice means something (a session, a cache): another target that has a connection to spare will not do. */
+  readonly binding?: boolean;
   /** The targets that may be chosen have changed: members, weights, health. Rare; tables are made here. */
   update(targets: readonly BalanceTarget[]): void;
   /**

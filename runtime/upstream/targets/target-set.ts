@@ -10,13 +10,13 @@
 import { isIP, type LookupFunction } from "node:net";
 
 import type { BalanceRequest, Balancer, BalanceTarget } from "../balance/balancer.ts";
+import { RoundRobin } from "../balance/round-robin.ts";
 import { systemClock, type Clock } from "../../clock.ts";
 import type { HealthChange, HealthState, Outcome } from "../health/health.ts";
 import type { Target } from "../target.ts";
 import { targetAddress, targetKey } from "../target.ts";
 import type { TargetStats } from "../upstream.ts";
 import type { NameCache } from "./name-cache.ts";
-import { RotationBalancer } from "./rotation-balancer.ts";
 import type { CreateTargetHealth, HealthBoard, TargetHealth } from "./target-health.ts";
 import { TargetMember } from "./target-member.ts";
 
@@ -88,7 +88,7 @@ export class TargetSet implements HealthBoard {
     this.#options = options;
     this.#rules = options;
     this.#clock = options.clock ?? systemClock;
-    this.#balancer = options.balancer ?? new RotationBalancer();
+    this.#balancer = options.balancer ?? new RoundRobin();
     this.#pending = options.pending ?? false;
     this.#health = options.createHealth?.(this);
     this.#leaveNames = options.names?.onMoved((name) => this.#nameMoved(name));
@@ -152,8 +152,14 @@ export class TargetSet implements HealthBoard {
     return this.#reconsider(request, member, avoid);
   }
 
+  /** The Set-Cookie that brings the client back to this target. */
+  setCookie(request: BalanceRequest, member: TargetMember): string | undefined {
+    return this.#balancer.setCookie?.(request, member);
+  }
+
   begun(member: TargetMember): void {
     member.active += 1;
+    this.#balancer.begun?.(member);
     this.#health?.begun(member);
   }
 
@@ -170,6 +176,7 @@ export class TargetSet implements HealthBoard {
 
   ended(member: TargetMember): void {
     member.active -= 1;
+    this.#balancer.ended?.(member);
     if (member.left) this.settle(member);
     else this.#health?.ended(member);
   }

@@ -220,7 +220,9 @@ it("passes the upstream's own time limits over the global ones", () => {
     timeouts: { connect: "1s", responseHead: "2s" },
     upstreams: { app: { ...app, timeouts: { responseHead: "3s" } } },
   });
-  expect(upstreams.get("app")?.timeouts).toEqual({ connectMs: 1000, responseHeadMs: 3000 });
+  expect(upstreams.get("app")).toMatchObject({
+    timeouts: { connectMs: 1000, responseHeadMs: 3000 },
+  });
 });
 
 it("is frozen to the bottom, and leaves the user's objects alone", () => {
