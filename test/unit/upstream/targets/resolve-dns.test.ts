@@ -137,7 +137,7 @@ describe("services by DNS (RFC 2782)", () => {
     const { targets, ttlMs } = await resolve();
     const rows = targets
       .map((target) => [targetKey(target), target.authority, target.priority, target.weight])
-      .toSorted();
+      .toSorted(([a], [b]) => String(a).localeCompare(String(b)));
     expect(rows).toEqual([
       ["http://192.0.2.1:8001", "one.test:8001", 0, 3],
       ["http://192.0.2.2:8002", "two.test:8002", 0, 0.01],
