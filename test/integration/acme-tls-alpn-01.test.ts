@@ -1,7 +1,7 @@
 import type { AcmeConfig } from "@gatewright/sdk";
 import { describe, expect, it } from "vitest";
 
-import { authority, handshake, sClient } from "../helpers/certificates.ts";
+import { authority, handshake, sClient, servedFor } from "../helpers/certificates.ts";
 import { freePort, hasPebble, startPebble } from "../helpers/pebble.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
 
@@ -36,6 +36,36 @@ describe.skipIf(!hasPebble)("ACME by tls-alpn-01 (RFC 8737)", { timeout: 30_000 
     await expect(
       handshake(tlsPort, { servername: "a.example.com", ALPNProtocols: ["acme-tls/1"] }),
     ).rejects.toThrow();
+  });
+
+  it("orders no more after a reload than what is new", async () => {
+    const tlsPort = await freePort();
+    const ca = await startPebble({ httpPort: 1, tlsPort });
+    const configFor = (hosts: readonly string[], minVersion: "TLSv1.2" | "TLSv1.3") => ({
+      listen: {
+        port: tlsPort,
+        tls: {
+          acme: { agreeTos: true as const, directory: ca.directory, directoryCa: ca.ca, hosts },
+          minVersion,
+        },
+      },
+      upstreams,
+    });
+    const proxy = await startProxy({
+      provision,
+      config: configFor(["a.example.com"], "TLSv1.2"),
+    });
+    await proxy.log.line(({ msg }) => msg === "a certificate was issued");
+    const first = await servedFor(tlsPort, "a.example.com");
+    await proxy.update(configFor(["a.example.com"], "TLSv1.3"));
+    await proxy.update(configFor(["b.example.com", "a.example.com"], "TLSv1.3"));
+    expect(await servedFor(tlsPort, "a.example.com")).toBe(first);
+    await proxy.log.line(
+      ({ msg, names }) =>
+        msg === "a certificate was issued" && (names as readonly string[])[0] === "b.example.com",
+    );
+    expect(await servedFor(tlsPort, "b.example.com")).not.toBe(first);
+    expect(ca.output().match(/Issued certificate serial/g)).toHaveLength(2);
   });
 
   it("is tried where http-01 has failed, and the reason is told", async () => {
