@@ -57,6 +57,9 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   #announced = false;
   #headReceived = false;
   #endReceived = false;
+  /** Content-Length of the response, if it has one, and what of it has come. */
+  #length = -1;
+  #received = 0;
   #answered = false;
   #paused = false;
   #contentOpened = false;
@@ -240,6 +243,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
         this.#becomeTunnel(stream, fields);
         return;
       }
+      this.#length = Number(fieldValue(fields, "content-length") ?? -1);
       if (this.#paused) stream.pause();
       this.#receiver.onHead(status, fields);
       if (this.#over) return;
@@ -256,6 +260,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   received(chunk: Buffer): void {
     if (this.#over) return;
     this.#connection?.heard();
+    this.#received += chunk.length;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
@@ -299,6 +304,11 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
     this.#stream = null;
     const connection = this.#connection as Http2Connection;
     const code = stream.rstCode ?? constants.NGHTTP2_NO_ERROR;
+    if (code === constants.NGHTTP2_NO_ERROR && this.#received === this.#length) {
+      // Node's own server resets large responses with NO_ERROR in place of END_STREAM if its app never read the request.
+      this.#finish([]);
+      return;
+    }
     const isUnprocessed =
       !this.#answered &&
       (wasNotProcessed(code, this.#streamError) || (stream.id ?? 0) > connection.lastStreamId);

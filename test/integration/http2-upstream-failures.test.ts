@@ -94,6 +94,21 @@ describe("PUB-11: a response that is cut", () => {
     }
   });
 
+  it("by a reset with NO_ERROR in place of END_STREAM is whole if its length says so", async () => {
+    for (const [length, text] of [
+      ["4", "part"],
+      ["5", ""],
+    ]) {
+      const origin = await onRequests((connection, stream) => {
+        connection.headers(stream, [...OK, "content-length", length as string]);
+        connection.send(FRAME.data, 0, stream, "part");
+        connection.reset(stream, 0);
+      });
+      const done = await send(http2UpstreamOver([origin])).done();
+      expect(done.error?.code).toBe(text === "" ? "PROXY_UPSTREAM_RESET" : undefined);
+    }
+  });
+
   it("whole, then reset because the rest of the request is not wanted, is whole (RFC 9113 §8.1)", async () => {
     const origin = await onRequests((connection, stream) => {
       answerOk(connection, stream);
