@@ -70,6 +70,10 @@ export class HashRing<M extends RingMember> {
     return at === places.length ? 0 : at;
   }
 
+  placeAt(point: number): number {
+    return this.#places[point] as number;
+  }
+
   /** Position in `members` of the point's owner. */
   ownerAt(point: number): number {
     return this.#owners[point] as number;

@@ -4,27 +4,22 @@ import { SmoothSchedule } from "./smooth-schedule.ts";
 
 /** In turn, by weight, as evenly as can be. Equal weights: strictly one after the other. */
 export class RoundRobin implements Balancer {
+  /** In the order of their turns. */
   #targets: readonly BalanceTarget[] = [];
   /** Where weights differ. */
   #schedule: SmoothSchedule | undefined;
   #next = 0;
-  /** Where equal turns began: before it, in this round, each has had one. */
-  #first = 0;
 
   update(targets: readonly BalanceTarget[]): void {
-    // Health and slow start change often. Whoever had just had its turn must not be the first again each time.
+    // Health and slow start change often. Whoever has waited longest must not be the last again each time.
     const before = new Map(this.#targets.map((target, at) => [target, this.#owed(at)]));
-    const owed = targets.map((target) => before.get(target) ?? 0);
-    this.#targets = [...targets];
-    const weight = targets[0]?.weight;
-    this.#schedule = targets.every((target) => target.weight === weight)
+    const owed = (target: BalanceTarget): number => before.get(target) ?? 0;
+    this.#targets = [...targets].sort((a, b) => owed(b) - owed(a));
+    this.#next = 0;
+    const weights = this.#targets.map((target) => target.weight);
+    this.#schedule = weights.every((weight) => weight === weights[0])
       ? undefined
-      : new SmoothSchedule(
-          targets.map((target) => target.weight),
-          owed,
-        );
-    this.#next = owed.reduce((most, one, at) => (one > (owed[most] as number) ? at : most), 0);
-    this.#first = this.#next;
+      : new SmoothSchedule(weights, this.#targets.map(owed));
   }
 
   pick(_request: BalanceRequest, avoid?: ReadonlySet<BalanceTarget>): BalanceTarget | undefined {
@@ -48,11 +43,11 @@ export class RoundRobin implements Balancer {
     return at;
   }
 
+  /** Part of a turn: the sooner its turn comes, the more. */
   #owed(at: number): number {
     if (this.#schedule !== undefined) return this.#schedule.owed(at);
-    const count = this.#targets.length;
-    const turns = (this.#next - this.#first + count) % count;
-    const had = (at - this.#first + count) % count < turns;
-    return turns / count - (had ? 1 : 0);
+    const { length } = this.#targets;
+    const turnsBefore = (at - this.#next + length) % length;
+    return ((length - 1) / 2 - turnsBefore) / length;
   }
 }
