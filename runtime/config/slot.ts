@@ -53,7 +53,8 @@ export class Slot implements CodeSlot {
   /** What the packages loaded so far looked like, by name. */
   readonly shapes = new Map<string, PackageShape>();
   readonly timers: SlotTimers;
-  readonly #options: SlotOptions;
+  /** Without the sources: streams of a replaced generation hold its slot for as long as they last. */
+  readonly #options: Omit<SlotOptions, "sources">;
   readonly #process: ReturnType<typeof createSlotProcess>;
   readonly #console: Console;
   readonly #script: MappedScript;
@@ -61,10 +62,11 @@ export class Slot implements CodeSlot {
   readonly #require: NodeJS.Require;
 
   constructor(options: SlotOptions) {
-    const { generation, stackMapper, sources } = options;
-    const log = options.log.child({ generation });
+    const { sources, ...others } = options;
+    const { generation, stackMapper } = others;
+    const log = others.log.child({ generation });
     this.generation = generation;
-    this.#options = options;
+    this.#options = others;
     this.#script = stackMapper.register(this.#scriptName, generation, sources);
     this.timers = new SlotTimers({
       onError: (error, source) =>

@@ -49,6 +49,8 @@ const MAX_CAUSES = 4;
 /** Folder of the engine's own code, sources or build. */
 const OWN_CODE = dirname(import.meta.dirname) + sep;
 
+const NO_SOURCES: Sources = { placeOf: () => undefined, frameOf: () => undefined };
+
 let scripts = 0;
 
 /** A script name that the mapper recognises, never used before in this process. */
@@ -73,6 +75,8 @@ class ScriptTable implements StackMapper {
       },
       remove: () => {
         this.#scripts.delete(script);
+        // Whoever may still call these functions holds the entry.
+        entry.sources = NO_SOURCES;
       },
     };
   }

@@ -6,7 +6,7 @@ import { subscribe } from "node:diagnostics_channel";
 import { readdirSync } from "node:fs";
 import type { Socket } from "node:net";
 
-declare const gc: () => void;
+declare const gc: (options: object) => void;
 
 const SAMPLE_MS = 2;
 
@@ -68,10 +68,13 @@ process.on("message", (wanted) => {
 // The channel must not keep a proxy alive that has nothing else to do.
 process.channel?.unref();
 
-/** Several times: what finalizers let go of is collected by the next one. */
+/**
+ * Several times: what finalizers let go of is collected by the next one. Thoroughly: a plain collection leaves compiled
+ * code of old scripts to later ones.
+ */
 async function collected(): Promise<void> {
   for (let i = 0; i < 4; i++) {
-    gc();
+    gc({ type: "major", execution: "sync", flavor: "last-resort" });
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -56,10 +56,15 @@ export interface MeasuredProxy extends AsyncDisposable {
 export async function startMeasuredProxy(options: {
   /** Text of `proxy.config.ts`. */
   readonly config: string;
+  /** Where to put it; a folder that exists. Default: a new one. */
+  readonly dir?: string;
+  /** Default false. */
+  readonly watch?: boolean;
 }): Promise<MeasuredProxy> {
-  const dir = await mkdtemp(join(tmpdir(), "gatewright-measured-"));
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "gatewright-measured-")));
   await writeFile(join(dir, "proxy.config.ts"), options.config);
-  const started = await startCommand(["start", "--no-watch", "--port", "0"], {
+  const watch = options.watch === true ? [] : ["--no-watch"];
+  const started = await startCommand(["start", ...watch, "--port", "0"], {
     dir,
     channel: true,
     nodeOptions: ["--conditions=@gatewright/source", "--expose-gc", "--import", CHILD],
