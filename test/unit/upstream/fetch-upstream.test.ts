@@ -105,7 +105,9 @@ describe("the request an app gets", () => {
   });
 
   it("has no content for GET, as the Fetch standard wants it", async () => {
-    const upstream = upstreamOf((request) => new Response(request.body === null ? "null" : "a body"));
+    const upstream = upstreamOf(
+      (request) => new Response(request.body === null ? "null" : "a body"),
+    );
     const content = new FedSource();
     expect((await send(upstream, { content }).done()).text).toBe("null");
     expect(content.cancelled).toBe(true);
