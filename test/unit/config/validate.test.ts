@@ -143,6 +143,16 @@ describe("what is refused", () => {
     [{ routes: [{ redirect: "/a\r\nb" }] }, "routes[0].redirect"],
     [{ routes: [{ redirect: "javascript:alert(1)" }] }, "routes[0].redirect"],
     [{ forwarded: { via: "a b" } }, "forwarded.via"],
+    [{ upstreams: { app: { targets: ["http://a"], http2: "h2c" } } }, "upstreams.app.http2"],
+    [{ upstreams: { app: { targets: ["http://a"], maxStreams: 9 } } }, "upstreams.app.maxStreams"],
+    [
+      { upstreams: { app: { targets: ["http://a"], http2: true, maxStreams: 0 } } },
+      "upstreams.app.maxStreams",
+    ],
+    [
+      { upstreams: { app: { targets: ["http://a"], http2: true, proxyProtocol: "v1" } } },
+      "upstreams.app.proxyProtocol",
+    ],
     [{ listen: { port: 1, proxyProtocol: true } }, "listen.proxyProtocol"],
     [{ listen: { port: 1, proxyProtocol: {} } }, "listen.proxyProtocol.from"],
     [{ listen: { port: 1, proxyProtocol: { from: [] } } }, "listen.proxyProtocol.from"],
