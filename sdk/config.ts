@@ -164,7 +164,7 @@ export interface UpstreamTimeouts {
 
 /** One address of an upstream. */
 export interface TargetConfig {
-  /** `http://` or `https://` origin; a path is a compile-time mistake and refused. */
+  /** `http://` or `https://` origin (a path is refused), or a Unix domain socket: `unix:/run/app.sock`. */
   url: string;
   /** Share of the traffic relative to the others. Whole number of at least 1. Default 1. */
   weight?: number;
@@ -173,6 +173,37 @@ export interface TargetConfig {
    * so on. Whole number up to 100. Default 0.
    */
   priority?: number;
+  /** Most connections to this target, below the upstream's own `maxConnections`. Default: no cap of its own. */
+  maxConnections?: number;
+}
+
+/** Where the targets of an upstream are found, when their list itself changes. */
+export interface ResolveConfig {
+  /**
+   * `"lookup"`: every address that the system knows for a name is a target of its own. `"dns"`: the same by A and AAAA
+   * records, for as long as they hold (1 s to 1 h). `"srv"`: the names are those of SRV records, which say where and with
+   * which weight and priority. A function returns the list itself.
+   */
+  by: "lookup" | "dns" | "srv" | (() => MaybePromise<readonly (string | TargetConfig)[]>);
+  /** Of `"dns"` and `"srv"`: name servers, `"192.0.2.53"` or `"192.0.2.53:5353"`. Default: the system's. */
+  servers?: readonly string[];
+  /** Longest time until the next look. Default `"30s"`. */
+  interval?: Duration;
+}
+
+/** TLS towards the targets of an upstream. Everything is PEM: the text itself, or the path of a file. */
+export interface UpstreamTlsConfig {
+  /** Authorities to trust instead of the system's. */
+  ca?: string | readonly string[];
+  /** The name to ask for and to find in the certificate. Default: the target's host. */
+  serverName?: string;
+  /** A certificate of our own, for targets that ask who we are. Needs `key`. */
+  cert?: string;
+  key?: string;
+  /** Of an encrypted key. */
+  passphrase?: string;
+  /** Default true. With false anybody on the way can read and change everything. */
+  verify?: boolean;
 }
 
 /** An upstream on the network. */
@@ -190,6 +221,20 @@ export interface NetworkUpstream<U extends string = string> {
     request: ProxyRequest,
     ctx: Context,
   ): PickTarget | undefined;
+  /**
+   * How the list of targets is kept up to date. Default: it is as written, and a name is one target, looked up again every
+   * 30 s and when a connection fails. `"lookup"`, `"dns"` and `"srv"` make every address a target; a function returns the
+   * list itself (`targets` is then what is used before its first answer, and may be empty). While there is no answer,
+   * the last good one stays. At most 1,000 targets.
+   */
+  resolve?: ResolveConfig["by"] | ResolveConfig;
+  /** TLS towards `https://` targets. Default: verified against the system's authorities. */
+  tls?: UpstreamTlsConfig;
+  /**
+   * Below this share of healthy targets all are used, healthy or not: a check that fails nearly everywhere is more likely
+   * wrong than right. Default 0: only when none is healthy.
+   */
+  panicThreshold?: number;
   /** Below this share of healthy targets in one `priority`, those of the next one are used too. Default 0.7. */
   spillBelow?: number;
   /** Send copies of requests to another upstream, whose answers are ignored. Default: none. */
@@ -202,6 +247,10 @@ export interface NetworkUpstream<U extends string = string> {
   queueTimeout?: Duration;
   /** How long an unused connection is kept. Default `"60s"`. */
   idleTimeout?: Duration;
+  /** A connection that is older takes no more requests, so that all of them are made anew in time. Default: no limit. */
+  maxConnectionAge?: Duration;
+  /** Requests that a connection serves in its life. Default: no limit. */
+  maxRequestsPerConnection?: number;
   /**
    * Speak HTTP/2 to the targets: negotiated by ALPN where they are `https://`, with prior knowledge where they are
    * `http://`. gRPC needs it. A target that does not speak it is an error, not a reason to go back to HTTP/1.1.

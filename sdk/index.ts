@@ -31,12 +31,14 @@ export type {
   Rewrite,
   RouteConfig,
   RouteMatch,
+  ResolveConfig,
   TargetConfig,
   TimeoutsConfig,
   TlsConfig,
   TlsHostConfig,
   UpstreamConfig,
   UpstreamTimeouts,
+  UpstreamTlsConfig,
   ValueMatch,
 } from "./config.ts";
 export type {

@@ -45,6 +45,8 @@ export const DEFAULT_UPSTREAM = {
   maxStreams: 100,
   host: "preserve",
   spillBelow: 0.7,
+  panicThreshold: 0,
+  resolveIntervalMs: 30_000,
 } as const;
 
 export const DEFAULT_BALANCE = {

@@ -1,21 +1,32 @@
 import type {
   FetchUpstream,
+  NetworkUpstream,
+  ResolveConfig,
   SplitUpstream,
   TargetConfig,
   UpstreamConfig,
   UpstreamTimeouts,
+  UpstreamTlsConfig,
 } from "@gatewright/sdk";
 
 import { DEFAULT_UPSTREAM } from "./defaults.ts";
 import { toBalance, toMirror, toSplit } from "./normalize-balance.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
-import type { ResolvedTarget, ResolvedTimeouts, ResolvedUpstream } from "./resolved-config.ts";
+import { toPem } from "./normalize-tls.ts";
+import type {
+  ResolvedResolve,
+  ResolvedTarget,
+  ResolvedTimeouts,
+  ResolvedUpstream,
+  ResolvedUpstreamTls,
+} from "./resolved-config.ts";
 import { hasUpstreamOptions, isApp } from "./schema.ts";
 import { parseDuration } from "../units.ts";
 
 export function toUpstream(
   name: string,
   upstream: UpstreamConfig,
+  dir: string,
   toTimeouts: (own: UpstreamTimeouts | undefined) => ResolvedTimeouts,
 ): ResolvedUpstream {
   if ("split" in upstream && !isApp(upstream)) return toSplit(name, upstream as SplitUpstream);
@@ -37,12 +48,17 @@ export function toUpstream(
     targets: Object.freeze(upstream.targets.map(toTarget)),
     balance: toBalance(upstream.balance),
     pick: upstream.pick?.bind(upstream),
+    panicThreshold: upstream.panicThreshold ?? DEFAULT_UPSTREAM.panicThreshold,
+    resolve: toResolve(upstream.resolve),
+    tls: toUpstreamTls(upstream.tls, dir),
     spillBelow: upstream.spillBelow ?? DEFAULT_UPSTREAM.spillBelow,
     mirror: toMirror(upstream.mirror),
     maxConnections: upstream.maxConnections ?? DEFAULT_UPSTREAM.maxConnections,
     maxQueue: upstream.maxQueue ?? DEFAULT_UPSTREAM.maxQueue,
     queueTimeoutMs: parseDuration(upstream.queueTimeout) ?? DEFAULT_UPSTREAM.queueTimeoutMs,
     idleTimeoutMs: parseDuration(upstream.idleTimeout) ?? DEFAULT_UPSTREAM.idleTimeoutMs,
+    maxConnectionAgeMs: parseDuration(upstream.maxConnectionAge),
+    maxRequestsPerConnection: upstream.maxRequestsPerConnection,
     http2: upstream.http2 ?? DEFAULT_UPSTREAM.http2,
     maxStreams: upstream.maxStreams ?? DEFAULT_UPSTREAM.maxStreams,
     proxyProtocol: upstream.proxyProtocol,
@@ -52,12 +68,27 @@ export function toUpstream(
   });
 }
 
-function toTarget(target: string | TargetConfig): ResolvedTarget {
+/** Of a config, or of what its `resolve` returns. */
+export function toTarget(target: string | TargetConfig): ResolvedTarget {
   const {
     url: text,
     weight = 1,
     priority = 0,
+    maxConnections,
   } = typeof target === "string" ? ({ url: target } satisfies TargetConfig) : target;
+  if (text.startsWith("unix:")) {
+    // RFC 9110 §7.2: a Host is needed, and the socket has no name of its own.
+    return Object.freeze({
+      scheme: "http",
+      hostname: "localhost",
+      port: 80,
+      authority: "localhost",
+      weight,
+      priority,
+      maxConnections,
+      socketPath: text.slice("unix:".length),
+    });
+  }
   const url = new URL(text);
   const scheme = url.protocol === "https:" ? "https" : "http";
   return Object.freeze({
@@ -67,5 +98,35 @@ function toTarget(target: string | TargetConfig): ResolvedTarget {
     authority: url.host,
     weight,
     priority,
+    maxConnections,
+    socketPath: undefined,
+  });
+}
+
+function toResolve(resolve: NetworkUpstream["resolve"]): ResolvedResolve | undefined {
+  if (resolve === undefined) return undefined;
+  const { by, servers, interval } =
+    typeof resolve === "object" ? resolve : ({ by: resolve } satisfies ResolveConfig);
+  return Object.freeze({
+    by,
+    servers: Object.freeze([...(servers ?? [])]),
+    intervalMs: parseDuration(interval) ?? DEFAULT_UPSTREAM.resolveIntervalMs,
+  });
+}
+
+function toUpstreamTls(
+  tls: UpstreamTlsConfig | undefined,
+  dir: string,
+): ResolvedUpstreamTls | undefined {
+  if (tls === undefined) return undefined;
+  const { ca = [], cert, key, passphrase, serverName, verify = true } = tls;
+  const authorities = typeof ca === "string" ? [ca] : ca;
+  return Object.freeze({
+    ca: Object.freeze(authorities.map((one) => toPem(one, dir))),
+    serverName,
+    cert: cert === undefined ? undefined : toPem(cert, dir),
+    key: key === undefined ? undefined : toPem(key, dir),
+    passphrase,
+    verify,
   });
 }

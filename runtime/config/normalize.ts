@@ -60,7 +60,7 @@ export function normalize(
     onDemandFunctions: Object.freeze(listenersOf(config).map(({ tls }) => toOnDemand(tls))),
     admin: toAdmin(config.admin, command),
     trustedProxies: toTrust(config.trustedProxies),
-    upstreams: toUpstreams(config),
+    upstreams: toUpstreams(config, dir),
     routes: Object.freeze(
       (config.routes ?? []).map((route, index) => toRoute(route, index, upgrades)),
     ),
@@ -165,12 +165,12 @@ function toTrust(trusted: UserConfig["trustedProxies"]): ResolvedTrust {
   return Object.freeze({ kind: "ranges", ranges: Object.freeze([...trusted]) });
 }
 
-function toUpstreams(config: UserConfig): ReadonlyMap<string, ResolvedUpstream> {
+function toUpstreams(config: UserConfig, dir: string): ReadonlyMap<string, ResolvedUpstream> {
   const timeouts = toTimeouts(config.timeouts, DEFAULT_TIMEOUTS);
   return frozenMap(
     Object.entries(config.upstreams ?? {}).map(
       ([name, upstream]) =>
-        [name, toUpstream(name, upstream, (own) => toTimeouts(own, timeouts))] as const,
+        [name, toUpstream(name, upstream, dir, (own) => toTimeouts(own, timeouts))] as const,
     ),
   );
 }

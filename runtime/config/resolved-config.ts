@@ -213,11 +213,16 @@ export interface ResolvedNetworkUpstream {
   readonly balance: ResolvedBalance;
   readonly pick: NetworkUpstream["pick"];
   readonly spillBelow: number;
+  readonly panicThreshold: number;
+  readonly resolve: ResolvedResolve | undefined;
+  readonly tls: ResolvedUpstreamTls | undefined;
   readonly mirror: ResolvedMirror | undefined;
   readonly maxConnections: number;
   readonly maxQueue: number;
   readonly queueTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly maxConnectionAgeMs: number | undefined;
+  readonly maxRequestsPerConnection: number | undefined;
   readonly http2: boolean;
   /** Of each HTTP/2 connection. */
   readonly maxStreams: number;
@@ -226,6 +231,21 @@ export interface ResolvedNetworkUpstream {
   readonly host: string;
   readonly headers: ResolvedHeaderRules;
   readonly timeouts: ResolvedTimeouts;
+}
+
+export interface ResolvedResolve {
+  readonly by: "lookup" | "dns" | "srv" | (() => unknown);
+  readonly servers: readonly string[];
+  readonly intervalMs: number;
+}
+
+export interface ResolvedUpstreamTls {
+  readonly ca: readonly ResolvedPem[];
+  readonly serverName: string | undefined;
+  readonly cert: ResolvedPem | undefined;
+  readonly key: ResolvedPem | undefined;
+  readonly passphrase: string | undefined;
+  readonly verify: boolean;
 }
 
 export interface ResolvedTarget {
@@ -238,6 +258,9 @@ export interface ResolvedTarget {
   readonly weight: number;
   /** 0 is used first. */
   readonly priority: number;
+  readonly maxConnections: number | undefined;
+  /** Instead of host and port. */
+  readonly socketPath: string | undefined;
 }
 
 export interface ResolvedFetchUpstream {

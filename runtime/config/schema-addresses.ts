@@ -15,6 +15,11 @@ export function targetIssue(value: unknown): LeafIssue | undefined {
     ...(fix === undefined ? {} : { fix }),
   });
   if (typeof value !== "string") return no("Wrong type.");
+  if (value.startsWith("unix:")) {
+    return hasControl(value) || !/^unix:\/[^/]/.test(value) || Buffer.byteLength(value) > 112
+      ? no("Not the path of a socket.", 'Write "unix:/run/app.sock": absolute, 107 bytes at most.')
+      : undefined;
+  }
   if (hasControl(value) || /\s|\\/.test(value)) return no("Not an address.");
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) {
     return no(
@@ -38,6 +43,16 @@ export function targetIssue(value: unknown): LeafIssue | undefined {
     return no("A target has no path.", "Use `rewrite: { addPrefix }` in the route.");
   }
   return url.port === "0" ? no("Port 0 cannot be connected to.") : undefined;
+}
+
+/** Why a value is no name that a certificate can have. */
+export function tlsServerNameIssue(value: unknown): LeafIssue | undefined {
+  const expected = 'a host name such as "api.internal"';
+  if (typeof value !== "string") return { message: "Wrong type.", expected };
+  // RFC 6066 §3: an address is no server name.
+  return isIP(value) !== 0 || value.includes("*") || toHostPattern(value) === undefined
+    ? { message: "Not a host name.", expected }
+    : undefined;
 }
 
 /** Why a value is no address or range of addresses. */

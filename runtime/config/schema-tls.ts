@@ -17,7 +17,7 @@ import { toHostPattern } from "./schema-patterns.ts";
 const PEM_EXPECTED = "PEM text (-----BEGIN …) or the path of a PEM file";
 
 /** PEM text or a path. The value is never shown: it may be a private key. */
-const pem = leaf((value) => {
+export const pem = leaf((value) => {
   const no = (message: string): LeafIssue => ({ message, expected: PEM_EXPECTED, got: "hidden" });
   if (typeof value !== "string") return no("Wrong type.");
   if (value.trim() === "") return no("The text is empty.");
@@ -27,7 +27,7 @@ const pem = leaf((value) => {
     : undefined;
 });
 
-const passphrase = leaf((value) =>
+export const passphrase = leaf((value) =>
   typeof value === "string" && value !== ""
     ? undefined
     : { message: "Not a passphrase.", expected: "a text", got: "hidden" },

@@ -5,7 +5,6 @@ import {
   adminTokenIssue,
   listenHostIssue,
   rangeIssue,
-  targetIssue,
   upgradeIssue,
   upstreamHostIssue,
 } from "./schema-addresses.ts";
@@ -33,6 +32,7 @@ import {
   regExpIssue,
   valueMatchIssue,
 } from "./schema-patterns.ts";
+import { panicThreshold, resolve, targets, upstreamTls } from "./schema-targets.ts";
 import { redirectToHttps, tls } from "./schema-tls.ts";
 
 /*
@@ -58,16 +58,11 @@ const admin = z.strictObject({
 
 const upstreamTimeouts = { connect: duration.optional(), responseHead: duration.optional() };
 
-const target = z.strictObject({
-  url: leaf(targetIssue),
-  weight: wholeNumber(1, 65_535).optional(),
-  priority: wholeNumber(0, 100).optional(),
-});
-
 const networkUpstream = z.strictObject({
-  targets: nonEmptyList(
-    pick((value) => (typeof value === "object" && value !== null ? target : leaf(targetIssue))),
-  ),
+  targets,
+  resolve: resolve.optional(),
+  tls: upstreamTls.optional(),
+  panicThreshold: panicThreshold.optional(),
   balance: balance.optional(),
   pick: pickTarget.optional(),
   spillBelow: spillBelow.optional(),
@@ -76,6 +71,8 @@ const networkUpstream = z.strictObject({
   maxQueue: wholeNumber(0).optional(),
   queueTimeout: duration.optional(),
   idleTimeout: duration.optional(),
+  maxConnectionAge: duration.optional(),
+  maxRequestsPerConnection: wholeNumber(1).optional(),
   http2: boolean.optional(),
   maxStreams: wholeNumber(1, 1_000_000).optional(),
   proxyProtocol: oneOf("v1", "v2").optional(),

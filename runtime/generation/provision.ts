@@ -32,13 +32,12 @@ import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
 import type { Balancer } from "../upstream/balance/balancer.ts";
 import { createBalancer } from "../upstream/balance/create-balancer.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
-import { createHttp2Upstream } from "../upstream/http2-upstream.ts";
-import { createNetworkUpstream, type NetworkUpstream } from "../upstream/network-upstream.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { generatedSecret } from "./generated-secret.ts";
 import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
+import { acquireNetworkUpstream, loadUpstreamTls } from "./provision-upstream.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
 /** What a generation runs on, made from options in this one place. */
@@ -101,6 +100,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     const adjust: (() => void)[] = [];
     // These first, while nothing is held that a failure would have to give back.
     const cookieSecrets = await stickySecrets(config);
+    const upstreamTls = loadUpstreamTls(config);
     // It waits for files, and a certificate that cannot be used ends the preparation.
     const tls = await acquireTls();
 
@@ -161,7 +161,6 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       },
     };
 
-    /** Connections outlive an edit that leaves their addresses alone; caps and limits change in place at commit. */
     function acquireUpstream(resolved: ResolvedNetworkUpstream | ResolvedFetchUpstream): Upstream {
       if (resolved.kind === "fetch") {
         return createFetchUpstream({
@@ -173,27 +172,21 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
           onFault,
         });
       }
-      const addresses = resolved.targets.map((target) => `${target.scheme}://${target.authority}`);
-      const key = JSON.stringify([
-        "upstream",
-        resolved.name,
-        addresses,
-        resolved.proxyProtocol,
-        resolved.http2,
-      ]);
-      const create = resolved.http2 ? createHttp2Upstream : createNetworkUpstream;
-      const upstream = resources.acquire<NetworkUpstream>(
-        key,
-        () => create({ ...resolved, balancer: balancer(resolved), wheel, onFault }),
-        (value) => value.close(),
-      );
-      held.push(key);
-      adjust.push(() => {
-        upstream.adjust(resolved);
-        // The new one's functions: those of the generation before are let go.
-        upstream.targets.setBalancer(balancer(resolved));
+      const acquired = acquireNetworkUpstream({
+        resolved,
+        tls: upstreamTls.get(resolved.name),
+        slot,
+        resources,
+        log,
+        clock,
+        wheel,
+        describeError: dependencies.describeError,
+        onFault,
+        createBalancer: () => balancer(resolved),
       });
-      return upstream;
+      held.push(...acquired.keys);
+      adjust.push(() => acquired.commit());
+      return acquired.upstream;
     }
 
     function balancer({ name, balance: rule, pick }: ResolvedNetworkUpstream): Balancer {
