@@ -47,7 +47,7 @@ export function http2RequestHead(request: UpstreamRequest, target: Target): RawF
 }
 
 /** Content-type `application/grpc`, `application/grpc+proto` and their kin; not `application/grpc-web`. */
-export function isGrpc(fields: ReadonlyRawFields): boolean {
+function isGrpc(fields: ReadonlyRawFields): boolean {
   const type = fieldValue(fields, "content-type");
   if (type === undefined || type.length < 16) return false;
   if (type.slice(0, 16).toLowerCase() !== "application/grpc") return false;
