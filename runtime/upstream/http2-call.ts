@@ -4,10 +4,12 @@
  * if its END_STREAM came, and that the receiver gets exactly one last call, never within `dispatch`.
  *
  * Requests that want another protocol become extended CONNECT (RFC 8441).
+ *
+ * Long because it is one state machine over two directions and their ends; the stream's listeners (http2-stream.ts), heads,
+ * errors and tunnels are elsewhere.
  */
 import { createHash } from "node:crypto";
 import { constants, type ClientHttp2Stream } from "node:http2";
-import { Readable } from "node:stream";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { isProxyError, ProxyError, toProxyError } from "../errors.ts";
@@ -17,12 +19,13 @@ import type { Http2Connection } from "./http2-connection.ts";
 import { codeName, fromStreamFailure, wasNotProcessed } from "./http2-errors.ts";
 import { http2RequestHead, http2ResponseFields, http2Trailers } from "./http2-head.ts";
 import type { Http2Pool, Http2PooledCall } from "./http2-pool.ts";
+import { listenTo, startData, type Http2StreamUser } from "./http2-stream.ts";
 import { Http2Tunnel } from "./http2-tunnel.ts";
 import { targetAddress } from "./target.ts";
 import type { TargetMember } from "./targets/target-member.ts";
 import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
+const { NGHTTP2_CANCEL } = constants;
 
 /** RFC 9110 §9.2.2: sent twice, they do what they do once. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -30,11 +33,7 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 /** Other targets that a request is offered to when connections cannot be made. */
 const MAX_CONNECT_RETRIES = 3;
 
-/** Node's streams carry their call: listeners are functions of this module, not closures for each request. */
-const CALL = Symbol("call");
-type CallStream = ClientHttp2Stream & { [CALL]: Http2Call };
-
-export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
+export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Http2StreamUser {
   readonly request: UpstreamRequest;
   queueDeadline: Deadline | null = null;
   avoided: Set<TargetMember> | undefined;
@@ -46,7 +45,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
   /** Counts this request among its own. */
   #member: TargetMember | null = null;
   #startedAt = 0;
-  #stream: CallStream | null = null;
+  #stream: ClientHttp2Stream | null = null;
   /** What of the request is still to be sent. */
   #uploading: ContentSource | null = null;
   #requestTrailers: ReadonlyRawFields = [];
@@ -111,16 +110,16 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
       return;
     }
     const streamed = !endStream && content !== undefined && bytes === undefined;
-    let stream: CallStream;
+    let stream: ClientHttp2Stream;
     try {
       const head = http2RequestHead(request, connection.target);
-      stream = connection.request(head, endStream, streamed) as CallStream;
+      stream = connection.request(head, endStream, streamed);
     } catch (error) {
       this.failLater(toProxyError(error, "PROXY_INTERNAL", "the head cannot be sent"));
       return;
     }
     this.#stream = stream;
-    this.#listen(stream);
+    listenTo(stream, this);
     if (!this.#dispatching) this.#tell(() => this.#announce());
     if (this.#over) return;
     if (streamed) {
@@ -203,20 +202,6 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
 
   // --- the stream ---
 
-  #listen(stream: CallStream): void {
-    stream[CALL] = this;
-    stream.push = pushNotingEnd;
-    stream.on("headers", onHeaders);
-    stream.on("response", onResponse);
-    stream.on("trailers", onTrailers);
-    stream.on("end", onEnd);
-    stream.on("drain", onDrain);
-    stream.on("wantTrailers", onWantTrailers);
-    stream.on("error", onError);
-    stream.on("frameError", onFrameError);
-    stream.on("close", onClose);
-  }
-
   informed(status: number, raw: readonly string[]): void {
     if (this.#over) return;
     this.#heard();
@@ -236,7 +221,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
       if (!(status >= 200 && status <= 999)) throw malformed(`status ${status}`);
       this.#headReceived = true;
       this.#wheel.disarm(this.#headDeadline);
-      const stream = this.#stream as CallStream;
+      const stream = this.#stream as ClientHttp2Stream;
       const fields = http2ResponseFields(raw);
       this.#observe(status, false);
       if (this.request.upgrade !== undefined && status < 300) {
@@ -252,7 +237,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
         this.#finish([]);
         return;
       }
-      stream.on("data", onData);
+      startData(stream);
       if (this.#paused) stream.pause();
     });
   }
@@ -364,7 +349,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
     }
   }
 
-  #becomeTunnel(stream: CallStream, fields: RawFields): void {
+  #becomeTunnel(stream: ClientHttp2Stream, fields: RawFields): void {
     this.#over = true;
     // As long as the tunnel stands, it is a request under way.
     stream.once("close", () => this.#leave());
@@ -489,62 +474,6 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink {
 
 function deliverFailure(call: Http2Call, error: ProxyError): void {
   call.deliver(error);
-}
-
-// --- listeners: `this` is the stream ---
-
-/**
- * Node pushes null when END_STREAM came, and again when a stream is closed or destroyed for any other reason: only the
- * first says that the response is whole. Nothing in its events tells them apart, a reset with NO_ERROR least of all.
- */
-function pushNotingEnd(this: CallStream, chunk: unknown, encoding?: BufferEncoding): boolean {
-  if (chunk === null && !this.closed && !this.destroyed) this[CALL].endSeen();
-  return Readable.prototype.push.call(this, chunk, encoding);
-}
-
-function onHeaders(this: CallStream, head: object, _flags: number, raw: string[]): void {
-  this[CALL].informed(statusOf(head), raw);
-}
-
-function onResponse(this: CallStream, head: object, flags: number, raw: string[]): void {
-  this[CALL].answered(statusOf(head), raw, (flags & NGHTTP2_FLAG_END_STREAM) !== 0);
-}
-
-function onTrailers(this: CallStream, _head: object, _flags: number, raw: string[]): void {
-  this[CALL].trailed(raw);
-}
-
-function onData(this: CallStream, chunk: Buffer): void {
-  this[CALL].received(chunk);
-}
-
-function onEnd(this: CallStream): void {
-  this[CALL].ended();
-}
-
-function onDrain(this: CallStream): void {
-  this[CALL].drained();
-}
-
-function onWantTrailers(this: CallStream): void {
-  this[CALL].sendTrailers(this);
-}
-
-/** Stays for the stream's life: an error after the last call must not be unheard. */
-function onError(this: CallStream, error: Error): void {
-  this[CALL].streamFailed(error);
-}
-
-function onFrameError(this: CallStream, _type: number, code: number): void {
-  this[CALL].streamFailed(new Error(`a frame could not be sent (nghttp2 ${code})`));
-}
-
-function onClose(this: CallStream): void {
-  this[CALL].closed(this);
-}
-
-function statusOf(head: object): number {
-  return Number((head as { ":status"?: unknown })[":status"]);
 }
 
 function malformed(what: string): ProxyError {
