@@ -154,7 +154,7 @@ describe("ConsistentHash", () => {
       target.active += 1;
       balancer.begun(target);
     }
-    expect(targets.map(({ active }) => active).sort()).toEqual([20, 20]);
+    expect(targets.map(({ active }) => active).toSorted((a, b) => a - b)).toEqual([20, 20]);
   });
 });
 
