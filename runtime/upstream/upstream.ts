@@ -21,7 +21,7 @@ export interface UpstreamRequest {
   readonly upgrade: string | undefined;
   /** Who is asking, for upstreams that are told by a PROXY header. Default: we are. */
   readonly client?: RequestClient | undefined;
-  /** The client's address for balancing, trusted proxies taken into account. Absent for requests of our own. */
+  /** The client's address for balancing, trusted proxies taken into account. Absent where no client stands behind it. */
   readonly clientAddress?: string | undefined;
   /** The request as hooks see it, where functions of the config choose the target. */
   readonly facades?: RequestFacades | undefined;

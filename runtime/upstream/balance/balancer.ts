@@ -24,7 +24,7 @@ export interface BalanceRequest {
   readonly method: string;
   readonly path: string;
   readonly fields: ReadonlyRawFields;
-  /** Absent for requests of our own. */
+  /** Absent where no client stands behind it. */
   readonly clientAddress?: string | undefined;
   /** What the client speaks: a cookie set over TLS stays there. */
   readonly scheme?: "http" | "https";
