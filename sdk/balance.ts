@@ -19,7 +19,9 @@ export type BalanceKey =
 
 /** The same key, the same target: for caches behind it, or state that can be lost. */
 export interface HashBalance {
+  /** Tells the ways apart. */
   type: "hash";
+  /** What belongs together. */
   by: BalanceKey;
   /**
    * A target with more than this many times its share of the requests under way passes new keys on to the next target.
@@ -48,7 +50,9 @@ export interface StickyCookieConfig {
 
 /** Each client keeps its target, by a signed cookie, for as long as that target is well. */
 export interface StickyBalance {
+  /** Tells the ways apart. */
   type: "sticky";
+  /** Default: see each of its options. */
   cookie?: StickyCookieConfig;
   /**
    * What signs the cookie, at least 32 characters; machines that share clients need the same one. Of a list the first
@@ -59,6 +63,7 @@ export interface StickyBalance {
   otherwise?: BalanceAlgorithm;
 }
 
+/** How a target is chosen. Default `"round-robin"`. */
 export type BalanceConfig = BalanceAlgorithm | HashBalance | StickyBalance;
 
 /** A target as `pick` sees it. Its figures are live. */

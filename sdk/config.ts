@@ -39,6 +39,7 @@ export interface ListenConfig {
 export interface CertificateConfig {
   /** The certificate first, then the intermediate ones. Its host names are those of its subjectAltName. */
   cert: string;
+  /** Its private key. Risk: who reads it can be the host; keep the file readable by the proxy alone. */
   key: string;
   /** Of an encrypted key. */
   passphrase?: string;
@@ -49,6 +50,7 @@ export interface CertificateConfig {
  * both in it, and folders below that hold `fullchain.pem` and `privkey.pem`.
  */
 export interface CertificateFolder {
+  /** Relative to the config file's folder. */
   folder: string;
   /** Of encrypted keys in it. */
   passphrase?: string;
@@ -64,6 +66,7 @@ export interface ClientCertificatesConfig {
 
 /** What may differ between the hosts of one listener. */
 export interface TlsHostConfig {
+  /** Default: the listener's. */
   minVersion?: "TLSv1.2" | "TLSv1.3";
   /** `false`: ask for none here, although the listener does. */
   clientCertificates?: ClientCertificatesConfig | false;
@@ -142,15 +145,21 @@ export interface AdminConfig {
 
 /** Changes of header fields. `remove` runs first, then `set`, `append` and `default` (set only if absent). */
 export interface FieldRules {
+  /** Replaces the field, or adds it. */
   set?: Readonly<Record<string, string>>;
+  /** Adds one more line of the field. */
   append?: Readonly<Record<string, string>>;
+  /** Adds the field where it is absent. */
   default?: Readonly<Record<string, string>>;
+  /** Names of fields to remove. */
   remove?: readonly string[];
 }
 
 /** Field rules in both directions. Global, upstream's and route's rules add up in this order. */
 export interface HeaderRules {
+  /** Towards the upstream. Default: none. */
   request?: FieldRules;
+  /** Towards the client. Default: none. */
   response?: FieldRules;
 }
 
@@ -199,6 +208,7 @@ export interface UpstreamTlsConfig {
   serverName?: string;
   /** A certificate of our own, for targets that ask who we are. Needs `key`. */
   cert?: string;
+  /** Private key of `cert`. */
   key?: string;
   /** Of an encrypted key. */
   passphrase?: string;
@@ -266,18 +276,23 @@ export interface NetworkUpstream<U extends string = string> {
   proxyProtocol?: "v1" | "v2";
   /** The Host that the upstream sees. Default `"preserve"`: the client's. */
   host?: "preserve" | "target" | (string & {});
+  /** Field rules for requests to it and responses from it. Default: none. */
   headers?: HeaderRules;
+  /** Default: the config's `timeouts`. */
   timeouts?: UpstreamTimeouts;
 }
 
 /** What a `{ fetch }` upstream gets as its third argument, as in Workers. */
 export interface FetchExecutionContext {
+  /** Keeps the work alive after the response, as `ctx.waitUntil` does in hooks. */
   waitUntil(promise: Promise<unknown>): void;
+  /** There for code written for Workers; does nothing here: what throws is answered with an error. */
   passThroughOnException(): void;
 }
 
 /** An upstream in this process: a Hono app, a Workers-style `export default { fetch }`, or any function of that shape. */
 export interface FetchUpstream {
+  /** Answers a request. What it throws is answered with 502. Its third argument is a {@link FetchExecutionContext}. */
   // oxlint-disable-next-line typescript/no-explicit-any -- frameworks type env and context in ways of their own
   fetch(request: Request, env?: any, ctx?: any): MaybePromise<Response>;
   /** As of {@link NetworkUpstream.host}; read only where the app is a plain object. */
@@ -288,6 +303,7 @@ export interface FetchUpstream {
   timeouts?: UpstreamTimeouts;
 }
 
+/** Where requests go: targets on the network, an app in this process, or a split over other upstreams. */
 export type UpstreamConfig<U extends string = string> =
   | NetworkUpstream<U>
   | FetchUpstream
@@ -304,7 +320,9 @@ export interface RouteMatch {
   path?: string | readonly string[];
   /** Compared exactly: methods are case-sensitive. `"GET"` takes HEAD too. */
   method?: string | readonly string[];
+  /** By field name, in any case. Of several lines with one name, any may match. */
   headers?: Readonly<Record<string, ValueMatch>>;
+  /** By parameter name. Of several with one name, any may match. */
   query?: Readonly<Record<string, ValueMatch>>;
   /** Any condition. Runs only when the others hold. A route with nothing but `when` is tried after all indexed routes. */
   when?: (request: ProxyRequest) => boolean;
@@ -324,16 +342,21 @@ export interface Rewrite {
 export interface RouteConfig<U extends string = string> {
   /** Shown in logs, `explain` and `ctx.route`. Default: made from its position and match. */
   name?: string;
+  /** Default: every request. */
   match?: RouteMatch;
+  /** Name in `upstreams`. Default: the choice of `onRequest`, else the only upstream, else 404. */
   upstream?: U;
+  /** Default: the path is forwarded as it came. */
   rewrite?: Rewrite;
   /** Answer with a redirect. `:name` and `*` of the path pattern can be used in it. Default status 308. */
   redirect?: string | { to: string; status?: 301 | 302 | 303 | 307 | 308 };
   /** Answer with this, without an upstream. Default status 200. */
   respond?: { status?: number; headers?: HeadersInput; body?: string };
+  /** Field rules, after the global and the upstream's ones. Default: none. */
   headers?: HeaderRules;
   /** The Host that the upstream sees. Default: the upstream's `host`. */
   host?: "preserve" | "target" | (string & {});
+  /** Over those of the upstream and the config, key by key. */
   timeouts?: UpstreamTimeouts;
   /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
   upgrades?: readonly string[];
@@ -376,11 +399,13 @@ export interface Http2LimitsConfig {
   stalled?: Duration;
 }
 
+/** Time limits, each with its error. A duration is a number of milliseconds or a text like `"10s"`. */
 export interface TimeoutsConfig extends UpstreamTimeouts {
   /** For each hook and each awaited step of a transform. Default `"30s"`. Error: `PROXY_HOOK_TIMEOUT` (504). */
   hook?: Duration;
 }
 
+/** Log lines go to standard output, one JSON object a line unless it is a terminal. */
 export interface LogConfig {
   /** Default `"info"`. */
   level?: "debug" | "info" | "warn" | "error" | "silent";
@@ -404,18 +429,25 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
    * clients are replaced.
    */
   trustedProxies?: readonly string[] | number;
+  /** Where requests can go, by name. Default: none. */
   upstreams?: Record<U, UpstreamConfig<NoInfer<U>>>;
+  /** Tried in order; the first that matches is taken. Default: none, so hooks choose, or the only upstream is taken. */
   routes?: readonly RouteConfig<NoInfer<U>>[];
+  /** How contents of requests are held before they are forwarded. */
   requestContent?: {
     /** Most that a hook may read of a request's content. Default `"1mb"`. */
     memory?: Size;
   };
+  /** How contents of responses are held for hooks that read them. */
   responseContent?: {
     /** Most that a hook may read of a response's content. Default `"1mb"`. */
     memory?: Size;
   };
+  /** Field rules for everything that passes. Default: none. */
   headers?: HeaderRules;
+  /** Bounds of what one client may send. All on by default. */
   limits?: LimitsConfig;
+  /** Time limits. All on by default. */
   timeouts?: TimeoutsConfig;
   /** Protocols that may be upgraded. Default `["websocket"]`. */
   upgrades?: readonly string[];
@@ -440,7 +472,9 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
     /** `Via` (RFC 9110 §7.6.3), with loop detection. The pseudonym is generated unless given. */
     via?: boolean | string;
   };
+  /** What is logged, and how. */
   log?: LogConfig;
+  /** Run in this order, around the config's own hooks by their `order`. Falsy entries are skipped, lists are flattened. Default: none. */
   plugins?: readonly (Plugin | false | null | undefined | readonly Plugin[])[];
   /** Folder for state. Default `".gatewright"` beside the config file. */
   dataDir?: string;
@@ -454,6 +488,7 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
 
 /** What a config function gets. */
 export interface ConfigEnv {
+  /** Which command reads the config. */
   readonly command: "dev" | "start" | "check" | "explain";
   /** Environment variables, as `process.env`. */
   readonly env: Readonly<Record<string, string | undefined>>;

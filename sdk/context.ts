@@ -12,9 +12,11 @@ import type { BodyInput, HeadersInput } from "./headers.ts";
 export interface ClientCertificate {
   /** One `NAME=value` a line, as node writes it: `"O=Acme\nCN=ada"`. */
   readonly subject: string;
+  /** Who signed it, in the form of `subject`. */
   readonly issuer: string;
   /** SHA-256 in hexadecimal, with colons. */
   readonly fingerprint256: string;
+  /** Hexadecimal. */
   readonly serialNumber: string;
   /** ISO 8601. */
   readonly validTo: string;
@@ -46,20 +48,27 @@ export interface ClientInfo {
 
 /** Structured logger: an optional object of fields first, then the message. Lines carry the request's id and the hook's name. */
 export interface HookLog {
+  /** Shown at `log.level: "debug"` only. */
   debug(fields: object, message?: string): void;
   debug(message: string): void;
+  /** Shown by default. */
   info(fields: object, message?: string): void;
   info(message: string): void;
+  /** For what works but should be looked at. */
   warn(fields: object, message?: string): void;
   warn(message: string): void;
+  /** For what failed. Logging never fails a request. */
   error(fields: object, message?: string): void;
   error(message: string): void;
 }
 
 /** One reason why a request looks suspicious. */
 export interface ScoreEntry {
+  /** May be negative: it then speaks for the request. */
   readonly points: number;
+  /** One sentence for the log. */
   readonly reason: string;
+  /** Id of the rule that matched, if one did. */
   readonly rule?: string;
 }
 
@@ -67,7 +76,9 @@ export interface ScoreEntry {
 export interface Score {
   /** Sum of all points. */
   readonly total: number;
+  /** In the order in which they were added. */
   readonly entries: readonly ScoreEntry[];
+  /** Adds one entry. Points are kept for this request only; the access log shows their sum. */
   add(points: number, reason: string, rule?: string): void;
 }
 
@@ -80,7 +91,9 @@ export interface RequestState {
 export interface SubrequestInit {
   /** Default `"GET"`. */
   method?: string;
+  /** Default: none of the request that is being served; nothing of it is passed on by itself. */
   headers?: HeadersInput;
+  /** Default: none. */
   body?: BodyInput;
   /** Path and query when the first argument is an upstream's name. Default `"/"`. */
   path?: string;
@@ -92,6 +105,7 @@ export interface SubrequestInit {
 export interface Context<U extends string = string> {
   /** The request's id, also sent as `X-Request-ID`. */
   readonly id: string;
+  /** Who sent the request. */
   readonly client: ClientInfo;
   /** The matched route, or `undefined`. It does not change when a hook changes the request. */
   readonly route:
@@ -99,8 +113,11 @@ export interface Context<U extends string = string> {
     | undefined;
   /** Name of the upstream chosen so far, or `undefined`. */
   readonly upstream: U | undefined;
+  /** Values of your own, from the first hook to `onComplete`. */
   readonly state: RequestState;
+  /** Suspicion so far. What follows from it is yours to decide. */
   readonly score: Score;
+  /** Logger whose lines carry the request's id and the hook's name. */
   readonly log: HookLog;
   /** Fires when the client goes away, or when the running hook's time limit passes. */
   readonly signal: AbortSignal;

@@ -11,31 +11,43 @@ export interface ForwardOptions {
 
 /** Go to an upstream. Does not end the hook chain: later hooks still run and may choose again; the last choice wins. */
 export interface ForwardDecision {
+  /** Tells decisions apart. */
   readonly kind: "forward";
+  /** Name in `upstreams`. */
   readonly upstream: string;
+  /** Default: those of the route and the upstream. */
   readonly options?: ForwardOptions;
 }
 /** Answer now with this response. */
 export interface RespondDecision {
+  /** Tells decisions apart. */
   readonly kind: "respond";
+  /** 200 to 599. */
   readonly status: number;
+  /** Default: only what the content needs. */
   readonly headers?: HeadersInput;
+  /** Default: no content. */
   readonly body?: BodyInput;
 }
 /** Send the client to the challenge page (needs `challenge` in the config). */
 export interface ChallengeDecision {
+  /** Tells decisions apart. */
   readonly kind: "challenge";
+  /** Default: the policy of `challenge`. */
   readonly policy?: string;
 }
 /** Refuse with an error answer. `reason` goes to the log, never to the client. */
 export interface BlockDecision {
+  /** Tells decisions apart. */
   readonly kind: "block";
+  /** One sentence for the log. */
   readonly reason: string;
   /** Default 403. */
   readonly status?: number;
 }
 /** Close the connection without an answer. */
 export interface DropDecision {
+  /** Tells decisions apart. */
   readonly kind: "drop";
 }
 

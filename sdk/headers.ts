@@ -15,14 +15,17 @@ export interface HeaderFields {
   getAll(name: string): string[];
   /** The `Set-Cookie` lines, one string each (RFC 6265 §3 forbids joining them). */
   getSetCookie(): string[];
+  /** True if there is at least one line of the field. */
   has(name: string): boolean;
   /** Replaces every line of the field by one line at the first line's place, or adds it at the end. */
   set(name: string, value: string | number): void;
   /** Adds one more line after the existing ones. */
   append(name: string, value: string | number): void;
+  /** Removes every line of the field; nothing happens if there is none. */
   delete(name: string): void;
   /** Lines in order as `[name, value]`, names in the case they were sent with. */
   entries(): IterableIterator<[name: string, value: string]>;
+  /** As {@link entries}: `for (const [name, value] of headers)`. */
   [Symbol.iterator](): IterableIterator<[name: string, value: string]>;
   /** A new Web `Headers` object with the same fields. Costs microseconds: prefer the methods above on hot paths. */
   toWeb(): Headers;

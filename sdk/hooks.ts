@@ -10,7 +10,9 @@ export interface ProxyErrorView {
   readonly code: string;
   /** Status that the client gets unless the hook decides otherwise. */
   readonly status: number;
+  /** Where it went wrong: at the client, at the upstream, in a hook, in the config, or in the proxy itself. */
   readonly source: "downstream" | "upstream" | "hook" | "config" | "internal";
+  /** What happened, in one sentence for the log. It may name hooks and targets: do not send it to clients. */
   readonly message: string;
   /** True if the same request may safely be tried again. */
   readonly retryable: boolean;
@@ -18,16 +20,25 @@ export interface ProxyErrorView {
 
 /** One finished request, as the access log has it. Times are milliseconds. */
 export interface AccessRecord {
+  /** The request's id, as in `X-Request-ID`. */
   readonly id: string;
+  /** Number of the config generation that served it. */
   readonly generation: number;
+  /** The client's address, trusted proxies taken into account. */
   readonly client: string;
+  /** Method as the client sent it. */
   readonly method: string;
+  /** By the connection, or by a trusted proxy's word. */
   readonly scheme: "http" | "https";
+  /** Host that the client asked for, with its port if it named one. */
   readonly host: string;
   /** Path and query with secrets redacted. */
   readonly path: string;
+  /** `"HTTP/1.1"`, `"HTTP/2"`. */
   readonly protocol: string;
+  /** Name of the route that matched, if any. */
   readonly route: string | undefined;
+  /** Name of the upstream that was chosen, if any. */
   readonly upstream: string | undefined;
   /** Address of the target that answered, if any. */
   readonly target: string | undefined;
@@ -39,10 +50,15 @@ export interface AccessRecord {
   readonly error: string | undefined;
   /** Reason given with a block decision. */
   readonly reason: string | undefined;
+  /** Bytes of the request's content that were read. */
   readonly requestBytes: number;
+  /** Bytes of the response's content that were sent; of a tunnel, those towards the client. */
   readonly responseBytes: number;
+  /** Sum of the points in `ctx.score`. */
   readonly score: number;
+  /** How the cache took part, if it did. Reserved: `undefined` without a cache. */
   readonly cache: string | undefined;
+  /** Milliseconds, with fractions. */
   readonly times: {
     /** From the request's head to the last byte handed to the socket. */
     readonly total: number;
@@ -51,7 +67,9 @@ export interface AccessRecord {
     /** From dispatch to the upstream's response head. */
     readonly upstream: number;
   };
+  /** As sent; the log escapes control bytes. */
   readonly userAgent: string | undefined;
+  /** As sent, secrets in its query redacted. */
   readonly referer: string | undefined;
 }
 

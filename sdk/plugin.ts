@@ -6,6 +6,7 @@ import type { MaybePromise } from "./units.ts";
 export interface PluginEnv {
   /** Number of the generation being prepared. */
   readonly generation: number;
+  /** Logger whose lines carry the plugin's name. */
   readonly log: HookLog;
   /** Folder for the plugin's own files, inside `dataDir`; made with mode 0700 on first use. */
   readonly dataDir: string;

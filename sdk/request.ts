@@ -28,6 +28,7 @@ export interface ProxyRequest {
   readonly query: URLSearchParams;
   /** Protocol of the client's connection. */
   readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
+  /** Fields that will be forwarded: hop-by-hop ones and untrusted claims are gone. Editing them changes what is forwarded. */
   readonly headers: HeaderFields;
   /** True if the request has content (also with GET or DELETE). */
   readonly hasContent: boolean;

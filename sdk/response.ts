@@ -24,6 +24,7 @@ export interface ProxyResponse {
   status: number;
   /** True for 200 to 299. */
   readonly ok: boolean;
+  /** Fields that will be sent, hop-by-hop ones gone. Editing them changes what is sent. */
   readonly headers: HeaderFields;
   /** Where it came from: an upstream, a hook's or route's own answer, or an error answer of the proxy. */
   readonly source: "upstream" | "hook" | "route" | "error" | "proxy";
@@ -32,7 +33,9 @@ export interface ProxyResponse {
 
   /** The whole content, decoded. Rejects with `PROXY_UPSTREAM_CONTENT_TOO_LARGE` (502) above `responseContent.memory`. */
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /** The decoded content as text, read up to `responseContent.memory`; more fails with `PROXY_UPSTREAM_CONTENT_TOO_LARGE` (502). */
   text(): Promise<string>;
+  /** The same, parsed. `SyntaxError` if it is no JSON. */
   json(): Promise<unknown>;
   /** Replaces the content; length, encoding and validators follow by themselves. */
   setBody(body: BodyInput): void;
