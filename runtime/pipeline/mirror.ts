@@ -9,7 +9,7 @@ import type { Flow } from "./flow.ts";
 import type { MirrorPlan } from "./parts.ts";
 
 /** Tells a copy from the request itself. */
-export const MIRROR_FIELD = "X-Mirrored-Request";
+const MIRROR_FIELD = "X-Mirrored-Request";
 /** Read so that the connection can be used again; a longer answer costs its connection. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -30,7 +30,7 @@ export function mirror(
   request: Omit<UpstreamRequest, "content">,
   content: ContentSource | undefined,
 ): void {
-  const bytes = content?.bytes;
+  const bytes = content?.bytes ?? flow.buffer?.bytes;
   if (content !== undefined && bytes === undefined && content.length !== 0) return;
   const receiver = new MirrorReceiver(plan, flow.parts.wheel);
   try {

@@ -104,7 +104,7 @@ describe("a mirror", () => {
 
   it("can be a route's", async () => {
     const { upstreams } = config();
-    const { mirror: _, ...app } = upstreams?.["app"] as Extract<
+    const { mirror: _, ...app } = (upstreams as NonNullable<typeof upstreams>)["app"] as Extract<
       NonNullable<typeof upstreams>[string],
       { targets: unknown }
     >;
