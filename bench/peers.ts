@@ -28,28 +28,17 @@ const BENCH = import.meta.dirname;
 const LUA_MODULE = "/usr/lib/nginx/modules/ngx_http_lua_module.so";
 
 export const PEERS: readonly Peer[] = [
-  gatewright("Gatewright", false),
-  gatewright("Gatewright, access log to /dev/null", true),
+  gatewright("Gatewright", (_dir, port, origin) => gatewrightConfig(port, origin, false)),
+  gatewright("Gatewright, access log to /dev/null", (_dir, port, origin) =>
+    gatewrightConfig(port, origin, true),
+  ),
   nodePeer("yardstick (node:http + undici dispatch)", join(BENCH, "yardstick.ts")),
   nginxPeer("nginx", nginxProxy),
   {
     ...nginxPeer("nginx + Lua", nginxLuaProxy),
     missing: () => (existsSync(LUA_MODULE) ? undefined : "libnginx-mod-http-lua is not installed"),
   },
-  {
-    name: "Caddy",
-    missing: () => notOnPath("caddy"),
-    start(dir, port, originPort) {
-      const file = join(dir, "Caddyfile");
-      writeFileSync(file, caddyProxy(port, originPort));
-      return pinned(PROXY_CORE, "caddy", ["run", "--config", file, "--adapter", "caddyfile"], {
-        GOMAXPROCS: "1",
-        HOME: dir,
-        XDG_DATA_HOME: dir,
-        XDG_CONFIG_HOME: dir,
-      });
-    },
-  },
+  caddyPeer((_dir, port, origin) => caddyProxy(port, origin)),
   nodePeer("http-proxy", join(BENCH, "peers/http-proxy.ts"), "http-proxy"),
   nodePeer("fast-proxy", join(BENCH, "peers/fast-proxy.ts"), "fast-proxy"),
 ];
@@ -63,20 +52,28 @@ export function startOrigin(dir: string, port: number): ChildProcess {
   return pinned(LOAD_CORE, "nginx", ["-c", file, "-p", dir]);
 }
 
-function gatewright(name: string, accessLog: boolean): Peer {
+/** Text of a peer's configuration. */
+type ConfigText = (dir: string, port: number, originPort: number) => string;
+
+export function gatewright(name: string, config: ConfigText): Peer {
   return {
     name,
     missing: () => undefined,
     start(dir, port, originPort) {
       const file = join(dir, "proxy.config.ts");
-      writeFileSync(file, gatewrightConfig(port, originPort, accessLog));
+      writeFileSync(file, config(dir, port, originPort));
       const bin = join(BENCH, "../runtime/bin/gatewright.js");
       return pinned(PROXY_CORE, process.execPath, [bin, "start", "--no-watch", "--config", file]);
     },
   };
 }
 
-function nodePeer(name: string, file: string, needs?: string): Peer {
+export function nodePeer(
+  name: string,
+  file: string,
+  needs?: string,
+  args: readonly string[] = [],
+): Peer {
   return {
     name,
     missing() {
@@ -89,14 +86,11 @@ function nodePeer(name: string, file: string, needs?: string): Peer {
       }
     },
     start: (_dir, port, originPort) =>
-      pinned(PROXY_CORE, process.execPath, [file, String(port), String(originPort)]),
+      pinned(PROXY_CORE, process.execPath, [file, String(port), String(originPort), ...args]),
   };
 }
 
-function nginxPeer(
-  name: string,
-  config: (dir: string, port: number, originPort: number) => string,
-): Peer {
+export function nginxPeer(name: string, config: ConfigText): Peer {
   return {
     name,
     missing: () => notOnPath("nginx"),
@@ -104,6 +98,23 @@ function nginxPeer(
       const file = join(dir, "nginx.conf");
       writeFileSync(file, config(dir, port, originPort));
       return pinned(PROXY_CORE, "nginx", ["-c", file, "-p", dir]);
+    },
+  };
+}
+
+export function caddyPeer(config: ConfigText): Peer {
+  return {
+    name: "Caddy",
+    missing: () => notOnPath("caddy"),
+    start(dir, port, originPort) {
+      const file = join(dir, "Caddyfile");
+      writeFileSync(file, config(dir, port, originPort));
+      return pinned(PROXY_CORE, "caddy", ["run", "--config", file, "--adapter", "caddyfile"], {
+        GOMAXPROCS: "1",
+        HOME: dir,
+        XDG_DATA_HOME: dir,
+        XDG_CONFIG_HOME: dir,
+      });
     },
   };
 }

@@ -1,14 +1,20 @@
 /** Configuration texts of the peers that are programs of their own: one worker, keep-alive upstreams, one field touched in each direction. */
 
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 const ORIGIN_BODY = JSON.stringify({ hello: "world", list: [1, 2, 3], text: "x".repeat(60) });
 
 function nginx(dir: string, modules: string, http: string): string {
   return `${modules}
 worker_processes 1;
+worker_rlimit_nofile 20000;
 daemon off;
 pid ${dir}/nginx.pid;
 error_log ${dir}/error.log;
-events { worker_connections 4096; }
+events { worker_connections 15000; }
 http {
   access_log off;
   client_body_temp_path ${dir}/body;
@@ -34,12 +40,28 @@ export function nginxOrigin(dir: string, port: number): string {
 }
 
 export function nginxProxy(dir: string, port: number, originPort: number): string {
-  return nginx(
-    dir,
-    "",
-    `  upstream origin { server 127.0.0.1:${originPort}; keepalive 100; keepalive_requests 100000000; }
+  return nginx(dir, "", nginxServer(`listen 127.0.0.1:${port};`, originPort));
+}
+
+export function nginxTlsProxy(
+  dir: string,
+  port: number,
+  originPort: number,
+  { cert, key }: CertificateFiles,
+): string {
+  const listen = `listen 127.0.0.1:${port} ssl http2;
+    ssl_certificate ${cert};
+    ssl_certificate_key ${key};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    keepalive_timeout 3600s;
+    http2_max_concurrent_streams 1000;`;
+  return nginx(dir, "", nginxServer(listen, originPort));
+}
+
+function nginxServer(listen: string, originPort: number): string {
+  return `  upstream origin { server 127.0.0.1:${originPort}; keepalive 100; keepalive_requests 100000000; }
   server {
-    listen 127.0.0.1:${port};
+    ${listen}
     location / {
       proxy_pass http://origin;
       proxy_http_version 1.1;
@@ -49,8 +71,7 @@ export function nginxProxy(dir: string, port: number, originPort: number): strin
       proxy_set_header X-Hook 1;
       add_header X-Served-By nginx;
     }
-  }`,
-  );
+  }`;
 }
 
 export function nginxLuaProxy(dir: string, port: number, originPort: number): string {
@@ -75,6 +96,18 @@ load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;`,
 }
 
 export function caddyProxy(port: number, originPort: number): string {
+  return caddySite(`http://127.0.0.1:${port}`, "", originPort);
+}
+
+export function caddyTlsProxy(
+  port: number,
+  originPort: number,
+  { cert, key }: CertificateFiles,
+): string {
+  return caddySite(`https://:${port}`, `tls ${cert} ${key}`, originPort);
+}
+
+function caddySite(address: string, tls: string, originPort: number): string {
   return `{
   admin off
   auto_https off
@@ -82,7 +115,8 @@ export function caddyProxy(port: number, originPort: number): string {
     output discard
   }
 }
-http://127.0.0.1:${port} {
+${address} {
+  ${tls}
   header X-Served-By caddy
   reverse_proxy 127.0.0.1:${originPort} {
     header_up X-Hook 1
@@ -95,9 +129,16 @@ http://127.0.0.1:${port} {
 `;
 }
 
-export function gatewrightConfig(port: number, originPort: number, accessLog: boolean): string {
+export function gatewrightConfig(
+  port: number,
+  originPort: number,
+  accessLog: boolean,
+  files?: CertificateFiles,
+): string {
+  const tls = files === undefined ? "" : `, tls: { certificates: [${JSON.stringify(files)}] }`;
   return `export default {
-  listen: { port: ${port} },
+  listen: { port: ${port}${tls} },
+  limits: { keepAlive: "1h", connections: 15_000 },
   log: { access: ${accessLog}, format: "json", level: "info" },
   upstreams: { origin: { targets: ["http://127.0.0.1:${originPort}"] } },
   onRequest(request) {

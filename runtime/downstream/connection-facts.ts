@@ -22,7 +22,7 @@ export class SocketFacts implements ConnectionFacts {
   readonly #listener: ListenerFacts;
 
   constructor(socket: Socket, secure: SecureConnection | undefined, listener: ListenerFacts) {
-    const ends = endsOf(socket);
+    const ends = secure?.ends ?? endsOf(socket);
     this.peerAddress = ends.peerAddress;
     this.peerPort = ends.peerPort;
     this.localAddress = ends.localAddress;

@@ -6,7 +6,8 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
-import { MAX_HELLO_BYTES, readHello, type HelloFacts } from "./client-hello.ts";
+import { readHello, type HelloFacts } from "./client-hello.ts";
+import type { ProxiedEnds } from "../http/proxy-protocol.ts";
 import { endsOf } from "./proxy-protocol-ends.ts";
 import { SecureConnection, toSentName, verifiedOf } from "./secure-connection.ts";
 import { TlsServers } from "./tls-servers.ts";
@@ -60,16 +61,9 @@ export class TlsAcceptor {
   }
 
   accept(raw: Socket): void {
-    const handshake = new Handshake(raw, () => {
-      handshake.reason ??= "the handshake took too long";
-      raw.destroy();
-    });
+    const handshake = new Handshake(raw, this);
     this.#pending.set(raw, handshake);
-    // Every error of a socket is followed by its close.
-    raw.on("error", (error) => (handshake.reason ??= error.message));
-    raw.once("close", () => this.#closed(raw));
     this.#owner.wheel.arm(handshake.deadline, this.#tls.handshakeMs);
-    this.#readHello(raw, handshake);
   }
 
   drain(): void {
@@ -82,50 +76,38 @@ export class TlsAcceptor {
     for (const raw of this.#pending.keys()) raw.destroy();
   }
 
-  /** Waits for the ClientHello, looks at it and puts it back. */
-  #readHello(raw: Socket, handshake: Handshake): void {
-    let received: Buffer = Buffer.alloc(0);
-    const onReadable = (): void => {
-      while (received.length < MAX_HELLO_BYTES) {
-        const chunk = raw.read() as Buffer | null;
-        if (chunk === null) break;
-        received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
-      }
-      const hello = readHello(received);
-      if (hello === undefined) return;
-      raw.removeListener("readable", onReadable);
-      raw.removeListener("end", onEnd);
-      if (received.length > 0) raw.unshift(received);
-      this.#choose(raw, handshake, hello);
-    };
-    const onEnd = (): void => void raw.destroy();
-    raw.on("readable", onReadable);
-    raw.on("end", onEnd);
-  }
-
-  #choose(raw: Socket, handshake: Handshake, hello: HelloFacts): void {
+  /** The ClientHello has been looked at and put back. */
+  choose(handshake: Handshake, hello: HelloFacts): void {
     handshake.servername = hello.servername;
-    const fail = (error: unknown): void => {
-      this.#owner.onError(error);
-      raw.destroy();
-    };
-    const begin = (offer: TlsOffer | undefined): void => {
-      try {
-        this.#begin(raw, handshake, offer);
-      } catch (error) {
-        fail(error);
-      }
-    };
     try {
       const found = this.#tls.terms.offerFor(hello.servername, hello.protocols);
-      if (found instanceof Promise) found.then(begin, fail);
-      else begin(found);
+      if (found instanceof Promise) void this.#beginWith(handshake, found);
+      else this.#begin(handshake, found);
     } catch (error) {
-      fail(error);
+      this.#owner.onError(error);
+      handshake.raw.destroy();
     }
   }
 
-  #begin(raw: Socket, handshake: Handshake, offer: TlsOffer | undefined): void {
+  closed(handshake: Handshake): void {
+    if (!this.#pending.delete(handshake.raw)) return;
+    this.#owner.wheel.disarm(handshake.deadline);
+    const reason = handshake.reason ?? "the client went away";
+    this.#owner.onHandshakeFailed(handshake.ends.peerAddress, reason);
+    this.#owner.onHandshakeClosed();
+  }
+
+  async #beginWith(handshake: Handshake, found: Promise<TlsOffer | undefined>): Promise<void> {
+    try {
+      this.#begin(handshake, await found);
+    } catch (error) {
+      this.#owner.onError(error);
+      handshake.raw.destroy();
+    }
+  }
+
+  #begin(handshake: Handshake, offer: TlsOffer | undefined): void {
+    const { raw } = handshake;
     if (raw.destroyed) return;
     if (offer === undefined) {
       handshake.reason = "the server name is not known here";
@@ -157,6 +139,7 @@ export class TlsAcceptor {
     socket.allowHalfOpen = true;
     const secure = new SecureConnection(
       socket,
+      handshake.ends,
       handshake.servername,
       offer.policy,
       () => this.#tls.terms,
@@ -169,28 +152,51 @@ export class TlsAcceptor {
     if (handshake !== undefined) handshake.reason ??= reasonOf(error);
     socket.destroy();
   }
-
-  #closed(raw: Socket): void {
-    const handshake = this.#pending.get(raw);
-    if (handshake === undefined) return;
-    this.#pending.delete(raw);
-    this.#owner.wheel.disarm(handshake.deadline);
-    const reason = handshake.reason ?? "the client went away";
-    this.#owner.onHandshakeFailed(handshake.peerAddress, reason);
-    this.#owner.onHandshakeClosed();
-  }
 }
 
+/** A connection from its first byte to the end of its handshake. */
 class Handshake {
+  readonly raw: Socket;
+  readonly ends: ProxiedEnds;
   readonly deadline: Deadline;
-  readonly peerAddress: string;
   servername: string | undefined;
   /** Why it failed: the first thing that went wrong. */
   reason: string | undefined;
+  readonly #acceptor: TlsAcceptor;
+  #received: Buffer | undefined;
 
-  constructor(raw: Socket, onLate: () => void) {
-    this.deadline = new Deadline(onLate);
-    this.peerAddress = endsOf(raw).peerAddress;
+  /** Waits for the ClientHello, looks at it and puts it back. */
+  readonly #onData = (chunk: Buffer): void => {
+    const received = this.#received === undefined ? chunk : Buffer.concat([this.#received, chunk]);
+    const hello = readHello(received);
+    if (hello === undefined) {
+      this.#received = received;
+      return;
+    }
+    const { raw } = this;
+    this.#received = undefined;
+    raw.removeListener("data", this.#onData);
+    raw.removeListener("end", this.#onEnd);
+    raw.pause();
+    raw.unshift(received);
+    this.#acceptor.choose(this, hello);
+  };
+
+  readonly #onEnd = (): void => void this.raw.destroy();
+
+  constructor(raw: Socket, acceptor: TlsAcceptor) {
+    this.raw = raw;
+    this.ends = endsOf(raw);
+    this.#acceptor = acceptor;
+    this.deadline = new Deadline(() => {
+      this.reason ??= "the handshake took too long";
+      raw.destroy();
+    });
+    // Every error of a socket is followed by its close.
+    raw.on("error", (error) => (this.reason ??= error.message));
+    raw.on("close", () => this.#acceptor.closed(this));
+    raw.on("data", this.#onData);
+    raw.on("end", this.#onEnd);
   }
 }
 
@@ -202,7 +208,9 @@ function refusalOf(socket: TLSSocket, offer: TlsOffer, handshake: Handshake): st
   }
   // Two parsers have read the name. Of a resumed TLS 1.2 session OpenSSL tells that of its first handshake.
   const { servername } = socket as { servername?: string | false | null };
-  const isSame = toSentName(servername) === toSentName(handshake.servername);
+  const isSame =
+    servername === handshake.servername ||
+    toSentName(servername) === toSentName(handshake.servername);
   return isSame || socket.isSessionReused() ? undefined : "the server name is ambiguous";
 }
 

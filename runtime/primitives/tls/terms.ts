@@ -135,6 +135,8 @@ export class TlsTerms {
   #policies: PolicySet;
   #policyProblem = "";
   #index: CertificateIndex;
+  /** The last one for each entry: most names have one policy. */
+  readonly #offers = new WeakMap<CertificateEntry, TlsOffer>();
   #refreshing: Promise<void> | undefined;
   #refreshAgain = false;
   #isClosed = false;
@@ -186,7 +188,7 @@ export class TlsTerms {
     }
     if (protocols.includes(ACME_TLS)) return this.#challengeOffer(name, policy);
     const entry = this.#index.find(name);
-    return entry === undefined ? this.#askFinders(name, policy, 0) : toOffer(entry, policy);
+    return entry === undefined ? this.#askFinders(name, policy, 0) : this.#offer(entry, policy);
   }
 
   /**
@@ -282,10 +284,19 @@ export class TlsTerms {
     return undefined;
   }
 
+  /** One object for all handshakes with the same certificates and policy: there are many. */
+  #offer(entry: CertificateEntry, policy: TlsPolicy): TlsOffer {
+    const made = this.#offers.get(entry);
+    if (made?.policy === policy) return made;
+    const offer = toOffer(entry, policy);
+    this.#offers.set(entry, offer);
+    return offer;
+  }
+
   /** Without a certificate such a handshake fails: there is nothing to show. */
   #defaultOffer(policy: TlsPolicy): TlsOffer | undefined {
     const entry = this.#defaultEntry();
-    return entry === undefined ? undefined : toOffer(entry, policy);
+    return entry === undefined ? undefined : this.#offer(entry, policy);
   }
 
   #offerUnknown(policy: TlsPolicy): TlsOffer | undefined {
