@@ -101,6 +101,49 @@ export interface SubrequestInit {
   signal?: AbortSignal;
 }
 
+/** How a target is doing at the moment. */
+export interface TargetView {
+  /** `http://10.0.0.1:9000`, `unix:/run/app.sock`. */
+  readonly key: string;
+  /**
+   * `up`: takes requests. `down`: a health check says no. `ejected`: its answers were bad, it is left out for a while.
+   * `open` and `half-open`: its circuit breaker.
+   */
+  readonly state: "up" | "down" | "ejected" | "open" | "half-open";
+  /** It has left the upstream and ends what it has begun. */
+  readonly draining: boolean;
+  /** Connections. */
+  readonly open: number;
+  /** Connections that wait for a request. */
+  readonly idle: number;
+  /** Requests under way. */
+  readonly active: number;
+  /** As in the config. */
+  readonly weight: number;
+  /** As in the config. */
+  readonly priority: number;
+  /** Average time to a response head, milliseconds; 0 while unknown. */
+  readonly latencyMs: number;
+  /** The newest failure and its time, milliseconds since 1970; `undefined` while there was none. */
+  readonly lastError: { readonly message: string; readonly at: number } | undefined;
+}
+
+/** How an upstream is doing at the moment: each reading looks anew. Of a split, its parts together. */
+export interface UpstreamView {
+  /** As in the config. */
+  readonly name: string;
+  /** Connections; for an app in this process, requests. */
+  readonly open: number;
+  /** Connections that wait for a request. */
+  readonly idle: number;
+  /** Requests under way. */
+  readonly active: number;
+  /** Requests that wait for a connection. */
+  readonly queued: number;
+  /** Empty for an app in this process. */
+  readonly targets: readonly TargetView[];
+}
+
 /** One request's context: facts, decisions and capabilities. Lives as long as the request. */
 export interface Context<U extends string = string> {
   /** The request's id, also sent as `X-Request-ID`. */
@@ -158,12 +201,14 @@ export interface Context<U extends string = string> {
   /** Sends a 103 with these `Link` values (RFC 8297). Ignored for HTTP/1.0 clients and once the response head is out. */
   earlyHints(links: string | readonly string[]): void;
 
+  /** Live figures of the upstreams, by name: for decisions that depend on load and health. */
+  readonly upstreams: Readonly<Record<U, UpstreamView>>;
+
   /** Names reserved for primitives that come with later parts: each throws "needs X, which is switched off". */
   readonly cache: never;
   readonly waf: never;
   readonly compression: never;
   readonly tls: never;
-  readonly upstreams: never;
   readonly load: never;
   readonly limits: never;
 }

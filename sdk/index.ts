@@ -50,6 +50,8 @@ export type {
   Score,
   ScoreEntry,
   SubrequestInit,
+  TargetView,
+  UpstreamView,
 } from "./context.ts";
 export type {
   BlockDecision,

@@ -65,6 +65,7 @@ function splitPlan(
   const split = new WeightedSplit({ ...resolved, onFault });
   return {
     name: resolved.name,
+    plans: resolved.shares.map(([name]) => plans.get(name) as UpstreamPlan),
     choose: (request) => plans.get(split.choose(request)) as UpstreamPlan,
   };
 }

@@ -1,5 +1,5 @@
 import { html, renderPage, type Html } from "./html.ts";
-import type { ProxyStatus, ReloadProblem, StatusIssue } from "./status.ts";
+import type { ProxyStatus, ReloadProblem, StatusIssue, TargetStatus } from "./status.ts";
 
 /** The admin listener's front page. */
 export function renderStatusPage(status: ProxyStatus): string {
@@ -26,6 +26,23 @@ export function renderStatusPage(status: ProxyStatus): string {
       ${renderTable(
         ["Name", "Open", "Idle", "Active", "Queued"],
         status.upstreams.map((one) => [one.name, one.open, one.idle, one.active, one.queued]),
+      )}
+      <h2>Targets</h2>
+      ${renderTable(
+        [
+          "Upstream",
+          "Target",
+          "State",
+          "Open",
+          "Idle",
+          "Active",
+          "Weight",
+          "Head after",
+          "Last error",
+        ],
+        status.upstreams.flatMap(({ name, targets }) =>
+          targets.map((one) => renderTarget(name, one)),
+        ),
       )}
       <h2>Replaced generations that still run</h2>
       ${renderTable(
@@ -55,6 +72,21 @@ export function renderIssues(issues: readonly StatusIssue[]): Html {
       ${issue.frame === undefined ? "" : html`<pre>${issue.frame}</pre>`}
     `,
   )}`;
+}
+
+function renderTarget(upstream: string, one: TargetStatus): Cell[] {
+  const error = one.lastError;
+  return [
+    upstream,
+    one.key,
+    one.draining ? `${one.state}, leaving` : one.state,
+    one.open,
+    one.idle,
+    one.active,
+    one.weight,
+    one.latencyMs === 0 ? "" : `${one.latencyMs} ms`,
+    error === undefined ? "" : `${new Date(error.at).toISOString()} ${error.message}`,
+  ];
 }
 
 function renderFacts(status: ProxyStatus): Html {

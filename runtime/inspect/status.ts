@@ -59,6 +59,21 @@ export interface UpstreamStatus {
   readonly idle: number;
   readonly active: number;
   readonly queued: number;
+  /** Empty for an app in this process. */
+  readonly targets: readonly TargetStatus[];
+}
+
+export interface TargetStatus {
+  readonly key: string;
+  readonly state: string;
+  readonly draining: boolean;
+  readonly open: number;
+  readonly idle: number;
+  readonly active: number;
+  readonly weight: number;
+  readonly priority: number;
+  readonly latencyMs: number;
+  readonly lastError: { readonly message: string; readonly at: number } | undefined;
 }
 
 export interface RetiringStatus {

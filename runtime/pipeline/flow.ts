@@ -4,6 +4,7 @@ import type {
   HookLog,
   ProxyResponse,
   SubrequestInit,
+  Context,
 } from "@gatewright/sdk";
 import type { Duplex } from "node:stream";
 
@@ -22,6 +23,7 @@ import type { ContextOwner } from "./facade/context-owner.ts";
 import { ProxyRequestFacade } from "./facade/proxy-request.ts";
 import { ProxyResponseFacade } from "./facade/proxy-response.ts";
 import type { RequestState } from "./facade/request-state.ts";
+import { viewsOf } from "./facade/upstream-views.ts";
 import { fail, hookTimedOut } from "./fail.ts";
 import type { LentContent } from "./lent-content.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
@@ -274,6 +276,10 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   get upstreamNames(): ReadonlyMap<string, UpstreamChoice> {
     return this.parts.upstreams;
+  }
+
+  get upstreamViews(): Context["upstreams"] {
+    return viewsOf(this.parts.upstreams);
   }
 
   get generationNumber(): number {

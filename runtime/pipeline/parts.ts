@@ -100,6 +100,7 @@ export type UpstreamChoice = UpstreamPlan | SplitPlan;
 /** Several upstreams behind one name. */
 export interface SplitPlan {
   readonly name: string;
+  readonly plans: readonly UpstreamPlan[];
   choose(request: BalanceRequest): UpstreamPlan;
 }
 

@@ -261,7 +261,11 @@ class Worker {
     }
     return {
       listeners: this.#listeners.status(),
-      upstreams: (current?.upstreams ?? []).map((one) => ({ name: one.name, ...one.stats() })),
+      upstreams: (current?.upstreams ?? []).map((one) => ({
+        name: one.name,
+        ...one.stats(),
+        targets: one.targetStats?.() ?? [],
+      })),
       retiring: [...this.#retiring].map(({ number, leases, background }) => ({
         number,
         leases,

@@ -85,7 +85,6 @@ describe("capabilities that are switched off", () => {
     ["waf", (ctx) => ctx.waf],
     ["compression", (ctx) => ctx.compression],
     ["tls", (ctx) => ctx.tls],
-    ["upstreams", (ctx) => ctx.upstreams],
     ["load", (ctx) => ctx.load],
     ["limits", (ctx) => ctx.limits],
     ["limit", (ctx) => (ctx as unknown as { limit(name: string): void }).limit("x")],

@@ -9,6 +9,7 @@ export interface ContextOwner {
   readonly upstreamName: string | undefined;
   /** Names that `forward` and `fetch` accept. */
   readonly upstreamNames: { has(name: string): boolean; keys(): IterableIterator<string> };
+  readonly upstreamViews: Context["upstreams"];
   /** Wall clock at the request's start. */
   readonly startedAt: number;
   readonly generationNumber: number;

@@ -179,8 +179,8 @@ export class ContextFacade implements Context {
     throw switchedOff("ctx.tls", "tls");
   }
 
-  get upstreams(): never {
-    throw switchedOff("ctx.upstreams", "upstreams");
+  get upstreams(): Context["upstreams"] {
+    return this.#owner.upstreamViews;
   }
 
   get load(): never {

@@ -70,7 +70,29 @@ describe("renderStatusPage", () => {
       },
       restartToPickUp: [evil],
       listeners: [{ url: evil, connections: 1 }],
-      upstreams: [{ name: evil, open: 1, idle: 1, active: 1, queued: 1 }],
+      upstreams: [
+        {
+          name: evil,
+          open: 1,
+          idle: 1,
+          active: 1,
+          queued: 1,
+          targets: [
+            {
+              key: evil,
+              state: evil,
+              draining: true,
+              open: 1,
+              idle: 1,
+              active: 1,
+              weight: 1,
+              priority: 0,
+              latencyMs: 1,
+              lastError: { message: evil, at: 0 },
+            },
+          ],
+        },
+      ],
       retiring: [{ number: 1, leases: 1, background: 1 }],
       traffic: { leases: 1, background: 1, requests: 1, streams: 1, tunnels: 1 },
     });

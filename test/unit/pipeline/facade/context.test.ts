@@ -11,6 +11,7 @@ class FakeOwner implements ContextOwner {
   client = { address: "192.0.2.1", port: 5, peerAddress: "192.0.2.1", protocol: "HTTP/1.1" };
   route = { name: "api", params: { id: "7" } };
   upstreamName: string | undefined = "api";
+  upstreamViews = {};
   upstreamNames = new Map([
     ["api", 1],
     ["web", 1],
@@ -211,7 +212,7 @@ describe("the capabilities of a context", () => {
     expect(() => ctx.earlyHints("</a>\r\nX: 1")).toThrow(TypeError);
   });
 
-  it.each(["cache", "waf", "compression", "tls", "upstreams", "load", "limits"] as const)(
+  it.each(["cache", "waf", "compression", "tls", "load", "limits"] as const)(
     "say that %s is switched off",
     (name) => {
       const { ctx } = make();
