@@ -142,6 +142,21 @@ export class ConnectionPool implements MemberConnections, BudgetHolder {
     for (const connection of [...idle]) this.#close(connection);
   }
 
+  takePlace(member: TargetMember): boolean {
+    if (this.#closing !== null) return false;
+    const has = member.hasRoom && this.#budget.tryTake(this);
+    if (!has && !(this.#giveWay(member) && this.#budget.tryTake(this))) return false;
+    member.open += 1;
+    return true;
+  }
+
+  givePlace(member: TargetMember): void {
+    member.open -= 1;
+    this.targets.settle(member);
+    this.#budget.give();
+    this.#pump();
+  }
+
   onChoiceChanged(): void {
     this.#pump();
   }

@@ -132,6 +132,21 @@ export class Http2Pool implements Http2ConnectionOwner, MemberConnections, Budge
     }
   }
 
+  takePlace(member: TargetMember): boolean {
+    if (this.#closing !== null || !member.hasRoom) return false;
+    const has = this.#budget.tryTake(this);
+    if (!has && !(this.#giveWay(member) && this.#budget.tryTake(this))) return false;
+    member.open += 1;
+    return true;
+  }
+
+  givePlace(member: TargetMember): void {
+    member.open -= 1;
+    this.targets.settle(member);
+    this.#budget.give();
+    this.#pump();
+  }
+
   onChoiceChanged(): void {
     this.#pump();
   }

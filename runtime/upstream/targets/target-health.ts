@@ -1,3 +1,4 @@
+import type { HealthRules } from "../health/health-rules.ts";
 import type { HealthState, Outcome } from "../health/health.ts";
 import type { TargetMember } from "./target-member.ts";
 
@@ -18,6 +19,8 @@ export interface TargetHealth {
   observed(member: TargetMember, outcome: Outcome): void;
   /** The request is over: its content too, or its tunnel. Also without `observed`, when the client went away before. */
   ended(member: TargetMember): void;
+  /** Other rules from now on; states that they still know stay. */
+  setRules(rules: HealthRules): void;
   /** Stops all timers and checks. */
   close(): void;
 }
@@ -34,6 +37,11 @@ export interface HealthBoard {
   /** A connection to it waits for use. */
   hasIdle(member: TargetMember): boolean;
   closeIdle(member: TargetMember): void;
+  /** A check's connection counts like any other: false if there is no place for it now. Paired with `givePlace`. */
+  takePlace(member: TargetMember): boolean;
+  givePlace(member: TargetMember): void;
+  /** For the status: what went wrong last. */
+  noteError(member: TargetMember, message: string): void;
 }
 
 export type CreateTargetHealth = (board: HealthBoard) => TargetHealth;

@@ -12,6 +12,7 @@ import { isIP, type LookupFunction } from "node:net";
 import type { BalanceRequest, Balancer, BalanceTarget } from "../balance/balancer.ts";
 import { RoundRobin } from "../balance/round-robin.ts";
 import { systemClock, type Clock } from "../../clock.ts";
+import type { HealthRules } from "../health/health-rules.ts";
 import type { HealthChange, HealthState, Outcome } from "../health/health.ts";
 import type { Target } from "../target.ts";
 import { targetAddress, targetKey } from "../target.ts";
@@ -55,6 +56,9 @@ export interface MembersChange {
 export interface MemberConnections {
   hasIdle(member: TargetMember): boolean;
   closeIdle(member: TargetMember): void;
+  /** A place for one connection that is not the pool's. */
+  takePlace(member: TargetMember): boolean;
+  givePlace(member: TargetMember): void;
   /** Other targets can be chosen than before: whoever waits may go on. */
   onChoiceChanged(): void;
 }
@@ -236,6 +240,10 @@ export class TargetSet implements HealthBoard {
     this.#stale = true;
   }
 
+  setHealthRules(rules: HealthRules): void {
+    this.#health?.setRules(rules);
+  }
+
   /** What is behind the name is something else now: connections from before are not used again. */
   renew(member: TargetMember): void {
     member.epoch += 1;
@@ -271,6 +279,14 @@ export class TargetSet implements HealthBoard {
 
   closeIdle(member: TargetMember): void {
     this.#connections?.closeIdle(member);
+  }
+
+  takePlace(member: TargetMember): boolean {
+    return !member.left && this.#connections?.takePlace(member) === true;
+  }
+
+  givePlace(member: TargetMember): void {
+    this.#connections?.givePlace(member);
   }
 
   stats(): TargetStats[] {

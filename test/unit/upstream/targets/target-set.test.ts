@@ -141,6 +141,7 @@ describe("health", () => {
         begun: () => said.push("begun"),
         observed: (_member, outcome) => said.push(`${outcome.status ?? "none"} ${outcome.failed}`),
         ended: () => said.push("ended"),
+        setRules: () => said.push("rules"),
         close: () => said.push("close"),
       }) satisfies TargetHealth;
     const set = setOf([target("a"), target("b")], {
