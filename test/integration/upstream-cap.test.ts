@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { Agent, createServer, get, type IncomingMessage, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -7,21 +7,27 @@ import { DeadlineWheel } from "../../runtime/clock.ts";
 import { LocalBudget } from "../../runtime/upstream/targets/connection-budget.ts";
 import { http2UpstreamOver, http2Origin } from "../helpers/http2-origin.ts";
 import { send } from "../helpers/recording-receiver.ts";
+import { startProxy } from "../helpers/start-proxy.ts";
 import { scaled } from "../helpers/scale.ts";
 import { toy, upstreamOver } from "../helpers/upstream-fixture.ts";
 
 /** Counts its open connections as it sees them, each one after all closes that came with it. */
-async function countingOrigin(answer: (count: number) => { closes: boolean; resets: boolean }) {
+async function countingOrigin(
+  answer: (count: number) => { closes: boolean; resets: boolean },
+  answerMs = 0,
+) {
   let open = 0;
   let served = 0;
   const figures = { most: 0, connections: 0 };
   const server: Server = createServer((request, response) => {
     const { closes, resets } = answer(++served);
     request.resume();
-    setImmediate(() => {
+    const reply = (): void => {
       if (resets) request.socket.destroy();
       else response.writeHead(200, closes ? { connection: "close" } : {}).end("ok");
-    });
+    };
+    if (answerMs === 0) setImmediate(reply);
+    else setTimeout(reply, answerMs);
   });
   server.on("connection", (socket) => {
     open += 1;
@@ -91,6 +97,35 @@ describe("maxConnections, as the origin counts", () => {
     expect([before.stats().open, after.stats().open]).toEqual([0, 1]);
   });
 });
+
+describe("maxConnections of a whole proxy", () => {
+  it("holds for as many clients as come, while the list of targets changes under them", async () => {
+    const one = await countingOrigin(() => ({ closes: false, resets: false }), 20);
+    const url = (host: string) => `http://${host}:${one.port}`;
+    const config = (targets: string[]) => ({
+      upstreams: { api: { targets, maxConnections: CAP, maxQueue: REQUESTS } },
+    });
+    const proxy = await startProxy({ config: config([url("127.0.0.1")]) });
+    const agent = new Agent({ keepAlive: true, maxSockets: REQUESTS });
+    onTestFinished(() => agent.destroy());
+    const answered = Array.from({ length: REQUESTS }, () => ask(proxy.port, agent));
+    // The same place under another name is another target: its connections count beside those of the first.
+    await proxy.update(config([url("127.0.0.1"), url("localhost")]));
+    await proxy.update(config([url("localhost")]));
+    const statuses = await Promise.all(answered);
+    expect(statuses.every((status) => status === 200)).toBe(true);
+    expect(one.figures.most).toBeLessThanOrEqual(CAP);
+    expect(one.figures.most).toBeGreaterThan(CAP / 2);
+  }, 120_000);
+});
+
+async function ask(port: number, agent: Agent): Promise<number | undefined> {
+  const request = get({ host: "127.0.0.1", port, agent });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  response.resume();
+  await once(response, "end");
+  return response.statusCode;
+}
 
 describe("maxConnections of a target", () => {
   it("is a lower cap of its own: what does not fit goes to the others", async () => {
