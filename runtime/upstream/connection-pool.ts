@@ -126,7 +126,9 @@ export class ConnectionPool implements MemberConnections, BudgetHolder {
       call.failLater(new ProxyError("PROXY_UPSTREAM_CLOSED", { message }));
       return;
     }
-    if (this.#queue.size === 0 && this.#start(call)) return;
+    // Those that wait for a target of their own do not hold up the requests for others.
+    const isNext = this.#queue.size === 0 || this.targets.isBinding;
+    if (isNext && this.#start(call)) return;
     this.#queue.enter(call);
   }
 

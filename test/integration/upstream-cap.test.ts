@@ -5,10 +5,17 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { DeadlineWheel } from "../../runtime/clock.ts";
 import { LocalBudget } from "../../runtime/upstream/targets/connection-budget.ts";
+import type {
+  BalanceRequest,
+  Balancer,
+  BalanceTarget,
+} from "../../runtime/upstream/balance/balancer.ts";
+import type { Target } from "../../runtime/upstream/target.ts";
 import { http2UpstreamOver, http2Origin } from "../helpers/http2-origin.ts";
 import { send } from "../helpers/recording-receiver.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
 import { scaled } from "../helpers/scale.ts";
+import { toyResponse } from "../helpers/toy-upstream.ts";
 import { toy, upstreamOver } from "../helpers/upstream-fixture.ts";
 
 /** Counts its open connections as it sees them, each one after all closes that came with it. */
@@ -164,6 +171,54 @@ describe("maxConnections of a target", () => {
     const done = await Promise.all(receivers.map((receiver) => receiver.done()));
     expect(done.every(({ status }) => status === 200)).toBe(true);
     expect(origin.connections.length).toBe(1);
+  });
+});
+
+describe("a balancer whose choice is binding", () => {
+  /** By the path: `/0` is the first target's, `/1` the second's. */
+  class ByPath implements Balancer {
+    readonly binding = true;
+    #targets: readonly BalanceTarget[] = [];
+    update(targets: readonly BalanceTarget[]): void {
+      this.#targets = targets;
+    }
+    pick(request: BalanceRequest): BalanceTarget | undefined {
+      return this.#targets[Number(request.path.slice(1))];
+    }
+  }
+
+  it("lets requests for a full target wait for it, and nobody wait for them", async () => {
+    let release: (() => void) | undefined;
+    const slow = await toy({
+      onRequest: (_request, connection) => {
+        if (release !== undefined) return toyResponse(200, "slow");
+        release = () => connection.send(toyResponse(200, "slow"));
+        return undefined;
+      },
+    });
+    const fast = await toy();
+    const upstream = upstreamOver([slow, fast], { balancer: new ByPath(), maxConnections: 4 });
+    const [first, second] = upstream.targets.members.map(({ target }) => target) as [
+      Target,
+      Target,
+    ];
+    upstream.targets.setMembers([{ ...first, maxConnections: 1 }, second]);
+    const held = [send(upstream, { path: "/0" }), send(upstream, { path: "/0" })];
+    expect(upstream.stats()).toMatchObject({ open: 1, queued: 1 });
+    expect((await send(upstream, { path: "/1" }).done()).text).toBe("ok");
+    expect(upstream.stats()).toMatchObject({ queued: 1 });
+    release?.();
+    const done = await Promise.all(held.map((receiver) => receiver.done()));
+    expect(done.map(({ text }) => text)).toEqual(["slow", "slow"]);
+  });
+
+  it("gets its target at the cap: an idle connection to another one gives way", async () => {
+    const origins = [await toy(), await toy()];
+    const upstream = upstreamOver(origins, { balancer: new ByPath(), maxConnections: 1 });
+    const paths = ["/0", "/1", "/1", "/0"];
+    for (const path of paths) expect((await send(upstream, { path }).done()).status).toBe(200);
+    expect(origins.map(({ connections }) => connections.length)).toEqual([2, 1]);
+    expect(upstream.stats()).toMatchObject({ open: 1, idle: 1 });
   });
 });
 

@@ -30,7 +30,7 @@ const MAX_TTL_MS = 3_600_000;
 const MAX_RETRY_MS = 30_000;
 /** Connections that cannot be made hurry the next look, but not more often than that. */
 const MIN_GAP_MS = 1000;
-export const MAX_TARGETS = 1000;
+const MAX_TARGETS = 1000;
 
 export class TargetWatch {
   readonly #options: TargetWatchOptions;
