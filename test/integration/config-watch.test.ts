@@ -1,4 +1,4 @@
-import { cpSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { mkdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -110,10 +110,10 @@ describe("save styles (PUB-40)", () => {
   });
 
   it("makes one change of ten saves in a burst", async () => {
+    // In one go: on a busy machine any pause may be longer than the quiet time that ends a burst.
     const count = await changeBy(async () => {
       for (let save = 0; save < 10; save++) {
-        await writeFile(project.path("proxy.config.ts"), String(save));
-        await delay(4);
+        writeFileSync(project.path("proxy.config.ts"), String(save));
       }
     });
     expect(count).toBe(1);
