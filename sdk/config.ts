@@ -358,6 +358,8 @@ export interface RouteConfig<U extends string = string> {
   host?: "preserve" | "target" | (string & {});
   /** Over those of the upstream and the config, key by key. */
   timeouts?: UpstreamTimeouts;
+  /** Each key replaces that of the top level. Default: the top level's. */
+  requestContent?: RequestContentConfig;
   /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
   upgrades?: readonly string[];
   /** Send copies of this route's requests to another upstream, whose answers are ignored. Default: the upstream's `mirror`. */
@@ -399,6 +401,39 @@ export interface Http2LimitsConfig {
   stalled?: Duration;
 }
 
+/** How the content of requests is taken. A route's keys replace the global ones one by one. */
+export interface RequestContentConfig {
+  /**
+   * Take all of the content before an upstream's connection is taken. Default true. `false` streams it, with back
+   * pressure. _Risk_: a slow client then holds a connection to the upstream, and what has begun cannot be sent again to
+   * another target. gRPC (`content-type: application/grpc*`) and upgrades are always streamed.
+   */
+  buffer?: boolean;
+  /**
+   * What of it is held in memory; the rest goes to a file in `dataDir`. Also the most that a hook may read (413 beyond
+   * that). Default `"1mb"`. _Risk_: so much memory for each such request, within `budget`.
+   */
+  memory?: Size;
+  /** Most content that is taken at all, streamed or not. Default `"100mb"`. Error: `PROXY_CONTENT_TOO_LARGE` (413). */
+  max?: Size;
+  /**
+   * Bytes a second that a client must manage, on average over up to a minute. Default 500; 0 asks for none. Time in
+   * which the proxy or the upstream takes nothing does not count. Not for gRPC to upstreams with `http2`. Error:
+   * `PROXY_REQUEST_CONTENT_TIMEOUT` (408). _Risk_ of 0: a byte within each `limits.contentIdle` keeps a request alive.
+   */
+  minRate?: Size;
+  /** How long a content may take before `minRate` is asked for. Default `"10s"`. */
+  minRateAfter?: Duration;
+}
+
+/** What the contents of all requests of a process may take together. */
+export interface ContentBudgetConfig {
+  /** When it is full, contents go to the disk early; what hooks read is refused with `PROXY_CONTENT_MEMORY` (503). Default `"256mb"`. */
+  memory?: Size;
+  /** Spill files. Error: `PROXY_CONTENT_STORAGE` (507). Default `"4gb"`. */
+  disk?: Size;
+}
+
 /** Time limits, each with its error. A duration is a number of milliseconds or a text like `"10s"`. */
 export interface TimeoutsConfig extends UpstreamTimeouts {
   /** For each hook and each awaited step of a transform. Default `"30s"`. Error: `PROXY_HOOK_TIMEOUT` (504). */
@@ -434,10 +469,8 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   /** Tried in order; the first that matches is taken. Default: none, so hooks choose, or the only upstream is taken. */
   routes?: readonly RouteConfig<NoInfer<U>>[];
   /** How contents of requests are held before they are forwarded. */
-  requestContent?: {
-    /** Most that a hook may read of a request's content. Default `"1mb"`. */
-    memory?: Size;
-  };
+  /** How the content of requests is taken. */
+  requestContent?: RequestContentConfig & { budget?: ContentBudgetConfig };
   /** How contents of responses are held for hooks that read them. */
   responseContent?: {
     /** Most that a hook may read of a response's content. Default `"1mb"`. */

@@ -1,4 +1,8 @@
-import type { ResolvedLimits, ResolvedTimeouts } from "./resolved-config.ts";
+import type {
+  ResolvedLimits,
+  ResolvedRequestContent,
+  ResolvedTimeouts,
+} from "./resolved-config.ts";
 
 /** Defaults of every option, as the doc comments of sdk/config.ts state them. */
 export const DEFAULT_LISTEN = {
@@ -58,6 +62,17 @@ export const DEFAULT_BALANCE = {
 export const DEFAULT_MIRROR = { share: 1, maxRequests: 100, timeoutMs: 30_000 } as const;
 
 export const DEFAULT_CONTENT_MEMORY = 1024 ** 2;
+
+export const DEFAULT_REQUEST_CONTENT: ResolvedRequestContent = Object.freeze({
+  buffer: true,
+  memoryBytes: DEFAULT_CONTENT_MEMORY,
+  maxBytes: 100 * 1024 ** 2,
+  minRate: 500,
+  minRateAfterMs: 10_000,
+});
+
+export const DEFAULT_CONTENT_BUDGET = { memoryBytes: 256 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 };
+
 export const DEFAULT_UPGRADES: readonly string[] = ["websocket"];
 export const DEFAULT_REDIRECT_STATUS = 308;
 export const DEFAULT_RETIRE_AFTER_MS = 30_000;

@@ -3,9 +3,11 @@ import type { RouteConfig, RouteMatch, Rewrite } from "@gatewright/sdk";
 import { DEFAULT_REDIRECT_STATUS } from "./defaults.ts";
 import { toMirror } from "./normalize-balance.ts";
 import { toHeaderRules, toRawFields } from "./normalize-fields.ts";
+import { toRequestContent } from "./normalize-request-content.ts";
 import type {
   ResolvedAction,
   ResolvedMatch,
+  ResolvedRequestContent,
   ResolvedRewrite,
   ResolvedRoute,
 } from "./resolved-config.ts";
@@ -16,6 +18,7 @@ export function toRoute(
   route: RouteConfig,
   index: number,
   upgrades: readonly string[],
+  requestContent: ResolvedRequestContent,
 ): ResolvedRoute {
   const match = toMatch(route.match);
   const connectMs = parseDuration(route.timeouts?.connect);
@@ -36,6 +39,7 @@ export function toRoute(
       route.upgrades === undefined
         ? upgrades
         : Object.freeze(route.upgrades.map((token) => token.toLowerCase())),
+    requestContent: toRequestContent(route.requestContent, requestContent),
     mirror: toMirror(route.mirror),
   });
 }

@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import type {
   AdminConfig,
   ConfigEnv,
+  ContentBudgetConfig,
   Hooks,
   LimitsConfig,
   ListenConfig,
@@ -14,6 +15,7 @@ import type {
 
 import {
   DEFAULT_ADMIN,
+  DEFAULT_CONTENT_BUDGET,
   DEFAULT_CONTENT_MEMORY,
   DEFAULT_DATA_DIR,
   DEFAULT_DRAIN_TIMEOUT_MS,
@@ -27,6 +29,7 @@ import {
 import { toOnDemand } from "./normalize-acme.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
+import { toRequestContent } from "./normalize-request-content.ts";
 import { toRoute } from "./normalize-route.ts";
 import { toTls } from "./normalize-tls.ts";
 import { toUpstream } from "./normalize-upstream.ts";
@@ -50,6 +53,7 @@ export function normalize(
   command: ConfigEnv["command"],
 ): ResolvedConfig {
   const dir = dirname(file);
+  const requestContent = toRequestContent(config.requestContent);
   const upgrades = lowerCase(config.upgrades ?? DEFAULT_UPGRADES);
   const { forwarded: { forwarded = true, xForwarded = true, via = true } = {}, log = {} } = config;
   return Object.freeze({
@@ -62,10 +66,11 @@ export function normalize(
     trustedProxies: toTrust(config.trustedProxies),
     upstreams: toUpstreams(config, dir),
     routes: Object.freeze(
-      (config.routes ?? []).map((route, index) => toRoute(route, index, upgrades)),
+      (config.routes ?? []).map((route, index) => toRoute(route, index, upgrades, requestContent)),
     ),
     headers: toHeaderRules(config.headers),
-    requestContentMemory: parseSize(config.requestContent?.memory) ?? DEFAULT_CONTENT_MEMORY,
+    requestContent,
+    contentBudget: toContentBudget(config.requestContent?.budget),
     responseContentMemory: parseSize(config.responseContent?.memory) ?? DEFAULT_CONTENT_MEMORY,
     hookTimeoutMs: parseDuration(config.timeouts?.hook) ?? DEFAULT_HOOK_TIMEOUT_MS,
     timeouts: toTimeouts(config.timeouts, DEFAULT_TIMEOUTS),
@@ -85,6 +90,13 @@ export function normalize(
     retireAfterMs: parseDuration(config.retireAfter) ?? DEFAULT_RETIRE_AFTER_MS,
     closeStreamsAfterMs: parseDuration(config.closeStreamsAfter),
     drainTimeoutMs: parseDuration(config.drainTimeout) ?? DEFAULT_DRAIN_TIMEOUT_MS,
+  });
+}
+
+function toContentBudget(budget: ContentBudgetConfig = {}): ResolvedConfig["contentBudget"] {
+  return Object.freeze({
+    memoryBytes: parseSize(budget.memory) ?? DEFAULT_CONTENT_BUDGET.memoryBytes,
+    diskBytes: parseSize(budget.disk) ?? DEFAULT_CONTENT_BUDGET.diskBytes,
   });
 }
 

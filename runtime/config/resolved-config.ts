@@ -29,7 +29,8 @@ export interface ResolvedConfig {
   readonly routes: readonly ResolvedRoute[];
   /** What applies to requests that match no route: the global rules. */
   readonly headers: ResolvedHeaderRules;
-  readonly requestContentMemory: number;
+  readonly requestContent: ResolvedRequestContent;
+  readonly contentBudget: { readonly memoryBytes: number; readonly diskBytes: number };
   readonly responseContentMemory: number;
   readonly hookTimeoutMs: number;
   readonly timeouts: ResolvedTimeouts;
@@ -51,6 +52,15 @@ export interface ResolvedConfig {
   readonly retireAfterMs: number;
   readonly closeStreamsAfterMs: number | undefined;
   readonly drainTimeoutMs: number;
+}
+
+export interface ResolvedRequestContent {
+  readonly buffer: boolean;
+  readonly memoryBytes: number;
+  readonly maxBytes: number;
+  /** Bytes a second; 0: none. */
+  readonly minRate: number;
+  readonly minRateAfterMs: number;
 }
 
 export interface ResolvedListen {
@@ -295,6 +305,7 @@ export interface ResolvedRoute {
   readonly headers: ResolvedHeaderRules;
   readonly host: string | undefined;
   readonly timeouts: { readonly connectMs?: number; readonly responseHeadMs?: number };
+  readonly requestContent: ResolvedRequestContent;
   readonly upgrades: readonly string[];
   readonly mirror: ResolvedMirror | undefined;
 }

@@ -8,6 +8,7 @@ import {
   upgradeIssue,
   upstreamHostIssue,
 } from "./schema-addresses.ts";
+import { requestContent, responseContent, routeRequestContent } from "./schema-content.ts";
 import { fieldValueIssue, headerRules } from "./schema-fields.ts";
 import { isAsyncFunction } from "./schema-functions.ts";
 import {
@@ -212,6 +213,7 @@ const route = z.strictObject({
   host: leaf(upstreamHostIssue).optional(),
   timeouts: z.strictObject(upstreamTimeouts).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),
+  requestContent: routeRequestContent.optional(),
   mirror: mirror.optional(),
 });
 
@@ -232,8 +234,6 @@ const limits = z.strictObject({
     })
     .optional(),
 });
-
-const contentOptions = z.strictObject({ memory: size.optional() });
 
 const hook = functionOf("a function");
 
@@ -266,8 +266,8 @@ export const configSchema = z.strictObject({
   ).optional(),
   upstreams: z.record(z.string(), upstream).optional(),
   routes: z.array(route).optional(),
-  requestContent: contentOptions.optional(),
-  responseContent: contentOptions.optional(),
+  requestContent: requestContent.optional(),
+  responseContent: responseContent.optional(),
   headers: headerRules.optional(),
   limits: limits.optional(),
   timeouts: z.strictObject({ ...upstreamTimeouts, hook: duration.optional() }).optional(),

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import type { AccessRecord, Hooks } from "@gatewright/sdk";
 
 import { systemClock, DeadlineWheel, type Clock } from "../clock.ts";
@@ -23,6 +25,9 @@ import type {
 import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import { createRouteTable } from "../pipeline/routing/route-table.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
+import { ContentBudget } from "../primitives/content-buffer/content-budget.ts";
+import type { ContentStore } from "../primitives/content-buffer/request-buffer.ts";
+import { cleanSpillFolder, createSpillFolder } from "../primitives/content-buffer/spill-file.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
 import type { AcmeLimits } from "../primitives/tls/acme/acme-limits.ts";
@@ -129,7 +134,8 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       trace: config.trace,
       encodedSlash: config.encodedSlash,
       upgrades: new Set(config.upgrades),
-      requestContentMemory: config.requestContentMemory,
+      requestContent: config.requestContent,
+      contentStore: acquireContentStore(),
       responseContentMemory: config.responseContentMemory,
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
@@ -216,6 +222,26 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       return acquired.tls;
     }
 
+    /** One for all generations: what they hold together is what counts. */
+    function acquireContentStore(): ContentStore {
+      const folder = join(config.dataDir, "spill");
+      const key = JSON.stringify(["content-store", folder]);
+      const store = resources.acquire<ContentStore>(
+        key,
+        () => {
+          void cleanSpillFolder(folder);
+          return {
+            budget: new ContentBudget(config.contentBudget),
+            spill: createSpillFolder(folder),
+          };
+        },
+        () => {},
+      );
+      held.push(key);
+      adjust.push(() => store.budget.adjust(config.contentBudget));
+      return store;
+    }
+
     function acquireOrigins(): (origin: URL) => Upstream {
       const key = JSON.stringify(["origins"]);
       const pool = resources.acquire<OriginPool>(
@@ -251,6 +277,7 @@ function upstreamPlan(
     rules: directionRules(resolved.headers),
     connectMs: resolved.timeouts.connectMs,
     responseHeadMs: resolved.timeouts.responseHeadMs,
+    http2: resolved.kind === "network" && resolved.http2,
     showsRequest: resolved.kind === "network" && showsRequest(resolved),
   };
 }
@@ -273,6 +300,7 @@ function routePlan(
     connectMs: route.timeouts.connectMs,
     responseHeadMs: route.timeouts.responseHeadMs,
     upgrades: new Set(route.upgrades),
+    requestContent: route.requestContent,
     mirror: mirrorOf(route.mirror),
   };
 }

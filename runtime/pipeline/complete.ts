@@ -22,6 +22,7 @@ export function complete(flow: Flow, whole: boolean): void {
     flow.sending?.cancel();
     flow.response?.content?.cancel();
   }
+  flow.buffer?.release();
   // A hook's content that nobody was sent.
   if (flow.contentReplaced && !flow.contentSpent) flow.content?.cancel();
   flow.discardUnreadIfOver();

@@ -13,7 +13,7 @@ import { ProxyError } from "../errors.ts";
 import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { ContentSource } from "../http/content.ts";
 import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
-import type { ReplayBuffer } from "../primitives/content-buffer/content-buffer.ts";
+import type { RequestBuffer } from "../primitives/content-buffer/request-buffer.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import { complete } from "./complete.ts";
 import { settleDecision, type FinalDecision } from "./decide.ts";
@@ -28,6 +28,7 @@ import { fail, hookTimedOut } from "./fail.ts";
 import type { LentContent } from "./lent-content.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 import { forward } from "./forward.ts";
+import { bufferContent, takeContent } from "./request-content.ts";
 import { hookLog } from "./hook-log.ts";
 import { outgoingFields } from "./outgoing-fields.ts";
 import type { PipelineParts, RoutePlan, UpstreamChoice, UpstreamPlan } from "./parts.ts";
@@ -46,7 +47,7 @@ import { openTunnel } from "./tunnel.ts";
 import type { UpstreamContent } from "./upstream-content.ts";
 
 /** Where a request is on its path. */
-export type Stage = "request" | "forward" | "response" | "send" | "tunnel" | "over";
+export type Stage = "request" | "content" | "forward" | "response" | "send" | "tunnel" | "over";
 
 /** What the live flows of a pipeline share: counts, and the list that `cutStreams` walks. */
 export interface FlowRegistry {
@@ -93,7 +94,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   newSearch: string | undefined = undefined;
   newHost: string | undefined = undefined;
   content: ContentSource | undefined;
-  buffer: ReplayBuffer | undefined = undefined;
+  buffer: RequestBuffer | undefined = undefined;
   contentReplaced = false;
   chosen: UpstreamChoice | undefined = undefined;
   forwardOptions: ForwardOptions | undefined = undefined;
@@ -197,8 +198,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     return this.exchange.protocol;
   }
 
-  get requestContentMemory(): number {
-    return this.parts.requestContentMemory;
+  bufferContent(content: ContentSource): RequestBuffer {
+    return bufferContent(this, content);
   }
 
   /**
@@ -417,7 +418,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   // ---- the ways from phase to phase: phases know the flow, only the flow knows the phases ----
 
   forward(choice: UpstreamChoice): void {
-    forward(this, choice);
+    if (this.content === undefined) forward(this, choice);
+    else takeContent(this, choice);
   }
 
   /** Carries out a hook's decision that ends the request. */

@@ -101,7 +101,8 @@ function requestClient(flow: Flow): RequestClient {
 
 /** Content that streams through can be sent once, unless an upstream fails before it has read any of it. */
 function dispatchedContent(flow: Flow): ContentSource | undefined {
-  const content = flow.buffer === undefined ? flow.content : flow.buffer.asSource();
+  if (flow.buffer !== undefined) return flow.buffer.asSource();
+  const { content } = flow;
   if (content === undefined || content.bytes !== undefined) return content;
   flow.contentSpent = true;
   if (flow.parts.hooks.error.length === 0) return content;
@@ -158,5 +159,6 @@ export function reclaimContent(flow: Flow): void {
 
 /** Whether the same content can go to another upstream after a failure. */
 export function canForwardAgain(flow: Flow): boolean {
-  return !flow.contentSpent && !flow.exchange.headSent && !flow.fallbackUsed && !flow.upgrading;
+  if (flow.contentSpent || flow.buffer?.failure !== undefined) return false;
+  return !flow.exchange.headSent && !flow.fallbackUsed && !flow.upgrading;
 }

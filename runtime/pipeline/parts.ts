@@ -5,6 +5,11 @@ import type { ForwardedWriter } from "../http/forwarded-fields.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import type { Log } from "../log.ts";
 import type { ClientAddressResolver } from "../primitives/client-address.ts";
+import type { ContentLimits } from "../primitives/content-buffer/guarded-content.ts";
+import type {
+  ContentStore,
+  RequestBufferOptions,
+} from "../primitives/content-buffer/request-buffer.ts";
 import type { BalanceRequest } from "../upstream/balance/balancer.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { RouteTable } from "./routing/route-table.ts";
@@ -37,7 +42,9 @@ export interface PipelineParts {
   readonly encodedSlash: "refuse" | "keep";
   /** Protocols that may be upgraded where no route says otherwise, lower case. */
   readonly upgrades: ReadonlySet<string>;
-  readonly requestContentMemory: number;
+  /** Where no route says otherwise. */
+  readonly requestContent: RequestContentPlan;
+  readonly contentStore: ContentStore;
   readonly responseContentMemory: number;
   readonly hookTimeoutMs: number;
   readonly timeouts: { readonly connectMs: number; readonly responseHeadMs: number };
@@ -60,6 +67,12 @@ export interface ChallengeAnswers {
   answerFor(rawPath: string): string | undefined;
 }
 
+/** How requests' content is taken. */
+export interface RequestContentPlan extends ContentLimits, RequestBufferOptions {
+  /** All of it before an upstream's connection is taken. */
+  readonly buffer: boolean;
+}
+
 export type FieldRule = (fields: RawFields) => void;
 
 export interface DirectionRules {
@@ -79,6 +92,8 @@ export interface RoutePlan {
   readonly connectMs: number | undefined;
   readonly responseHeadMs: number | undefined;
   readonly upgrades: ReadonlySet<string>;
+  /** Absent: that of all requests. */
+  readonly requestContent?: RequestContentPlan;
   /** Absent: the upstream's. */
   readonly mirror?: MirrorPlan | undefined;
 }
@@ -120,6 +135,8 @@ export interface UpstreamPlan {
   readonly rules: DirectionRules;
   readonly connectMs: number | undefined;
   readonly responseHeadMs: number | undefined;
+  /** Requests share its connections. */
+  readonly http2?: boolean;
   /** Functions of the config look at the request when a target is chosen. */
   readonly showsRequest?: boolean;
   readonly mirror?: MirrorPlan | undefined;

@@ -3,6 +3,7 @@
  *
  *   begin            client address, id, path, Host and loop checks; the route, once
  *   request-phase    onRequest (and onUpgrade): answer, refuse, or choose the upstream
+ *   request-content  the whole content, in memory or in a file; or streamed
  *   forward          fields, Host, path, rules; dispatch to the upstream
  *   receive          what comes back: 1xx, head, content, trailers, errors
  *   response-phase   onUpstreamResponse, then onResponse

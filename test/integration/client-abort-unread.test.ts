@@ -15,7 +15,12 @@ const SEEN_WITHIN_MS = 1000;
 describe("a client that resets while nobody reads what it sends (PUB-09)", () => {
   it("takes the upstream's request with it, though the upstream reads nothing either", async () => {
     const origin = await startDeafOrigin("");
-    const proxy = await startProxy({ config: { upstreams: { deaf: { targets: [origin.url] } } } });
+    const proxy = await startProxy({
+      config: {
+        upstreams: { deaf: { targets: [origin.url] } },
+        requestContent: { buffer: false },
+      },
+    });
     const client = await connectRaw(proxy.port);
     void client.send(POST);
     void client.send(CONTENT);

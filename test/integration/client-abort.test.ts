@@ -88,6 +88,8 @@ const MOMENTS: readonly Moment[] = [
 const config = (url: string): string => `
 export default {
   upstreams: { slow: { targets: ["${url}"] } },
+  // Uploads are to be cut in the middle, so they must reach the upstream before they are whole.
+  requestContent: { buffer: false },
   async onRequest(request, ctx) {
     ctx.state.path = request.path;
     if (!request.path.startsWith("/subrequest")) return;

@@ -112,7 +112,8 @@ const ENDS: readonly {
     record: { status: 499, outcome: "aborted", upstream: undefined },
   },
   {
-    name: "a client that goes while it uploads",
+    name: "a client that goes while its upload streams",
+    config: { requestContent: { buffer: false } },
     act: async ({ upstream }, client) => {
       await client.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhalf");
       await upstream.connection(1);
@@ -120,6 +121,14 @@ const ENDS: readonly {
       await upstream.openAtMost(0);
     },
     record: { status: 499, outcome: "aborted", upstream: "api" },
+  },
+  {
+    name: "a client that goes while its upload is taken",
+    act: async (_through, client) => {
+      await client.send("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhalf");
+      client.destroy();
+    },
+    record: { status: 499, outcome: "aborted", upstream: undefined },
   },
   {
     name: "an upstream that breaks off",

@@ -59,6 +59,7 @@ describe("onError", () => {
       config: {
         upstreams: { other: { fetch: () => new Response("other") } },
         routes: [{ match: { path: "/*" }, upstream: "api" }],
+        requestContent: { buffer: false },
         onError: (_error, ctx) => ctx.forward("other"),
       },
     });

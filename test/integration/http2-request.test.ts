@@ -151,9 +151,11 @@ describe("what HTTP/1.1 could read differently", () => {
   });
 });
 
+const STREAMED: ThroughProxyOptions = { config: { requestContent: { buffer: false } } };
+
 describe("request content", () => {
-  it("arrives as chunks where no length is declared", async () => {
-    const { upstream, client } = await through();
+  it("arrives as chunks where no length is declared and it streams", async () => {
+    const { upstream, client } = await through(STREAMED);
     client.send(headers(1, POST, false), data(1, "he"), data(1, "llo", true));
     expect(await client.status(1)).toBe(200);
     const got = await upstream.request(1);
@@ -191,7 +193,7 @@ describe("request content", () => {
   });
 
   it("that is cut by RST_STREAM is never a whole request upstream", async () => {
-    const { upstream, client } = await through();
+    const { upstream, client } = await through(STREAMED);
     client.send(headers(1, POST, false), data(1, "half"));
     const connection = await upstream.connection(1);
     await expect.poll(() => connection.received.includes("half")).toBe(true);
@@ -204,7 +206,7 @@ describe("request content", () => {
   });
 
   it("that disagrees with its length ends its upstream request too (RFC 9113 §8.1.1)", async () => {
-    const { upstream, client } = await through();
+    const { upstream, client } = await through(STREAMED);
     client.send(headers(1, [...POST, ["content-length", "9"]], false), data(1, "half"));
     const connection = await upstream.connection(1);
     await expect.poll(() => connection.received.includes("half")).toBe(true);

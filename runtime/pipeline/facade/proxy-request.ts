@@ -3,7 +3,6 @@ import type { BodyInput, HeaderFields, ProxyRequest } from "@gatewright/sdk";
 import { ProxyError } from "../../errors.ts";
 import { cookieValue } from "../../http/cookie.ts";
 import { isToken } from "../../http/field-syntax.ts";
-import { createReplayBuffer } from "../../primitives/content-buffer/content-buffer.ts";
 import { hookTypeError } from "./field-error.ts";
 import { HeaderFieldsFacade } from "./header-fields.ts";
 import { replaceContent } from "./replaced-content.ts";
@@ -123,6 +122,7 @@ export class ProxyRequestFacade implements ProxyRequest {
     const content = replaceContent(state, body, body !== null);
     // With a buffer, the client's content was read or is being read: it ends by itself, within the limit.
     if (state.buffer === undefined) state.content?.cancel();
+    else state.buffer.release();
     state.content = content;
     state.buffer = undefined;
     state.contentReplaced = true;
@@ -155,7 +155,7 @@ export class ProxyRequestFacade implements ProxyRequest {
           }),
         );
       }
-      state.buffer = createReplayBuffer(state.content, state.requestContentMemory);
+      state.buffer = state.bufferContent(state.content);
     }
     return state.buffer.read();
   }

@@ -1,6 +1,6 @@
 import type { ContentSource } from "../../http/content.ts";
 import type { RawFields, ReadonlyRawFields } from "../../http/raw-fields.ts";
-import type { ReplayBuffer } from "../../primitives/content-buffer/content-buffer.ts";
+import type { RequestBuffer } from "../../primitives/content-buffer/request-buffer.ts";
 
 /** A field list that is shared with the connection until somebody writes to it. */
 export interface FieldOwner {
@@ -35,14 +35,14 @@ export interface RequestState extends FieldOwner {
 
   /** What would be forwarded: the client's content, a hook's, or none. Use {@link buffer} instead where that is set. */
   content: ContentSource | undefined;
-  /** Made by the first reader of `content`. `forward` takes `buffer.asSource()` where there is one. */
-  buffer: ReplayBuffer | undefined;
+  /** Made by whoever reads `content` first. `forward` takes `buffer.asSource()` where there is one. */
+  buffer: RequestBuffer | undefined;
   /** True once `setBody` was called: the client's content has been cancelled and is not to be forwarded. */
   contentReplaced: boolean;
   /** Set by `forward` when it opens `content` itself: from then on only content that is in memory can still be read. */
   contentSpent: boolean;
-  /** Most that a hook may read of the content. */
-  readonly requestContentMemory: number;
+  /** A buffer for `content`, with the limits that hold for this request. */
+  bufferContent(content: ContentSource): RequestBuffer;
 
   /** Fires when the client goes away or the running hook's time is up. Made by the first access. */
   readonly signal: AbortSignal;

@@ -2,6 +2,7 @@ import { ProxyError, toProxyError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 import type { ContentSink, ContentSource } from "../../http/content.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
+import { joined } from "./held-bytes.ts";
 
 /**
  * The replay buffer: reading content does not use it up. Hooks, the WAF and the upstream share one; the first reader
@@ -118,7 +119,7 @@ class SourceBuffer implements ReplayBuffer, ContentSink {
   onEnd(trailers: RawFields): void {
     if (this.#reject === undefined) return;
     this.trailers = trailers;
-    this.#finish(joined(this.#chunks, this.#size));
+    this.#finish(this.#size === 0 ? NO_BYTES : joined(this.#chunks, this.#size));
   }
 
   onError(error: Error): void {
@@ -210,19 +211,6 @@ class ReplayedContent implements ContentSource {
     if (bytes.length > 0) sink.onData(bytes);
     this.#deliver((to) => to.onEnd(this.#buffer.trailers.slice()));
   }
-}
-
-function joined(chunks: Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  if (chunks.length === 0) return NO_BYTES;
-  // Chunks of sockets and streams are never over shared memory.
-  if (chunks.length === 1) return chunks[0] as Uint8Array<ArrayBuffer>;
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 function ignore(): void {}

@@ -20,6 +20,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   match: ["RouteMatch"],
   rewrite: ["Rewrite"],
   headers: ["FieldRules"],
+  requestContent: ["RequestContentConfig"],
+  "requestContent.budget": ["ContentBudgetConfig"],
   timeouts: ["UpstreamTimeouts", "TimeoutsConfig"],
   limits: ["LimitsConfig"],
   "limits.http2": ["Http2LimitsConfig"],

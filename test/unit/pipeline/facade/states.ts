@@ -4,6 +4,11 @@ import type { ContentSource } from "../../../../runtime/http/content.ts";
 import type { RequestState } from "../../../../runtime/pipeline/facade/request-state.ts";
 import type { ResponseState } from "../../../../runtime/pipeline/facade/response-state.ts";
 import type { ReplayBuffer } from "../../../../runtime/primitives/content-buffer/content-buffer.ts";
+import {
+  createRequestBuffer,
+  type RequestBuffer,
+} from "../../../../runtime/primitives/content-buffer/request-buffer.ts";
+import { contentStore } from "../../../helpers/content-store.ts";
 
 /** A request for facade tests: its field list is frozen until somebody owns it. */
 export class FakeRequest implements RequestState {
@@ -18,10 +23,9 @@ export class FakeRequest implements RequestState {
   newSearch: string | undefined = undefined;
   newHost: string | undefined = undefined;
   content: ContentSource | undefined = undefined;
-  buffer: ReplayBuffer | undefined = undefined;
+  buffer: RequestBuffer | undefined = undefined;
   contentReplaced = false;
   contentSpent = false;
-  requestContentMemory = 1000;
   signalsMade = 0;
   copies = 0;
   #fields: readonly string[];
@@ -29,6 +33,10 @@ export class FakeRequest implements RequestState {
 
   constructor(fields: string[] = ["Host", "Shop.Test:8443", "X-A", "1"]) {
     this.#fields = Object.freeze(fields);
+  }
+
+  bufferContent(content: ContentSource): RequestBuffer {
+    return createRequestBuffer(content, { memoryBytes: 1000, maxBytes: 10_000 }, contentStore());
   }
 
   get fields(): readonly string[] {
