@@ -1,6 +1,7 @@
 import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./balance.ts";
 import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";
+import type { BreakerConfig, HealthCheckConfig, OutlierConfig } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Plugin } from "./plugin.ts";
 import type { ProxyRequest } from "./request.ts";
@@ -249,6 +250,23 @@ export interface NetworkUpstream<U extends string = string> {
   spillBelow?: number;
   /** Send copies of requests to another upstream, whose answers are ignored. Default: none. */
   mirror?: MirrorConfig<U>;
+  /**
+   * How targets are checked. Default `{ type: "tcp" }`: a connect every 10 s while connections to the target lie idle.
+   * False: not at all.
+   */
+  healthCheck?: HealthCheckConfig | false;
+  /**
+   * Leaves out targets whose answers to requests are bad. Default: after 5 errors in a row, at most half of the targets;
+   * with `breaker`, false.
+   */
+  outliers?: OutlierConfig | false;
+  /** A circuit breaker for each target. Default false. Error, with none left: `PROXY_UPSTREAM_UNAVAILABLE` (503). */
+  breaker?: BreakerConfig | false;
+  /**
+   * How long a target's share of the requests grows after it has come back or joined others, from a tenth to all of it.
+   * Default: it has its whole share at once.
+   */
+  slowStart?: Duration;
   /** Most connections over all targets, old and new generation together. Default 100. */
   maxConnections?: number;
   /** Requests that wait for a connection; beyond that 503. Default 1000. */

@@ -44,6 +44,20 @@ export type {
   ValueMatch,
 } from "./config.ts";
 export type {
+  BreakerConfig,
+  ErrorRateConfig,
+  ExpectedStatus,
+  FunctionHealthCheck,
+  HealthCheckConfig,
+  HealthCheckFunction,
+  HealthCheckTarget,
+  HealthCheckTimes,
+  HttpHealthCheck,
+  LatencyOutlierConfig,
+  OutlierConfig,
+  TcpHealthCheck,
+} from "./health.ts";
+export type {
   ClientCertificate,
   ClientInfo,
   Context,

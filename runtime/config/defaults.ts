@@ -59,6 +59,29 @@ export const DEFAULT_BALANCE = {
   cookie: "gatewright-target",
 } as const;
 
+export const DEFAULT_HEALTH_CHECK = {
+  intervalMs: 10_000,
+  downIntervalMs: 2000,
+  timeoutMs: 5000,
+  jitter: 0.1,
+  tcp: { healthy: 1, unhealthy: 1 },
+  other: { healthy: 2, unhealthy: 3 },
+  expectedStatus: [200, 399],
+  maxBodyBytes: 64 * 1024,
+} as const;
+
+export const DEFAULT_OUTLIERS = {
+  consecutiveErrors: 5,
+  errorStatus: [502, 504],
+  errorRate: { above: 0.5, minRequests: 20, windowMs: 10_000 },
+  latency: { factor: 3, minMs: 100 },
+  baseTimeMs: 10_000,
+  maxTimeMs: 300_000,
+  maxEjected: 0.5,
+} as const;
+
+export const DEFAULT_BREAKER = { openMs: 10_000, trials: 1, successes: 2 } as const;
+
 export const DEFAULT_MIRROR = { share: 1, maxRequests: 100, timeoutMs: 30_000 } as const;
 
 export const DEFAULT_CONTENT_MEMORY = 1024 ** 2;

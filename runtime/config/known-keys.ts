@@ -70,6 +70,10 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "resolve",
     "tls",
     "mirror",
+    "healthCheck",
+    "outliers",
+    "breaker",
+    "slowStart",
     "split",
     "by",
     "maxConnections",
@@ -89,6 +93,43 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "upstreams.*.targets": ["url", "weight", "priority", "maxConnections"],
   "upstreams.*.resolve": ["by", "servers", "interval"],
   "upstreams.*.tls": ["ca", "serverName", "cert", "key", "passphrase", "verify"],
+  "upstreams.*.healthCheck": [
+    "type",
+    "interval",
+    "downInterval",
+    "timeout",
+    "jitter",
+    "healthyThreshold",
+    "unhealthyThreshold",
+    "path",
+    "method",
+    "host",
+    "headers",
+    "expectedStatus",
+    "expectedBody",
+    "maxBody",
+    "check",
+  ],
+  "upstreams.*.outliers": [
+    "consecutiveErrors",
+    "errorRate",
+    "latency",
+    "errorStatus",
+    "baseTime",
+    "maxTime",
+    "maxEjected",
+  ],
+  "upstreams.*.outliers.errorRate": ["above", "minRequests", "window"],
+  "upstreams.*.outliers.latency": ["factor", "minimum"],
+  "upstreams.*.breaker": [
+    "consecutiveErrors",
+    "errorRate",
+    "errorStatus",
+    "openFor",
+    "trials",
+    "successes",
+  ],
+  "upstreams.*.breaker.errorRate": ["above", "minRequests", "window"],
   "upstreams.*.balance": ["type", "by", "boundedLoad", "cookie", "secret", "otherwise"],
   "upstreams.*.balance.by": ["header", "cookie"],
   "upstreams.*.balance.cookie": [
@@ -164,7 +205,6 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
     "inspector",
     "workers",
   ],
-  "upstreams.*": ["healthCheck", "retry", "breaker"],
   routes: [
     "cache",
     "compression",
@@ -182,7 +222,12 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
 /** What may stand at a place (`path` as zod gives it). */
 export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
   const place = placeOf(path);
-  if (/(?:^|\.)headers$/.test(place) && !place.endsWith("match.headers")) return HEADER_KEYS;
+  if (
+    /(?:^|\.)headers$/.test(place) &&
+    !place.endsWith("match.headers") &&
+    !place.endsWith("healthCheck.headers")
+  )
+    return HEADER_KEYS;
   if (/(?:^|\.)headers\.(?:request|response)$/.test(place)) return FIELD_RULE_KEYS;
   if (place.endsWith(".timeouts")) return UPSTREAM_TIMEOUT_KEYS;
   return KNOWN[place] ?? [];

@@ -11,6 +11,7 @@ import type {
 
 import { DEFAULT_UPSTREAM } from "./defaults.ts";
 import { toBalance, toMirror, toSplit } from "./normalize-balance.ts";
+import { toHealth } from "./normalize-health.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
 import { toPem } from "./normalize-tls.ts";
 import type {
@@ -53,6 +54,7 @@ export function toUpstream(
     tls: toUpstreamTls(upstream.tls, dir),
     spillBelow: upstream.spillBelow ?? DEFAULT_UPSTREAM.spillBelow,
     mirror: toMirror(upstream.mirror),
+    health: toHealth(upstream),
     maxConnections: upstream.maxConnections ?? DEFAULT_UPSTREAM.maxConnections,
     maxQueue: upstream.maxQueue ?? DEFAULT_UPSTREAM.maxQueue,
     queueTimeoutMs: parseDuration(upstream.queueTimeout) ?? DEFAULT_UPSTREAM.queueTimeoutMs,

@@ -2,6 +2,7 @@ import type {
   BalanceAlgorithm,
   FetchUpstream,
   GatewrightConfig,
+  HealthCheckFunction,
   Hooks,
   NetworkUpstream,
   AcmeConfig,
@@ -227,6 +228,7 @@ export interface ResolvedNetworkUpstream {
   readonly resolve: ResolvedResolve | undefined;
   readonly tls: ResolvedUpstreamTls | undefined;
   readonly mirror: ResolvedMirror | undefined;
+  readonly health: ResolvedHealth;
   readonly maxConnections: number;
   readonly maxQueue: number;
   readonly queueTimeoutMs: number;
@@ -241,6 +243,68 @@ export interface ResolvedNetworkUpstream {
   readonly host: string;
   readonly headers: ResolvedHeaderRules;
   readonly timeouts: ResolvedTimeouts;
+}
+
+/** How targets are judged. */
+export interface ResolvedHealth {
+  readonly check: ResolvedHealthCheck | undefined;
+  readonly outliers: ResolvedOutliers | undefined;
+  readonly breaker: ResolvedBreaker | undefined;
+  /** 0: targets have all of their weight at once. */
+  readonly slowStartMs: number;
+}
+
+export interface ResolvedCheckTimes {
+  readonly intervalMs: number;
+  readonly downIntervalMs: number;
+  readonly timeoutMs: number;
+  readonly jitter: number;
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+}
+
+export type ResolvedStatusRange = readonly [from: number, to: number];
+
+export type ResolvedHealthCheck = ResolvedCheckTimes &
+  (
+    | { readonly type: "tcp" }
+    | {
+        readonly type: "http";
+        readonly method: string;
+        readonly path: string;
+        /** `undefined`: the target's own. */
+        readonly host: string | undefined;
+        readonly fields: readonly (readonly [name: string, value: string])[];
+        readonly expectedStatus: readonly ResolvedStatusRange[];
+        readonly expectedBody: string | RegExp | undefined;
+        readonly maxBodyBytes: number;
+      }
+    | { readonly type: "function"; readonly check: HealthCheckFunction }
+  );
+
+export interface ResolvedErrorRate {
+  readonly above: number;
+  readonly minRequests: number;
+  readonly windowMs: number;
+}
+
+export interface ResolvedOutliers {
+  readonly errorStatus: readonly ResolvedStatusRange[];
+  readonly consecutiveErrors: number | undefined;
+  readonly errorRate: ResolvedErrorRate | undefined;
+  readonly latency: { readonly factor: number; readonly minMs: number } | undefined;
+  readonly baseTimeMs: number;
+  readonly maxTimeMs: number;
+  readonly maxEjected: number;
+}
+
+export interface ResolvedBreaker {
+  readonly errorStatus: readonly ResolvedStatusRange[];
+  readonly consecutiveErrors: number | undefined;
+  readonly errorRate: ResolvedErrorRate | undefined;
+  readonly openMs: number;
+  readonly trials: number;
+  readonly successes: number;
 }
 
 export interface ResolvedResolve {

@@ -61,7 +61,7 @@ export function fieldValueIssue(value: unknown): LeafIssue | undefined {
   return undefined;
 }
 
-function fieldRecord(): z.ZodType {
+export function fieldRecord(): z.ZodType {
   return z
     .record(
       z.string(),

@@ -10,6 +10,7 @@ import {
 } from "./schema-addresses.ts";
 import { requestContent, responseContent, routeRequestContent } from "./schema-content.ts";
 import { fieldValueIssue, headerRules } from "./schema-fields.ts";
+import { breaker, healthCheck, outliers } from "./schema-health.ts";
 import { isAsyncFunction } from "./schema-functions.ts";
 import {
   boolean,
@@ -68,6 +69,10 @@ const networkUpstream = z.strictObject({
   pick: pickTarget.optional(),
   spillBelow: spillBelow.optional(),
   mirror: mirror.optional(),
+  healthCheck: healthCheck.optional(),
+  outliers: outliers.optional(),
+  breaker: breaker.optional(),
+  slowStart: duration.optional(),
   maxConnections: wholeNumber(1).optional(),
   maxQueue: wholeNumber(0).optional(),
   queueTimeout: duration.optional(),

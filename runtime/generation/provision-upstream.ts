@@ -17,10 +17,10 @@ import { createNetworkUpstream, type NetworkUpstream } from "../upstream/network
 import type { UpstreamTls } from "../upstream/open-socket.ts";
 import { LocalBudget } from "../upstream/targets/connection-budget.ts";
 import { NameCache } from "../upstream/targets/name-cache.ts";
-import type { CreateTargetHealth } from "../upstream/targets/target-health.ts";
 import type { MembersChange } from "../upstream/targets/target-set.ts";
 import { TargetWatch } from "../upstream/targets/target-watch.ts";
 import { PrepareError } from "./prepare-error.ts";
+import { createHealth, healthRules } from "./provision-health.ts";
 import { createResolve } from "./resolve-targets.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -41,7 +41,6 @@ export interface UpstreamProvisionOptions {
   readonly describeError: (error: unknown) => object;
   readonly onFault: (error: unknown) => void;
   readonly createBalancer: () => Balancer;
-  readonly createHealth?: CreateTargetHealth | undefined;
 }
 
 export interface AcquiredUpstream {
@@ -102,7 +101,7 @@ function create(
     pending: isLookedUp(resolved),
     tls: options.tls?.tls,
     balancer: options.createBalancer(),
-    createHealth: options.createHealth,
+    createHealth: createHealth(options, { tls: options.tls?.tls, lookup: names.lookup }),
     budget,
     names,
     wheel,
@@ -137,6 +136,7 @@ function commit(living: LivingUpstream, options: UpstreamProvisionOptions): void
   living.upstream.adjust(isLookedUp(resolved) ? limits : { ...limits, targets });
   // The new one's functions: those of the generation before are let go.
   living.upstream.targets.setBalancer(options.createBalancer());
+  living.upstream.targets.setHealthRules(healthRules(options));
   watchTargets(living, options);
 }
 

@@ -1,7 +1,7 @@
 /** A listener on a free port for one test, with everything that it reported kept. */
 import { onTestFinished } from "vitest";
 
-import { DeadlineWheel } from "../../runtime/clock.ts";
+import { DeadlineWheel, type Clock } from "../../runtime/clock.ts";
 import type { ListenerLimits } from "../../runtime/downstream/limits.ts";
 import type { Exchange, ExchangeReceiver } from "../../runtime/downstream/exchange.ts";
 import { createListener, type Listener } from "../../runtime/downstream/listener.ts";
@@ -140,11 +140,12 @@ export function echo(exchange: Exchange): void {
 /** Deadlines that run only when the test says so. */
 export class ManualTime {
   readonly wheel: DeadlineWheel;
+  readonly clock: Clock;
   #now = 0;
 
   constructor() {
-    const clock = { now: () => this.#now, monotonic: () => this.#now };
-    this.wheel = new DeadlineWheel(clock, false);
+    this.clock = { now: () => this.#now, monotonic: () => this.#now };
+    this.wheel = new DeadlineWheel(this.clock, false);
   }
 
   /** In steps of one slot, with room for I/O between them. */

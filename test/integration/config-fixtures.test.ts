@@ -69,7 +69,7 @@ const BAD: Readonly<Record<string, Expected>> = {
     stage: "validate",
     paths: [
       "upstreams.app.balance",
-      "upstreams.app.healthCheck",
+      "upstreams.app.healthCheck.type",
       "upstreams.app.retry",
       "routes[0].cache",
       "routes[0].rateLimits",

@@ -2,9 +2,6 @@ import type { Socket } from "node:net";
 
 import { openSocket, openTcp, secureSocket, type SocketTerms } from "../open-socket.ts";
 import type { TargetMember } from "../targets/target-member.ts";
-import type { CheckRule } from "./health-rules.ts";
-import { createFunctionProbe } from "./function-check.ts";
-import { createHttpProbe } from "./http-check.ts";
 
 /**
  * Looks at a target once. Resolves with what is wrong with it, or `undefined` if nothing is. When the signal aborts,
@@ -18,31 +15,6 @@ export interface ProbeTerms {
   readonly http2: boolean;
   /** The PROXY header of a connection of our own; empty for none. */
   readonly preface: string;
-}
-
-export function createProbe(rule: CheckRule, terms: ProbeTerms): Probe {
-  switch (rule.type) {
-    case "tcp":
-      return createTcpProbe(terms);
-    case "http":
-      return createHttpProbe(rule, terms);
-    case "function":
-      return createFunctionProbe(rule);
-  }
-}
-
-/** Connects and closes. */
-function createTcpProbe(terms: ProbeTerms): Probe {
-  return (member, signal) => {
-    const socket = openTcp(member.target, terms.socket);
-    return untilDone(socket, signal, (done) => {
-      socket.once("connect", () => {
-        // A target that waits for the header would take its absence for an attack.
-        if (terms.preface !== "") socket.write(terms.preface, "latin1");
-        done(undefined);
-      });
-    });
-  };
 }
 
 /** A connection on which a request can be written at once. */

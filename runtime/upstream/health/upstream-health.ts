@@ -6,13 +6,14 @@ import { Deadline, systemClock, type Clock, type DeadlineWheel } from "../../clo
 import type { CreateTargetHealth, HealthBoard, TargetHealth } from "../targets/target-health.ts";
 import type { TargetMember } from "../targets/target-member.ts";
 import { CheckSchedule, type CheckPlan } from "./check-schedule.ts";
+import { createProbe } from "./create-probe.ts";
 import { CircuitBreaker, type BreakerChange } from "./circuit-breaker.ts";
 import { Ejection } from "./ejection.ts";
 import { ErrorCount, isError } from "./error-count.ts";
 import type { CheckRule, HealthRules, OutlierRule } from "./health-rules.ts";
 import type { HealthState, Outcome } from "./health.ts";
 import { LatencySample, tooSlow } from "./latency-sample.ts";
-import { createProbe, type ProbeTerms } from "./probe.ts";
+import type { ProbeTerms } from "./probe.ts";
 import { SlowStart } from "./slow-start.ts";
 
 export interface UpstreamHealthOptions {
