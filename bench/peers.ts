@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, truncateSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer, connect } from "node:net";
 import { join } from "node:path";
@@ -23,6 +23,8 @@ export interface Peer {
 /** The core that a process is pinned to: 0 for the proxy, 1 for load and origin. */
 export const PROXY_CORE = 0;
 export const LOAD_CORE = 1;
+/** Size of `/large` at the origin. */
+export const LARGE_BYTES = 256 * 1024 * 1024;
 
 const BENCH = import.meta.dirname;
 const LUA_MODULE = "/usr/lib/nginx/modules/ngx_http_lua_module.so";
@@ -49,6 +51,9 @@ export function startOrigin(dir: string, port: number): ChildProcess {
   }
   const file = join(dir, "nginx.conf");
   writeFileSync(file, nginxOrigin(dir, port));
+  // Sparse: costs no disk, reads as zeros.
+  writeFileSync(join(dir, "large"), "");
+  truncateSync(join(dir, "large"), LARGE_BYTES);
   return pinned(LOAD_CORE, "nginx", ["-c", file, "-p", dir]);
 }
 

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- http1 | tls | h2 | idle | all]` (default: http1): Gatewright and other proxies beside each other in
+ * `npm run bench [-- http1 | tls | h2 | idle | transfer | all]` (default: http1): Gatewright and other proxies beside each other in
  * one run, one core for the proxy, another for load and origin. Medians over rounds and of ratios within a round;
  * absolute times mean nothing beyond the machine they were taken on.
  *
@@ -10,12 +10,14 @@ import { benchH2 } from "./h2.ts";
 import { benchHttp1 } from "./http1.ts";
 import { benchIdle } from "./idle.ts";
 import { benchTls } from "./tls.ts";
+import { benchTransfer } from "./transfer.ts";
 
 const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   http1: benchHttp1,
   tls: benchTls,
   h2: benchH2,
   idle: benchIdle,
+  transfer: benchTransfer,
 };
 
 const wanted = process.argv.slice(2);

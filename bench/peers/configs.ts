@@ -8,7 +8,10 @@ export interface CertificateFiles {
 const ORIGIN_BODY = JSON.stringify({ hello: "world", list: [1, 2, 3], text: "x".repeat(60) });
 
 function nginx(dir: string, modules: string, http: string): string {
+  // Its workers must be able to read the folder, which only we can.
+  const user = process.getuid?.() === 0 ? "user root;" : "";
   return `${modules}
+${user}
 worker_processes 1;
 worker_rlimit_nofile 20000;
 daemon off;
@@ -35,6 +38,7 @@ export function nginxOrigin(dir: string, port: number): string {
     `  server {
     listen 127.0.0.1:${port};
     location / { default_type application/json; return 200 '${ORIGIN_BODY}'; }
+    location = /large { root ${dir}; default_type application/octet-stream; sendfile on; }
   }`,
   );
 }
