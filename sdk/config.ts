@@ -394,13 +394,18 @@ export interface LimitsConfig {
   headTime?: Duration;
   /** Longest pause within request content. Default `"60s"`. Answer 408 and close. There is no limit on the total time. */
   contentIdle?: Duration;
+  /**
+   * How long a client may take nothing at all of what waits for it: a response, events, a tunnel's bytes. Then its
+   * connection is cut, over HTTP/2 its stream. A paused video is such a client. Default `"60s"`.
+   */
+  sendIdle?: Duration;
   /** How long a client's connection may be unused. Default `"60s"`. */
   keepAlive?: Duration;
   /** Open connections for each listener; more are closed at accept. Default 10000. */
   connections?: number;
   /** Requests of one connection that may wait behind the running one; beyond that it is closed. Default 16. */
   pipelined?: number;
-  /** What holds for HTTP/2 only. Its connections also have `head`, `target`, `contentIdle`, `keepAlive` and `connections`. */
+  /** What holds for HTTP/2 only. Its connections also have `head`, `target`, `contentIdle`, `sendIdle`, `keepAlive` and `connections`. */
   http2?: Http2LimitsConfig;
 }
 
@@ -415,8 +420,6 @@ export interface Http2LimitsConfig {
   resets?: number;
   /** PING and SETTINGS frames at once. A fifth of that is allowed again every second. Default 500. */
   controlFrames?: number;
-  /** How long a client may take none of the content that waits for it. Default `"2m"`. */
-  stalled?: Duration;
 }
 
 /** How the content of requests is taken. A route's keys replace the global ones one by one. */

@@ -27,13 +27,13 @@ export const DEFAULT_LIMITS: ResolvedLimits = {
   targetBytes: 8 * 1024,
   headTimeMs: 10_000,
   contentIdleMs: 60_000,
+  sendIdleMs: 60_000,
   keepAliveMs: 60_000,
   connections: 10_000,
   pipelined: 16,
   concurrentStreams: 128,
   resets: 1000,
   controlFrames: 500,
-  stalledMs: 120_000,
 };
 
 export const DEFAULT_TIMEOUTS: ResolvedTimeouts = { connectMs: 10_000, responseHeadMs: 300_000 };

@@ -145,13 +145,13 @@ function toLimits(limits: LimitsConfig = {}): ResolvedLimits {
     targetBytes: parseSize(limits.target) ?? DEFAULT_LIMITS.targetBytes,
     headTimeMs: parseDuration(limits.headTime) ?? DEFAULT_LIMITS.headTimeMs,
     contentIdleMs: parseDuration(limits.contentIdle) ?? DEFAULT_LIMITS.contentIdleMs,
+    sendIdleMs: parseDuration(limits.sendIdle) ?? DEFAULT_LIMITS.sendIdleMs,
     keepAliveMs: parseDuration(limits.keepAlive) ?? DEFAULT_LIMITS.keepAliveMs,
     connections: limits.connections ?? DEFAULT_LIMITS.connections,
     pipelined: limits.pipelined ?? DEFAULT_LIMITS.pipelined,
     concurrentStreams: limits.http2?.concurrentStreams ?? DEFAULT_LIMITS.concurrentStreams,
     resets: limits.http2?.resets ?? DEFAULT_LIMITS.resets,
     controlFrames: limits.http2?.controlFrames ?? DEFAULT_LIMITS.controlFrames,
-    stalledMs: parseDuration(limits.http2?.stalled) ?? DEFAULT_LIMITS.stalledMs,
   });
 }
 

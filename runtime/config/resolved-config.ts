@@ -136,6 +136,7 @@ export interface ResolvedLimits {
   readonly targetBytes: number;
   readonly headTimeMs: number;
   readonly contentIdleMs: number;
+  readonly sendIdleMs: number;
   readonly keepAliveMs: number;
   readonly connections: number;
   readonly pipelined: number;
@@ -143,7 +144,6 @@ export interface ResolvedLimits {
   readonly concurrentStreams: number;
   readonly resets: number;
   readonly controlFrames: number;
-  readonly stalledMs: number;
 }
 
 export interface ResolvedAdmin {

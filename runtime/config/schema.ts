@@ -227,6 +227,7 @@ const limits = z.strictObject({
   target: size.optional(),
   headTime: duration.optional(),
   contentIdle: duration.optional(),
+  sendIdle: duration.optional(),
   keepAlive: duration.optional(),
   connections: wholeNumber(1).optional(),
   pipelined: wholeNumber(0, 10_000).optional(),
@@ -235,7 +236,6 @@ const limits = z.strictObject({
       concurrentStreams: wholeNumber(1, 10_000).optional(),
       resets: wholeNumber(1).optional(),
       controlFrames: wholeNumber(10).optional(),
-      stalled: duration.optional(),
     })
     .optional(),
 });

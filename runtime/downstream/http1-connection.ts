@@ -16,6 +16,7 @@ import { isPeerGone } from "./peer-gone.ts";
 import { refusalBytes, type Refusal } from "./refusal.ts";
 import { createHeadFacts, readHead } from "./request-head.ts";
 import type { SecureConnection } from "./secure-connection.ts";
+import { StalledReader } from "./stalled-reader.ts";
 
 /** What a connection needs of the listener that accepted it. */
 export interface ConnectionOwner extends ListenerFacts {
@@ -29,7 +30,7 @@ export interface ConnectionOwner extends ListenerFacts {
   onConnectionClosed(connection: Http1Connection): void;
 }
 
-/** The keep-alive limit is looked at this often within itself, so that a request costs no timer operation. */
+/** The limits are looked at this often within the shorter of them, so that a request costs no timer operation. */
 const LOOKS = 4;
 /** How long a connection that has sent nothing yet may still do so when the listener drains. */
 const UNUSED_GRACE_MS = 1000;
@@ -58,7 +59,9 @@ export class Http1Connection {
   #closeAfterCurrent = false;
   #used = false;
   #touched = true;
-  #looks = 0;
+  /** Since anybody asked for anything. */
+  #idleMs = 0;
+  readonly #reader: StalledReader;
   #lingering: LingeringClose | undefined;
   #early: EarlyBytes | undefined;
 
@@ -80,7 +83,8 @@ export class Http1Connection {
     socket.on("error", ignoreError);
     socket.on("drain", () => this.#drained());
     socket.on("close", () => this.#closed());
-    this.#deadline = new Deadline(() => this.#lookAtIdle());
+    this.#reader = new StalledReader(socket);
+    this.#deadline = new Deadline(() => this.#look());
     this.#arm();
   }
 
@@ -347,8 +351,15 @@ export class Http1Connection {
     else this.watchPeer();
   }
 
-  /** The keep-alive limit, and in a draining listener the grace of a connection that was not used yet. */
-  #lookAtIdle(): void {
+  /**
+   * The limits of keep-alive and of a client that takes nothing of what waits for it, and in a draining listener the
+   * grace of a connection that was not used yet.
+   */
+  #look(): void {
+    if (this.#reader.look(this.#lookPeriod) >= this.limits.sendIdleMs) {
+      this.cut();
+      return;
+    }
     if (this.#state === "tunnel") {
       if (isPeerGone(this.socket)) this.socket.destroy();
       else this.#arm();
@@ -361,10 +372,10 @@ export class Http1Connection {
     if (this.#touched || !this.isIdle || !this.#used) {
       // An unused connection has the head's time limit instead.
       this.#touched = false;
-      this.#looks = 0;
+      this.#idleMs = 0;
     } else {
-      this.#looks += 1;
-      if (this.#looks >= LOOKS) {
+      this.#idleMs += this.#lookPeriod;
+      if (this.#idleMs >= this.limits.keepAliveMs) {
         this.#closeGracefully(false);
         return;
       }
@@ -372,8 +383,12 @@ export class Http1Connection {
     this.#arm();
   }
 
+  get #lookPeriod(): number {
+    return Math.min(this.limits.keepAliveMs, this.limits.sendIdleMs) / LOOKS;
+  }
+
   #arm(): void {
-    this.wheel.arm(this.#deadline, this.limits.keepAliveMs / LOOKS);
+    this.wheel.arm(this.#deadline, this.#lookPeriod);
   }
 }
 

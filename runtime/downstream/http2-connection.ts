@@ -304,14 +304,14 @@ export class Http2Connection {
     this.#bytesAtLook = bytes;
     for (const exchange of this.#exchanges) {
       const waiting = exchange.waitingBytes;
-      const taken = exchange.bytesSent - waiting;
+      const taken = exchange.writtenBytes - waiting;
       if (waiting === 0 || taken !== exchange.takenAtLook) {
         exchange.takenAtLook = taken;
         exchange.stalledMs = 0;
         continue;
       }
       exchange.stalledMs += this.#lookMs;
-      if (exchange.stalledMs < this.limits.stalledMs) continue;
+      if (exchange.stalledMs < this.limits.sendIdleMs) continue;
       if (moves) exchange.cut();
       else {
         this.#cutAbusive("the client takes nothing");
@@ -321,7 +321,7 @@ export class Http2Connection {
   }
 
   #lookPeriod(): number {
-    return Math.min(this.limits.keepAliveMs, this.limits.stalledMs) / LOOKS;
+    return Math.min(this.limits.keepAliveMs, this.limits.sendIdleMs) / LOOKS;
   }
 
   #arm(ms: number): void {

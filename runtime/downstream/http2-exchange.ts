@@ -87,6 +87,10 @@ export class Http2Exchange implements Exchange {
     return this.#phase === "tunnel";
   }
 
+  get writtenBytes(): number {
+    return this.#tunnel?.bytesSent ?? this.bytesSent;
+  }
+
   /** Bytes that were written and that the client's window has not taken. */
   get waitingBytes(): number {
     return this.#stream.writableLength;

@@ -6,6 +6,8 @@ export interface ListenerLimits {
   readonly headTimeMs: number;
   /** Without a byte of content that somebody waits for. */
   readonly contentIdleMs: number;
+  /** In which a client may take nothing of what waits for it. */
+  readonly sendIdleMs: number;
   /** Between two requests. */
   readonly keepAliveMs: number;
   readonly connections: number;
@@ -17,6 +19,4 @@ export interface ListenerLimits {
   readonly resets: number;
   /** HTTP/2: PING and SETTINGS frames at once. */
   readonly controlFrames: number;
-  /** HTTP/2: how long a client may take none of the content that waits for it. */
-  readonly stalledMs: number;
 }

@@ -16,7 +16,7 @@ export const FAKE_LIMITS: ResolvedListen["limits"] = {
   concurrentStreams: 128,
   resets: 1000,
   controlFrames: 500,
-  stalledMs: 120_000,
+  sendIdleMs: 60_000,
 };
 
 export interface FakeSlot {

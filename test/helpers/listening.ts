@@ -19,7 +19,7 @@ export const LIMITS: ListenerLimits = {
   concurrentStreams: 128,
   resets: 1000,
   controlFrames: 500,
-  stalledMs: 120_000,
+  sendIdleMs: 60_000,
 };
 
 export interface TestListener {

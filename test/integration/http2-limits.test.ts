@@ -257,7 +257,7 @@ describe("time", () => {
     const time = new ManualTime();
     const { port, exchanges } = await listen(
       (exchange) => answer(exchange, exchange.target === "/long" ? "x".repeat(100_000) : "ok"),
-      { h2c: true, wheel: time.wheel, limits: { stalledMs: 4000 } },
+      { h2c: true, wheel: time.wheel, limits: { sendIdleMs: 4000 } },
     );
     const client = await connectFrames(port, { settings: settings([4, 10]) });
     client.send(headers(1, request([":path", "/long"])));
@@ -280,7 +280,7 @@ describe("time", () => {
       {
         h2c: true,
         wheel: time.wheel,
-        limits: { stalledMs: 4000 },
+        limits: { sendIdleMs: 4000 },
       },
     );
     const client = await connectFrames(port, { settings: settings([4, 0]) });

@@ -34,7 +34,7 @@ describe("defaults", () => {
             concurrentStreams: 128,
             resets: 1000,
             controlFrames: 500,
-            stalledMs: 120_000,
+            sendIdleMs: 60_000,
           },
         },
       ],
