@@ -27,7 +27,7 @@ function toLine(record: AccessRecord, time: string): string {
     `,"times":{"total":${milliseconds(times.total)},"hooks":${milliseconds(times.hooks)}` +
     `,"upstream":${milliseconds(times.upstream)}}` +
     `,"route":${optionalText(record.route)},"upstream":${optionalText(record.upstream)}` +
-    `,"generation":${record.generation},"cache":${optionalText(record.cache)},"score":${record.score}`;
+    `,"generation":${record.generation},"cache":${optionalText(record.cache)},"score":${record.score},"attempts":${record.attempts}`;
   if (record.target !== undefined) line += `,"target":${text(record.target)}`;
   if (record.error !== undefined) line += `,"error":"${record.error}"`;
   if (record.reason !== undefined) line += `,"reason":${text(record.reason)}`;

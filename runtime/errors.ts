@@ -59,6 +59,8 @@ export const ERRORS = {
     true,
   ),
   PROXY_UPSTREAM_HEAD_TIMEOUT: row(504, "upstream", "The upstream did not answer in time."),
+  PROXY_UPSTREAM_IDLE_TIMEOUT: row(504, "upstream", "The upstream stopped answering."),
+  PROXY_UPSTREAM_TOTAL_TIMEOUT: row(504, "upstream", "The upstream did not answer in time."),
   PROXY_UPSTREAM_RESET: row(502, "upstream", "The upstream closed the connection."),
   PROXY_UPSTREAM_STALE: row(502, "upstream", "The upstream closed the connection.", true),
   PROXY_UPSTREAM_PROTOCOL: row(502, "upstream", "The upstream's answer is not valid HTTP."),

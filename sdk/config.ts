@@ -5,6 +5,7 @@ import type { BreakerConfig, HealthCheckConfig, OutlierConfig } from "./health.t
 import type { Hooks } from "./hooks.ts";
 import type { Plugin } from "./plugin.ts";
 import type { ProxyRequest } from "./request.ts";
+import type { HedgeConfig, RetryBudgetConfig, RetryConfig, RetryFunction } from "./retry.ts";
 import type { Duration, MaybePromise, Size } from "./units.ts";
 
 /** One address to accept connections on. */
@@ -170,6 +171,16 @@ export interface UpstreamTimeouts {
   connect?: Duration;
   /** From dispatch to the response head. Default `"5m"`, so that long polls live. Error: `PROXY_UPSTREAM_HEAD_TIMEOUT` (504). */
   responseHead?: Duration;
+  /**
+   * Longest silence within the response's content. Default `"5m"`. Not for `text/event-stream`, gRPC and upgrades, nor
+   * while the client is slower than the upstream. Error: `PROXY_UPSTREAM_IDLE_TIMEOUT` (504; the message is cut).
+   */
+  idle?: Duration;
+  /**
+   * For all attempts and the whole response, upgrades excepted. Default: none. Error: `PROXY_UPSTREAM_TOTAL_TIMEOUT`
+   * (504; after the head the message is cut).
+   */
+  total?: Duration;
 }
 
 /** One address of an upstream. */
@@ -246,6 +257,13 @@ export interface NetworkUpstream<U extends string = string> {
    * wrong than right. Default 0: only when none is healthy.
    */
   panicThreshold?: number;
+  /**
+   * When a request is sent again. Default: only where no connection could be made, or a kept one turned out to be closed.
+   * A function is `{ when }`; `budget` bounds how much of the traffic that may be.
+   */
+  retry?: (RetryConfig & { budget?: RetryBudgetConfig }) | RetryFunction | false;
+  /** A second attempt beside a slow one. Default: none. */
+  hedge?: HedgeConfig | false;
   /** Below this share of healthy targets in one `priority`, those of the next one are used too. Default 0.7. */
   spillBelow?: number;
   /** Send copies of requests to another upstream, whose answers are ignored. Default: none. */
@@ -378,6 +396,10 @@ export interface RouteConfig<U extends string = string> {
   timeouts?: UpstreamTimeouts;
   /** Each key replaces that of the top level. Default: the top level's. */
   requestContent?: RequestContentConfig;
+  /** Its keys replace the upstream's one by one; `false`: none here. Default: the upstream's. */
+  retry?: RetryConfig | RetryFunction | false;
+  /** Its keys replace the upstream's one by one; `false`: none here. Default: the upstream's. */
+  hedge?: Partial<HedgeConfig> | false;
   /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
   upgrades?: readonly string[];
   /** Send copies of this route's requests to another upstream, whose answers are ignored. Default: the upstream's `mirror`. */
@@ -489,7 +511,6 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   upstreams?: Record<U, UpstreamConfig<NoInfer<U>>>;
   /** Tried in order; the first that matches is taken. Default: none, so hooks choose, or the only upstream is taken. */
   routes?: readonly RouteConfig<NoInfer<U>>[];
-  /** How contents of requests are held before they are forwarded. */
   /** How the content of requests is taken. */
   requestContent?: RequestContentConfig & { budget?: ContentBudgetConfig };
   /** How contents of responses are held for hooks that read them. */

@@ -42,6 +42,8 @@ export interface AccessRecord {
   readonly upstream: string | undefined;
   /** Address of the target that answered, if any. */
   readonly target: string | undefined;
+  /** Attempts that got as far as a target: 1 unless one was made again, 0 if no upstream was asked. */
+  readonly attempts: number;
   /** Status sent, or 499 if the client went away before a head was sent, or 0 if the connection was dropped by decision. */
   readonly status: number;
   /** `"complete"`, `"aborted"` (the client went away), `"cut"` (the response broke off after its head) or `"dropped"`. */

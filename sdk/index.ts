@@ -86,4 +86,12 @@ export { definePlugin } from "./plugin.ts";
 export type { Plugin, PluginEnv } from "./plugin.ts";
 export type { ProxyRequest } from "./request.ts";
 export type { ProxyResponse, TransformFunction } from "./response.ts";
+export type {
+  HedgeConfig,
+  RetryBudgetConfig,
+  RetryConfig,
+  RetryDecision,
+  RetryFailure,
+  RetryFunction,
+} from "./retry.ts";
 export type { Duration, MaybePromise, Size } from "./units.ts";

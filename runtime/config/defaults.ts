@@ -1,6 +1,7 @@
 import type {
   ResolvedLimits,
   ResolvedRequestContent,
+  ResolvedRetryBudget,
   ResolvedTimeouts,
 } from "./resolved-config.ts";
 
@@ -36,7 +37,12 @@ export const DEFAULT_LIMITS: ResolvedLimits = {
   controlFrames: 500,
 };
 
-export const DEFAULT_TIMEOUTS: ResolvedTimeouts = { connectMs: 10_000, responseHeadMs: 300_000 };
+export const DEFAULT_TIMEOUTS: ResolvedTimeouts = {
+  connectMs: 10_000,
+  responseHeadMs: 300_000,
+  idleMs: 300_000,
+  totalMs: undefined,
+};
 
 export const DEFAULT_HOOK_TIMEOUT_MS = 30_000;
 
@@ -83,6 +89,23 @@ export const DEFAULT_OUTLIERS = {
 export const DEFAULT_BREAKER = { openMs: 10_000, trials: 1, successes: 2 } as const;
 
 export const DEFAULT_MIRROR = { share: 1, maxRequests: 100, timeoutMs: 30_000 } as const;
+
+export const DEFAULT_RETRY = {
+  attempts: 2,
+  /** RFC 9110 §9.2.2. */
+  methods: ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"] as readonly string[],
+  statuses: [] as readonly number[],
+  backoffBaseMs: 25,
+  backoffMaxMs: 1000,
+  retryAfterMs: 1000,
+} as const;
+
+export const DEFAULT_RETRY_BUDGET: ResolvedRetryBudget = Object.freeze({
+  share: 0.2,
+  minPerSecond: 3,
+});
+
+export const DEFAULT_HEDGE_MAX = 1;
 
 export const DEFAULT_CONTENT_MEMORY = 1024 ** 2;
 

@@ -67,6 +67,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "pick",
     "spillBelow",
     "panicThreshold",
+    "retry",
+    "hedge",
     "resolve",
     "tls",
     "mirror",
@@ -142,6 +144,30 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "httpOnly",
   ],
   "upstreams.*.by": ["header", "cookie"],
+  "upstreams.*.retry": [
+    "attempts",
+    "methods",
+    "statuses",
+    "perTryTimeout",
+    "backoff",
+    "retryAfter",
+    "when",
+    "budget",
+  ],
+  "upstreams.*.retry.backoff": ["base", "max"],
+  "upstreams.*.retry.budget": ["share", "minPerSecond"],
+  "upstreams.*.hedge": ["after", "max"],
+  "routes.retry": [
+    "attempts",
+    "methods",
+    "statuses",
+    "perTryTimeout",
+    "backoff",
+    "retryAfter",
+    "when",
+  ],
+  "routes.retry.backoff": ["base", "max"],
+  "routes.hedge": ["after", "max"],
   "upstreams.*.mirror": ["upstream", "share", "maxRequests", "timeout"],
   routes: [
     "name",
@@ -155,6 +181,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "timeouts",
     "upgrades",
     "requestContent",
+    "retry",
+    "hedge",
     "mirror",
   ],
   "routes.mirror": ["upstream", "share", "maxRequests", "timeout"],
@@ -179,7 +207,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "http2",
   ],
   "limits.http2": ["concurrentStreams", "resets", "controlFrames"],
-  timeouts: ["connect", "responseHead", "hook"],
+  timeouts: ["connect", "responseHead", "idle", "total", "hook"],
   paths: ["encodedSlash"],
   forwarded: ["forwarded", "xForwarded", "via"],
   log: ["level", "access", "format", "redact"],
@@ -187,7 +215,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
 
 const HEADER_KEYS = ["request", "response"];
 const FIELD_RULE_KEYS = ["set", "append", "default", "remove"];
-const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead"];
+const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead", "idle", "total"];
 
 const LATER: Readonly<Record<string, readonly string[]>> = {
   "": [
@@ -215,7 +243,6 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
     "waf",
     "challenge",
     "responseContent",
-    "retry",
   ],
   responseContent: ["buffer", "max"],
 };

@@ -1,15 +1,17 @@
-import type { RouteConfig, RouteMatch, Rewrite } from "@gatewright/sdk";
+import type { RouteConfig, RouteMatch, Rewrite, UpstreamTimeouts } from "@gatewright/sdk";
 
 import { DEFAULT_REDIRECT_STATUS } from "./defaults.ts";
 import { toMirror } from "./normalize-balance.ts";
 import { toHeaderRules, toRawFields } from "./normalize-fields.ts";
 import { toRequestContent } from "./normalize-request-content.ts";
+import { toHedge, toRetry } from "./normalize-retry.ts";
 import type {
   ResolvedAction,
   ResolvedMatch,
   ResolvedRequestContent,
   ResolvedRewrite,
   ResolvedRoute,
+  ResolvedTimeouts,
 } from "./resolved-config.ts";
 import { toHostPattern, toPathPattern } from "./schema-patterns.ts";
 import { parseDuration } from "../units.ts";
@@ -21,8 +23,6 @@ export function toRoute(
   requestContent: ResolvedRequestContent,
 ): ResolvedRoute {
   const match = toMatch(route.match);
-  const connectMs = parseDuration(route.timeouts?.connect);
-  const responseHeadMs = parseDuration(route.timeouts?.responseHead);
   return Object.freeze({
     index,
     name: route.name ?? routeName(index, match),
@@ -31,16 +31,29 @@ export function toRoute(
     rewrite: toRewrite(route.rewrite),
     headers: toHeaderRules(route.headers),
     host: route.host,
-    timeouts: Object.freeze({
-      ...(connectMs === undefined ? {} : { connectMs }),
-      ...(responseHeadMs === undefined ? {} : { responseHeadMs }),
-    }),
+    timeouts: toTimeouts(route.timeouts),
+    retry: toRetry(route.retry),
+    hedge: toHedge(route.hedge),
     upgrades:
       route.upgrades === undefined
         ? upgrades
         : Object.freeze(route.upgrades.map((token) => token.toLowerCase())),
     requestContent: toRequestContent(route.requestContent, requestContent),
     mirror: toMirror(route.mirror),
+  });
+}
+
+/** Only what is written; the rest is the upstream's. */
+function toTimeouts(own: UpstreamTimeouts | undefined): Partial<ResolvedTimeouts> {
+  const connectMs = parseDuration(own?.connect);
+  const responseHeadMs = parseDuration(own?.responseHead);
+  const idleMs = parseDuration(own?.idle);
+  const totalMs = parseDuration(own?.total);
+  return Object.freeze({
+    ...(connectMs === undefined ? {} : { connectMs }),
+    ...(responseHeadMs === undefined ? {} : { responseHeadMs }),
+    ...(idleMs === undefined ? {} : { idleMs }),
+    ...(totalMs === undefined ? {} : { totalMs }),
   });
 }
 

@@ -13,6 +13,7 @@ import { DEFAULT_UPSTREAM } from "./defaults.ts";
 import { toBalance, toMirror, toSplit } from "./normalize-balance.ts";
 import { toHealth } from "./normalize-health.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
+import { toHedge, toRetry, toRetryBudget } from "./normalize-retry.ts";
 import { toPem } from "./normalize-tls.ts";
 import type {
   ResolvedResolve,
@@ -50,6 +51,9 @@ export function toUpstream(
     balance: toBalance(upstream.balance),
     pick: upstream.pick?.bind(upstream),
     panicThreshold: upstream.panicThreshold ?? DEFAULT_UPSTREAM.panicThreshold,
+    retry: toRetry(upstream.retry),
+    retryBudget: toRetryBudget(upstream.retry),
+    hedge: toHedge(upstream.hedge),
     resolve: toResolve(upstream.resolve),
     tls: toUpstreamTls(upstream.tls, dir),
     spillBelow: upstream.spillBelow ?? DEFAULT_UPSTREAM.spillBelow,

@@ -191,6 +191,8 @@ function toTimeouts(own: UpstreamTimeouts | undefined, base: ResolvedTimeouts): 
   return Object.freeze({
     connectMs: parseDuration(own?.connect) ?? base.connectMs,
     responseHeadMs: parseDuration(own?.responseHead) ?? base.responseHeadMs,
+    idleMs: parseDuration(own?.idle) ?? base.idleMs,
+    totalMs: parseDuration(own?.total) ?? base.totalMs,
   });
 }
 

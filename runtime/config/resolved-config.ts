@@ -8,6 +8,7 @@ import type {
   AcmeConfig,
   Plugin,
   ProxyRequest,
+  RetryFunction,
   TlsConfig,
 } from "@gatewright/sdk";
 
@@ -163,6 +164,32 @@ export type ResolvedTrust =
 export interface ResolvedTimeouts {
   readonly connectMs: number;
   readonly responseHeadMs: number;
+  /** Silence within a response's content. */
+  readonly idleMs: number;
+  /** For all attempts. */
+  readonly totalMs: number | undefined;
+}
+
+/** What the config says: what it does not say is not there. */
+export interface ResolvedRetry {
+  readonly attempts?: number;
+  readonly methods?: readonly string[];
+  readonly statuses?: readonly number[];
+  readonly perTryTimeoutMs?: number;
+  readonly backoffBaseMs?: number;
+  readonly backoffMaxMs?: number;
+  readonly retryAfterMs?: number;
+  readonly decide?: RetryFunction;
+}
+
+export interface ResolvedHedge {
+  readonly afterMs?: number;
+  readonly max?: number;
+}
+
+export interface ResolvedRetryBudget {
+  readonly share: number;
+  readonly minPerSecond: number;
 }
 
 export type ResolvedUpstream =
@@ -225,6 +252,9 @@ export interface ResolvedNetworkUpstream {
   readonly pick: NetworkUpstream["pick"];
   readonly spillBelow: number;
   readonly panicThreshold: number;
+  readonly retry: ResolvedRetry | false | undefined;
+  readonly retryBudget: ResolvedRetryBudget;
+  readonly hedge: ResolvedHedge | false | undefined;
   readonly resolve: ResolvedResolve | undefined;
   readonly tls: ResolvedUpstreamTls | undefined;
   readonly mirror: ResolvedMirror | undefined;
@@ -368,7 +398,9 @@ export interface ResolvedRoute {
   /** The route's own rules; global and upstream's come before them. */
   readonly headers: ResolvedHeaderRules;
   readonly host: string | undefined;
-  readonly timeouts: { readonly connectMs?: number; readonly responseHeadMs?: number };
+  readonly timeouts: Partial<ResolvedTimeouts>;
+  readonly retry: ResolvedRetry | false | undefined;
+  readonly hedge: ResolvedHedge | false | undefined;
   readonly requestContent: ResolvedRequestContent;
   readonly upgrades: readonly string[];
   readonly mirror: ResolvedMirror | undefined;

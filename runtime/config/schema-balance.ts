@@ -19,7 +19,7 @@ const ALGORITHMS = ["round-robin", "least-connections", "random-two-choices"] as
 const MIN_SECRET = 32;
 
 /** A function that must answer at once: a promise would be taken for an answer. */
-function syncFunction(expected: string, fix: string): z.ZodType {
+export function syncFunction(expected: string, fix: string): z.ZodType {
   return leaf((value) => {
     if (typeof value !== "function") return { message: "Wrong type.", expected };
     return isAsyncFunction(value)

@@ -34,6 +34,7 @@ import {
   regExpIssue,
   valueMatchIssue,
 } from "./schema-patterns.ts";
+import { hedge, retry, routeHedge, routeRetry } from "./schema-retry.ts";
 import { panicThreshold, resolve, targets, upstreamTls } from "./schema-targets.ts";
 import { redirectToHttps, tls } from "./schema-tls.ts";
 
@@ -58,13 +59,20 @@ const admin = z.strictObject({
   hosts: z.array(leaf(listenHostIssue)).optional(),
 });
 
-const upstreamTimeouts = { connect: duration.optional(), responseHead: duration.optional() };
+const upstreamTimeouts = {
+  connect: duration.optional(),
+  responseHead: duration.optional(),
+  idle: duration.optional(),
+  total: duration.optional(),
+};
 
 const networkUpstream = z.strictObject({
   targets,
   resolve: resolve.optional(),
   tls: upstreamTls.optional(),
   panicThreshold: panicThreshold.optional(),
+  retry: retry.optional(),
+  hedge: hedge.optional(),
   balance: balance.optional(),
   pick: pickTarget.optional(),
   spillBelow: spillBelow.optional(),
@@ -219,6 +227,8 @@ const route = z.strictObject({
   timeouts: z.strictObject(upstreamTimeouts).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),
   requestContent: routeRequestContent.optional(),
+  retry: routeRetry.optional(),
+  hedge: routeHedge.optional(),
   mirror: mirror.optional(),
 });
 

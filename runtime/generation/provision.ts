@@ -39,6 +39,7 @@ import { createBalancer } from "../upstream/balance/create-balancer.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
 import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
@@ -109,16 +110,30 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     // It waits for files, and a certificate that cannot be used ends the preparation.
     const tls = await acquireTls();
 
+    const attempts = createAttemptPolicies({
+      upstreams: config.upstreams,
+      resources,
+      clock,
+      wheel,
+      log,
+      describeError: dependencies.describeError,
+    });
     const { choices: upstreams, mirrorOf } = createChoices({
       upstreams: config.upstreams,
-      toPlan: (resolved) => upstreamPlan(resolved, acquireUpstream(resolved)),
+      toPlan: (resolved) => ({
+        ...upstreamPlan(resolved, acquireUpstream(resolved)),
+        attempts: attempts.of(resolved),
+      }),
       onFault: onChoiceFault,
     });
 
     const pipeline = createPipeline({
       generation: slot.generation,
       routes: createRouteTable(
-        config.routes.map((route) => ({ ...route, payload: routePlan(route, mirrorOf) })),
+        config.routes.map((route) => ({
+          ...route,
+          payload: { ...routePlan(route, mirrorOf), attempts: attempts.forRoute(route) },
+        })),
       ),
       upstreams,
       onlyUpstream: upstreams.size === 1 ? [...upstreams.values()][0] : undefined,
@@ -148,6 +163,9 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       lease,
       waitUntil,
     });
+
+    held.push(...attempts.keys);
+    adjust.push(() => attempts.commit());
 
     return {
       pipeline,
@@ -277,6 +295,7 @@ function upstreamPlan(
     rules: directionRules(resolved.headers),
     connectMs: resolved.timeouts.connectMs,
     responseHeadMs: resolved.timeouts.responseHeadMs,
+    idleMs: resolved.timeouts.idleMs,
     http2: resolved.kind === "network" && resolved.http2,
     showsRequest: resolved.kind === "network" && showsRequest(resolved),
   };
@@ -299,6 +318,7 @@ function routePlan(
     host: route.host,
     connectMs: route.timeouts.connectMs,
     responseHeadMs: route.timeouts.responseHeadMs,
+    idleMs: route.timeouts.idleMs,
     upgrades: new Set(route.upgrades),
     requestContent: route.requestContent,
     mirror: mirrorOf(route.mirror),

@@ -65,6 +65,7 @@ function accessRecord(flow: Flow): AccessRecord {
     route: flow.routePlan?.name,
     upstream: flow.upstreamPlan?.name,
     target: flow.target,
+    attempts: flow.attempts,
     status: sentStatus(flow),
     outcome: flow.outcome,
     error: flow.error?.code,

@@ -104,6 +104,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   upstreamPlan: UpstreamPlan | undefined = undefined;
   call: UpstreamCall | undefined = undefined;
   target: string | undefined = undefined;
+  /** Targets that it was sent to, or that no connection could be made to. */
+  attempts = 0;
   /** Brings the client back to this target. */
   targetCookie: string | undefined = undefined;
   upgrading = false;
@@ -388,6 +390,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   onTarget(address: string, cookie?: string): void {
     this.target = address;
+    this.attempts += 1;
     this.targetCookie = cookie;
   }
 

@@ -2,7 +2,9 @@ import { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import { parseDuration } from "../units.ts";
-import type { RequestClient } from "../upstream/upstream.ts";
+import { dispatchAttempts } from "../upstream/retry/attempted-call.ts";
+import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
+import type { RequestClient, UpstreamRequest } from "../upstream/upstream.ts";
 import type { Flow } from "./flow.ts";
 import { LentContent } from "./lent-content.ts";
 import { isMirrored, mirror, mirrorFields } from "./mirror.ts";
@@ -18,7 +20,9 @@ export function forward(flow: Flow, choice: UpstreamChoice): void {
   flow.upstreamPlan = plan;
   flow.stage = "forward";
 
-  const fields = flow.dispatchFields(plan.showsRequest === true);
+  const attempts = attemptPolicy(flow, plan);
+  const showsRequest = plan.showsRequest === true || attempts?.retry?.decide !== undefined;
+  const fields = flow.dispatchFields(showsRequest);
   const hookHost = flow.newHost;
   parts.globalRules.request?.(fields);
   const mirrorPlan = flow.routePlan?.mirror ?? plan.mirror;
@@ -37,28 +41,31 @@ export function forward(flow: Flow, choice: UpstreamChoice): void {
 
   flow.dispatchedAt = parts.clock.monotonic();
   const content = dispatchedContent(flow);
+  const request: UpstreamRequest = {
+    method: flow.method,
+    scheme: flow.scheme,
+    path,
+    authority,
+    fields,
+    content,
+    replay: flow.buffer,
+    upgrade: flow.upgrading ? exchange.upgrade : undefined,
+    client: plan.upstream.tellsClient === true ? requestClient(flow) : undefined,
+    clientAddress: flow.clientAddress,
+    facades: showsRequest ? flow : undefined,
+    connectTimeoutMs: flow.routePlan?.connectMs ?? plan.connectMs ?? parts.timeouts.connectMs,
+    responseHeadTimeoutMs:
+      parseDuration(flow.forwardOptions?.responseHeadTimeout) ??
+      flow.routePlan?.responseHeadMs ??
+      plan.responseHeadMs ??
+      parts.timeouts.responseHeadMs,
+    idleTimeoutMs: flow.routePlan?.idleMs ?? plan.idleMs ?? parts.timeouts.idleMs,
+  };
   try {
-    flow.call = plan.upstream.dispatch(
-      {
-        method: flow.method,
-        scheme: flow.scheme,
-        path,
-        authority,
-        fields,
-        content,
-        upgrade: flow.upgrading ? exchange.upgrade : undefined,
-        client: plan.upstream.tellsClient === true ? requestClient(flow) : undefined,
-        clientAddress: flow.clientAddress,
-        facades: plan.showsRequest === true ? flow : undefined,
-        connectTimeoutMs: flow.routePlan?.connectMs ?? plan.connectMs ?? parts.timeouts.connectMs,
-        responseHeadTimeoutMs:
-          parseDuration(flow.forwardOptions?.responseHeadTimeout) ??
-          flow.routePlan?.responseHeadMs ??
-          plan.responseHeadMs ??
-          parts.timeouts.responseHeadMs,
-      },
-      flow,
-    );
+    flow.call =
+      attempts === undefined
+        ? plan.upstream.dispatch(request, flow)
+        : dispatchAttempts(plan.upstream, attempts, request, flow);
   } catch (error) {
     flow.fail(new ProxyError("PROXY_INTERNAL", { cause: error, message: "dispatch failed" }));
     return;
@@ -92,6 +99,12 @@ function sendCopy(
     responseHeadTimeoutMs: plan.timeoutMs,
   };
   mirror(flow, plan, request, content);
+}
+
+/** What the route says about its attempts replaces what the upstream says. */
+function attemptPolicy(flow: Flow, plan: UpstreamPlan): AttemptPolicy | undefined {
+  const own = flow.routePlan?.attempts;
+  return own === undefined ? plan.attempts : own.get(plan.name);
 }
 
 function requestClient(flow: Flow): RequestClient {
@@ -159,6 +172,11 @@ export function reclaimContent(flow: Flow): void {
 
 /** Whether the same content can go to another upstream after a failure. */
 export function canForwardAgain(flow: Flow): boolean {
-  if (flow.contentSpent || flow.buffer?.failure !== undefined) return false;
-  return !flow.exchange.headSent && !flow.fallbackUsed && !flow.upgrading;
+  return (
+    !flow.contentSpent &&
+    flow.buffer?.failure === undefined &&
+    !flow.exchange.headSent &&
+    !flow.fallbackUsed &&
+    !flow.upgrading
+  );
 }

@@ -11,6 +11,7 @@ import type {
   RequestBufferOptions,
 } from "../primitives/content-buffer/request-buffer.ts";
 import type { BalanceRequest } from "../upstream/balance/balancer.ts";
+import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { RouteTable } from "./routing/route-table.ts";
 import type { RewriteRule } from "./routing/rewrite.ts";
@@ -47,7 +48,12 @@ export interface PipelineParts {
   readonly contentStore: ContentStore;
   readonly responseContentMemory: number;
   readonly hookTimeoutMs: number;
-  readonly timeouts: { readonly connectMs: number; readonly responseHeadMs: number };
+  readonly timeouts: {
+    readonly connectMs: number;
+    readonly responseHeadMs: number;
+    /** Absent: a response may be silent for as long as it likes. */
+    readonly idleMs?: number | undefined;
+  };
   readonly clock: Clock;
   readonly wheel: DeadlineWheel;
   readonly log: Log;
@@ -91,6 +97,9 @@ export interface RoutePlan {
   readonly host: string | undefined;
   readonly connectMs: number | undefined;
   readonly responseHeadMs: number | undefined;
+  readonly idleMs?: number | undefined;
+  /** By the upstream's name; one that is missing attempts once. Absent: as each upstream does. */
+  readonly attempts?: ReadonlyMap<string, AttemptPolicy> | undefined;
   readonly upgrades: ReadonlySet<string>;
   /** Absent: that of all requests. */
   readonly requestContent?: RequestContentPlan;
@@ -135,6 +144,9 @@ export interface UpstreamPlan {
   readonly rules: DirectionRules;
   readonly connectMs: number | undefined;
   readonly responseHeadMs: number | undefined;
+  readonly idleMs?: number | undefined;
+  /** Absent: once, and straight to the upstream. */
+  readonly attempts?: AttemptPolicy | undefined;
   /** Requests share its connections. */
   readonly http2?: boolean;
   /** Functions of the config look at the request when a target is chosen. */

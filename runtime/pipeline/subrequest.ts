@@ -8,7 +8,13 @@ import { fieldValue, hasField, removeField, type RawFields } from "../http/raw-f
 import { readableStreamFromSource } from "../http/readable-source.ts";
 import { hasNoContent } from "../http/status.ts";
 import { decodedSource } from "../primitives/content-coding/content-coding.ts";
-import type { Upstream, UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
+import { dispatchAttempts } from "../upstream/retry/attempted-call.ts";
+import type {
+  Upstream,
+  UpstreamCall,
+  UpstreamReceiver,
+  UpstreamRequest,
+} from "../upstream/upstream.ts";
 import { toContent, toFields } from "./facade/body-input.ts";
 import type { Flow } from "./flow.ts";
 import type { UpstreamPlan } from "./parts.ts";
@@ -47,21 +53,25 @@ export function subrequest(
         return;
       }
     }
-    const call = place.upstream.dispatch(
-      {
-        method,
-        scheme: place.scheme,
-        path: place.path,
-        authority: host ?? place.authority,
-        fields,
-        content,
-        upgrade: undefined,
-        clientAddress: flow.clientAddress,
-        connectTimeoutMs: place.plan?.connectMs ?? flow.parts.timeouts.connectMs,
-        responseHeadTimeoutMs: place.plan?.responseHeadMs ?? flow.parts.timeouts.responseHeadMs,
-      },
-      receiver,
-    );
+    const { upstream, plan } = place;
+    const { timeouts } = flow.parts;
+    const request: UpstreamRequest = {
+      method,
+      scheme: place.scheme,
+      path: place.path,
+      authority: host ?? place.authority,
+      fields,
+      content,
+      upgrade: undefined,
+      clientAddress: flow.clientAddress,
+      connectTimeoutMs: plan?.connectMs ?? timeouts.connectMs,
+      responseHeadTimeoutMs: plan?.responseHeadMs ?? timeouts.responseHeadMs,
+      idleTimeoutMs: plan?.idleMs ?? timeouts.idleMs,
+    };
+    const call =
+      plan?.attempts === undefined
+        ? upstream.dispatch(request, receiver)
+        : dispatchAttempts(upstream, plan.attempts, request, receiver);
     receiver.start(call, signals);
   });
 }

@@ -27,8 +27,8 @@ export interface ConnectionOptions {
 
 /** The request that a connection serves. */
 export interface ConnectionUser {
-  /** The time for the response's head is over. */
-  headTimedOut(): void;
+  /** The time that was armed is over. */
+  timedOut(): void;
 }
 
 type ConnectCallback = buildConnector.Callback;
@@ -103,12 +103,12 @@ export class Connection {
     this.#filter?.expect();
   }
 
-  /** The call is told if it has no final head `ms` from now. */
-  armHead(ms: number): void {
+  /** The call is told `ms` from now, unless it disarms or arms again. */
+  arm(ms: number): void {
     this.#options.wheel.arm(this.#deadline, ms);
   }
 
-  disarmHead(): void {
+  disarm(): void {
     this.#options.wheel.disarm(this.#deadline);
   }
 
@@ -134,7 +134,7 @@ export class Connection {
 
   /** Closes the socket now, whatever it is doing. */
   destroy(): void {
-    this.disarmHead();
+    this.disarm();
     this.#connecting = null;
     this.client.destroy(ignore);
     this.#socket?.destroy();
@@ -212,7 +212,7 @@ export class Connection {
   #onDue(): void {
     const connecting = this.#takeConnecting();
     if (connecting === undefined) {
-      this.call?.headTimedOut();
+      this.call?.timedOut();
       return;
     }
     const message = `no connection to ${targetAddress(this.target)} within ${this.#options.connectTimeoutMs} ms`;

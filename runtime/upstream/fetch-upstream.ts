@@ -8,6 +8,7 @@ import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
 import type { RawFields } from "../http/raw-fields.ts";
+import { idleError, mayBeQuiet } from "./idle-limit.ts";
 import {
   fromWebResponse,
   isWebResponse,
@@ -89,12 +90,19 @@ class AppCall implements UpstreamCall, ContentSink {
   #content: ContentSource | null = null;
   #paused = false;
   #over = false;
+  #head: RawFields | null = null;
+  #heard = false;
+  #silences = 0;
 
   constructor(upstream: AppUpstream, request: UpstreamRequest, receiver: UpstreamReceiver) {
     this.#upstream = upstream;
     this.#request = request;
     this.#receiver = receiver;
     this.#deadline = new Deadline(() => {
+      if (this.#head !== null) {
+        this.#checkSilence();
+        return;
+      }
       const message = `upstream ${upstream.name} gave no Response within ${request.responseHeadTimeoutMs} ms`;
       this.#fail(new ProxyError("PROXY_UPSTREAM_HEAD_TIMEOUT", { message }));
     });
@@ -125,6 +133,7 @@ class AppCall implements UpstreamCall, ContentSink {
 
   resume(): void {
     this.#paused = false;
+    this.#heard = true;
     this.#content?.resume();
   }
 
@@ -137,6 +146,7 @@ class AppCall implements UpstreamCall, ContentSink {
 
   onData(chunk: Uint8Array): void {
     if (this.#over) return;
+    this.#heard = true;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
@@ -180,7 +190,8 @@ class AppCall implements UpstreamCall, ContentSink {
   }
 
   #begin({ status, fields, content }: ConvertedResponse): void {
-    this.#upstream.options.wheel.disarm(this.#deadline);
+    this.#head = fields;
+    this.#armIdle();
     try {
       this.#receiver.onTarget(this.#upstream.name);
       this.#receiver.onHead(status, fields);
@@ -198,6 +209,25 @@ class AppCall implements UpstreamCall, ContentSink {
       if (this.#paused) content.pause();
       content.open(this);
     }
+  }
+
+  #armIdle(): void {
+    const { idleTimeoutMs } = this.#request;
+    const { wheel } = this.#upstream.options;
+    if (idleTimeoutMs === undefined) wheel.disarm(this.#deadline);
+    else wheel.arm(this.#deadline, idleTimeoutMs / 2);
+  }
+
+  /** As in HTTP/1.1. An app may read its request while it answers, so one that has content may be silent. */
+  #checkSilence(): void {
+    const { idleTimeoutMs, content } = this.#request;
+    if (idleTimeoutMs === undefined || mayBeQuiet(this.#head)) return;
+    const mayWait =
+      this.#heard || this.#paused || (content !== undefined && content.bytes === undefined);
+    this.#heard = false;
+    this.#silences = mayWait ? 0 : this.#silences + 1;
+    if (this.#silences < 2) this.#armIdle();
+    else this.#fail(idleError(idleTimeoutMs));
   }
 
   #handlerError(error: unknown, what: string): ProxyError {

@@ -20,6 +20,7 @@ import { codeName, fromStreamFailure, wasNotProcessed } from "./http2-errors.ts"
 import { http2RequestHead, http2ResponseFields, http2Trailers } from "./http2-head.ts";
 import type { Http2Pool, Http2PooledCall } from "./http2-pool.ts";
 import { listenTo, startData, type Http2StreamUser } from "./http2-stream.ts";
+import { idleError, mayBeQuiet } from "./idle-limit.ts";
 import { Http2Tunnel } from "./http2-tunnel.ts";
 import { targetAddress } from "./target.ts";
 import type { TargetMember } from "./targets/target-member.ts";
@@ -40,7 +41,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   readonly #pool: Http2Pool;
   readonly #wheel: DeadlineWheel;
   readonly #receiver: UpstreamReceiver;
-  readonly #headDeadline: Deadline;
+  readonly #deadline: Deadline;
   #connection: Http2Connection | null = null;
   /** Counts this request among its own. */
   #member: TargetMember | null = null;
@@ -67,6 +68,10 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   #retried = false;
   #connectRetries = 0;
   #streamError: Error | null = null;
+  #head: RawFields | null = null;
+  /** Something has come since the deadline was armed; else, how many times it has passed in silence. */
+  #heardContent = false;
+  #silences = 0;
 
   constructor(
     pool: Http2Pool,
@@ -78,7 +83,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     this.#wheel = wheel;
     this.request = request;
     this.#receiver = receiver;
-    this.#headDeadline = new Deadline(() => this.#headTimedOut());
+    this.#deadline = new Deadline(() => this.#timedOut());
   }
 
   dispatch(): this {
@@ -139,6 +144,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     const hasMoved = this.#pool.targets.unreachable(connection.member);
     this.#blame(error);
     this.#leave();
+    this.#announceSafely();
     // Nothing was sent, so another target may have it, whatever the method.
     this.#connectRetries += 1;
     if (this.#connectRetries <= MAX_CONNECT_RETRIES) {
@@ -158,6 +164,10 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
 
   // --- UpstreamCall ---
 
+  get target(): string | undefined {
+    return this.#connection === null ? undefined : targetAddress(this.#connection.target);
+  }
+
   pause(): void {
     this.#paused = true;
     if (this.#headReceived) this.#stream?.pause();
@@ -165,6 +175,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
 
   resume(): void {
     this.#paused = false;
+    this.#heardContent = true;
     if (this.#headReceived) this.#stream?.resume();
   }
 
@@ -190,6 +201,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   onEnd(trailers: RawFields): void {
     this.#requestTrailers = trailers;
     this.#uploading = null;
+    this.#heardContent = true;
     this.#armHead();
     this.#stream?.end();
   }
@@ -220,14 +232,16 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
       this.#announce();
       if (!(status >= 200 && status <= 999)) throw malformed(`status ${status}`);
       this.#headReceived = true;
-      this.#wheel.disarm(this.#headDeadline);
       const stream = this.#stream as ClientHttp2Stream;
       const fields = http2ResponseFields(raw);
       this.#observe(status, false);
       if (this.request.upgrade !== undefined && status < 300) {
+        this.#wheel.disarm(this.#deadline);
         this.#becomeTunnel(stream, fields);
         return;
       }
+      this.#head = fields;
+      this.#armIdle();
       this.#length = Number(fieldValue(fields, "content-length") ?? -1);
       if (this.#paused) stream.pause();
       this.#receiver.onHead(status, fields);
@@ -246,6 +260,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     if (this.#over) return;
     this.#connection?.heard();
     this.#received += chunk.length;
+    this.#heardContent = true;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
@@ -268,7 +283,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
 
   drained(): void {
     if (this.#over || this.#uploading === null) return;
-    this.#wheel.disarm(this.#headDeadline);
+    if (!this.#headReceived) this.#wheel.disarm(this.#deadline);
     this.#uploading.resume();
   }
 
@@ -306,7 +321,8 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
       IDEMPOTENT.has(this.request.method);
     if ((isUnprocessed || isStale) && this.#mayRetry()) {
       this.#retried = true;
-      this.#wheel.disarm(this.#headDeadline);
+      this.#announceSafely();
+      this.#wheel.disarm(this.#deadline);
       // Not processed, or lost with a connection that grew old: nobody's fault.
       this.#leave();
       this.#pool.startAgain(this);
@@ -334,7 +350,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     if (this.#over) return;
     this.#over = true;
     this.#leave();
-    this.#wheel.disarm(this.#headDeadline);
+    this.#wheel.disarm(this.#deadline);
     const stream = this.#stream;
     this.#stopUpload();
     if (stream !== null) {
@@ -364,10 +380,31 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     }
   }
 
-  #headTimedOut(): void {
-    if (this.#over || this.#headReceived) return;
+  #timedOut(): void {
+    if (this.#over) return;
+    if (this.#headReceived) {
+      this.#checkSilence();
+      return;
+    }
     const message = `no response head within ${this.request.responseHeadTimeoutMs} ms`;
     this.#giveUp(new ProxyError("PROXY_UPSTREAM_HEAD_TIMEOUT", { message }));
+  }
+
+  #armIdle(): void {
+    const { idleTimeoutMs } = this.request;
+    if (idleTimeoutMs === undefined) this.#wheel.disarm(this.#deadline);
+    else this.#wheel.arm(this.#deadline, idleTimeoutMs / 2);
+  }
+
+  /** As in HTTP/1.1. While the request's content goes on, the upstream may rightly be silent. */
+  #checkSilence(): void {
+    const { idleTimeoutMs } = this.request;
+    if (idleTimeoutMs === undefined || mayBeQuiet(this.#head)) return;
+    const mayWait = this.#heardContent || this.#paused || this.#uploading !== null;
+    this.#heardContent = false;
+    this.#silences = mayWait ? 0 : this.#silences + 1;
+    if (this.#silences < 2) this.#armIdle();
+    else this.#giveUp(idleError(idleTimeoutMs));
   }
 
   /** Ends this request by our own decision. */
@@ -384,7 +421,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     this.#over = true;
     this.#blame(error);
     this.#leave();
-    this.#wheel.disarm(this.#headDeadline);
+    this.#wheel.disarm(this.#deadline);
     this.#stopUpload();
     try {
       this.#announce();
@@ -396,7 +433,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
 
   /** RFC 9113 §7: CANCEL, which tells a gRPC server that its client went away. */
   #stop(): void {
-    this.#wheel.disarm(this.#headDeadline);
+    this.#wheel.disarm(this.#deadline);
     const stream = this.#stream;
     this.#stream = null;
     if (stream === null) this.#pool.forget(this);
@@ -441,7 +478,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
 
   #armHead(): void {
     if (this.#over || this.#headReceived) return;
-    this.#wheel.arm(this.#headDeadline, this.request.responseHeadTimeoutMs);
+    this.#wheel.arm(this.#deadline, this.request.responseHeadTimeoutMs);
   }
 
   #heard(): void {
@@ -456,6 +493,15 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     const { targets } = this.#pool;
     const cookie = targets.setCookie(this.request, connection.member);
     this.#receiver.onTarget(targetAddress(connection.target), cookie);
+  }
+
+  /** Another attempt follows, whatever the receiver makes of this one. */
+  #announceSafely(): void {
+    try {
+      this.#announce();
+    } catch (fault) {
+      this.#pool.reportFault(fault);
+    }
   }
 
   #tell(call: () => void): void {

@@ -19,6 +19,7 @@ import type { Connection, ConnectionUser } from "./connection.ts";
 import type { ConnectionPool, PooledCall } from "./connection-pool.ts";
 import { ContentBridge, type UploadObserver } from "./content-bridge.ts";
 import { fromForeignError, isConnectionLoss } from "./foreign-errors.ts";
+import { idleError, mayBeQuiet } from "./idle-limit.ts";
 import { toRawFields } from "./raw-head.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { targetAddress } from "./target.ts";
@@ -54,6 +55,12 @@ export class NetworkCall
   #resuming = false;
   #retriedStale = false;
   #connectRetries = 0;
+  /** The request's content is waited for: the upstream may rightly be silent. */
+  #waitsForSource = false;
+  #head: RawFields | null = null;
+  /** Something has come since the deadline was armed; else, how many times it has passed in silence. */
+  #heard = false;
+  #silences = 0;
 
   /** `preface`: the PROXY header of its connection, if it needs one. */
   constructor(
@@ -108,6 +115,10 @@ export class NetworkCall
 
   // --- UpstreamCall ---
 
+  get target(): string | undefined {
+    return this.#connection === null ? undefined : targetAddress(this.#connection.target);
+  }
+
   pause(): void {
     this.#paused = true;
     this.#controller?.pause();
@@ -116,6 +127,7 @@ export class NetworkCall
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    this.#heard = true;
     if (this.#resuming || this.#controller === null) return;
     // undici parses within resume() and must not be within another connection's parser then.
     this.#resuming = true;
@@ -134,8 +146,12 @@ export class NetworkCall
 
   // --- ConnectionUser ---
 
-  headTimedOut(): void {
-    if (this.#over || this.#headReceived) return;
+  timedOut(): void {
+    if (this.#over) return;
+    if (this.#headReceived) {
+      this.#checkSilence();
+      return;
+    }
     const message = `no response head within ${this.request.responseHeadTimeoutMs} ms`;
     this.#giveUp(new ProxyError("PROXY_UPSTREAM_HEAD_TIMEOUT", { message }));
   }
@@ -143,11 +159,14 @@ export class NetworkCall
   // --- UploadObserver ---
 
   uploadWaitsForSource(): void {
-    this.#connection?.disarmHead();
+    this.#waitsForSource = true;
+    if (!this.#headReceived) this.#connection?.disarm();
   }
 
   uploadWaitsForUpstream(): void {
-    if (!this.#headReceived) this.#connection?.armHead(this.request.responseHeadTimeoutMs);
+    this.#waitsForSource = false;
+    this.#heard = true;
+    if (!this.#headReceived) this.#connection?.arm(this.request.responseHeadTimeoutMs);
   }
 
   // --- undici's handler ---
@@ -165,7 +184,9 @@ export class NetworkCall
   }
 
   onRequestSent(): void {
-    if (!this.#headReceived) this.#connection?.armHead(this.request.responseHeadTimeoutMs);
+    this.#waitsForSource = false;
+    this.#heard = true;
+    if (!this.#headReceived) this.#connection?.arm(this.request.responseHeadTimeoutMs);
   }
 
   onResponseStart(controller: Controller, status: number): void {
@@ -181,7 +202,8 @@ export class NetworkCall
         return;
       }
       this.#headReceived = true;
-      this.#connection?.disarmHead();
+      this.#head = fields;
+      this.#armIdle();
       // The parser takes the chunks off and leaves other transfer codings inside the content: refused here.
       const framing = responseFraming(fields);
       if ("error" in framing) {
@@ -202,6 +224,7 @@ export class NetworkCall
     // undici gives an empty chunk at each resume. A reader that pauses after every chunk and resumes for the next would
     // go round in microtasks for ever and let nothing else run.
     if (this.#over || chunk.length === 0) return;
+    this.#heard = true;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
@@ -214,6 +237,7 @@ export class NetworkCall
     this.#connection = null;
     this.#controller = null;
     this.#leave();
+    connection?.disarm();
     connection?.release();
     if (this.#over) return;
     this.#over = true;
@@ -237,7 +261,7 @@ export class NetworkCall
     const connection = this.#connection;
     this.#connection = null;
     this.#controller = null;
-    connection?.disarmHead();
+    connection?.disarm();
     connection?.becomeTunnel(socket as Socket);
     this.#observe(101, false);
     // As long as the tunnel stands, it is a request under way.
@@ -263,7 +287,7 @@ export class NetworkCall
     this.#connection = null;
     this.#controller = null;
     if (connection === null) return;
-    connection.disarmHead();
+    connection.disarm();
     connection.call = null;
     if (this.#dispatching) {
       this.#leave();
@@ -283,6 +307,7 @@ export class NetworkCall
     }
     if (this.#mayRetry(connection, error)) {
       this.#retriedStale = true;
+      this.#announceSafely(connection);
       // A connection that grew old is nobody's fault.
       this.#leave();
       this.#pool.replace(connection, this);
@@ -298,6 +323,7 @@ export class NetworkCall
     const hasMoved = this.#pool.targets.unreachable(connection.member);
     this.#blame(failure);
     this.#leave();
+    this.#announceSafely(connection);
     // Nothing was sent, so another target may have it, whatever the method.
     this.#connectRetries += 1;
     if (this.#connectRetries <= MAX_CONNECT_RETRIES) {
@@ -331,6 +357,25 @@ export class NetworkCall
       isConnectionLoss(error) &&
       IDEMPOTENT.has(this.request.method)
     );
+  }
+
+  // --- silence within the content ---
+
+  #armIdle(): void {
+    const { idleTimeoutMs } = this.request;
+    if (idleTimeoutMs === undefined) this.#connection?.disarm();
+    else this.#connection?.arm(idleTimeoutMs / 2);
+  }
+
+  /** Twice in silence, then it is too long: chunks need no clock that way, and a stall of ours is no silence of theirs. */
+  #checkSilence(): void {
+    const { idleTimeoutMs } = this.request;
+    if (idleTimeoutMs === undefined || mayBeQuiet(this.#head)) return;
+    const mayWait = this.#heard || this.#paused || this.#waitsForSource;
+    this.#heard = false;
+    this.#silences = mayWait ? 0 : this.#silences + 1;
+    if (this.#silences < 2) this.#armIdle();
+    else this.#giveUp(idleError(idleTimeoutMs));
   }
 
   #exchangeError(connection: Connection, error: Error): ProxyError {
@@ -376,7 +421,7 @@ export class NetworkCall
       this.#pool.drop(connection);
       connection.destroy();
     } else {
-      connection.disarmHead();
+      connection.disarm();
       controller.abort(ABORTED);
     }
     this.request.content?.cancel();
@@ -421,6 +466,15 @@ export class NetworkCall
     const { targets } = this.#pool;
     const cookie = targets.setCookie(this.request, connection.member);
     this.#receiver.onTarget(targetAddress(connection.target), cookie);
+  }
+
+  /** Another attempt follows, whatever the receiver makes of this one. */
+  #announceSafely(connection: Connection): void {
+    try {
+      this.#announceOn(connection);
+    } catch (fault) {
+      this.#pool.reportFault(fault);
+    }
   }
 
   #body(content: NonNullable<UpstreamRequest["content"]>): Buffer | ContentBridge | null {

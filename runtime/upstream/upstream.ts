@@ -17,6 +17,8 @@ export interface UpstreamRequest {
   /** Without Host, hop-by-hop and framing fields (Content-Length, Transfer-Encoding, Expect, TE, Trailer, Upgrade). */
   readonly fields: ReadonlyRawFields;
   readonly content: ContentSource | undefined;
+  /** Gives the same content again, any number of times. */
+  readonly replay?: RepeatableContent | undefined;
   /** Protocol to upgrade to. */
   readonly upgrade: string | undefined;
   /** Who is asking, for upstreams that are told by a PROXY header. Default: we are. */
@@ -29,6 +31,12 @@ export interface UpstreamRequest {
   readonly avoid?: ReadonlySet<string> | undefined;
   readonly connectTimeoutMs: number;
   readonly responseHeadTimeoutMs: number;
+  /** Longest silence within the response's content. Absent: any. It is noticed at the latest half as late again. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+export interface RepeatableContent {
+  asSource(): ContentSource;
 }
 
 /** Whose request it is, and the address that it was sent to. */
@@ -47,7 +55,7 @@ export interface RequestClient {
 export interface UpstreamReceiver {
   /**
    * A target was chosen: its address for logs, `host:port`, and the Set-Cookie that brings the client back to it, if it
-   * needs one. May come again on a retry.
+   * needs one. Once for each attempt that got as far as a target, so it comes again when a request is sent again.
    */
   onTarget(address: string, cookie?: string): void;
   onInformational(status: number, fields: RawFields): void;
@@ -63,6 +71,8 @@ export interface UpstreamReceiver {
 
 /** A request under way. */
 export interface UpstreamCall {
+  /** Address of the target that has it now, also before `onTarget` tells it. */
+  readonly target?: string | undefined;
   /** Stop reading the response: back pressure reaches the upstream's socket. */
   pause(): void;
   resume(): void;

@@ -70,7 +70,6 @@ const BAD: Readonly<Record<string, Expected>> = {
     paths: [
       "upstreams.app.balance",
       "upstreams.app.healthCheck.type",
-      "upstreams.app.retry",
       "routes[0].cache",
       "routes[0].rateLimits",
       "routes[0].waf",

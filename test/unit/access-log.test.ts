@@ -17,6 +17,7 @@ const base: AccessRecord = {
   route: "api",
   upstream: "api",
   target: "127.0.0.1:9000",
+  attempts: 1,
   status: 200,
   outcome: "complete",
   error: undefined,
