@@ -15,6 +15,7 @@ import type { TLSSocket } from "node:tls";
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { RawFields } from "../http/raw-fields.ts";
+import { holdSessionWhileCollectable } from "./http2-lifetime.ts";
 import { fromForeignError } from "./foreign-errors.ts";
 import { openSocket, type SocketTerms } from "./open-socket.ts";
 import { targetAddress, type Target } from "./target.ts";
@@ -146,6 +147,7 @@ export class Http2Connection {
     const session = this.#session as ClientHttp2Session;
     // The types know of heads as objects only.
     const stream = session.request(head as never, { endStream, waitForTrailers });
+    holdSessionWhileCollectable(stream, session);
     this.streams += 1;
     this.begun += 1;
     stream.once("close", this.#onStreamClosed);
