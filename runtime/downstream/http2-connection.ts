@@ -303,6 +303,10 @@ export class Http2Connection {
     const moves = bytes !== this.#bytesAtLook;
     this.#bytesAtLook = bytes;
     for (const exchange of this.#exchanges) {
+      if (exchange.isAbandoned) {
+        exchange.cut();
+        continue;
+      }
       const waiting = exchange.waitingBytes;
       const taken = exchange.writtenBytes - waiting;
       if (waiting === 0 || taken !== exchange.takenAtLook) {

@@ -96,6 +96,11 @@ export class Http2Exchange implements Exchange {
     return this.#stream.writableLength;
   }
 
+  /** Reset with NO_ERROR while content waited: Node 24 closes such a stream and never says so. */
+  get isAbandoned(): boolean {
+    return this.#stream.closed && !this.#stream.destroyed && this.waitingBytes > 0;
+  }
+
   /** The client gave it up: neither we nor the end did. */
   get wasReset(): boolean {
     return !this.#abortedByUs && this.#phase !== "ended" && this.#phase !== "tunnel";

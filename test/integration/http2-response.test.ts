@@ -234,8 +234,10 @@ describe("a client's RST_STREAM (PUB-09)", () => {
   );
 
   it("with NO_ERROR, while content waits for its window, is no complete response", async () => {
+    // Looked at every 2 s, where node does not tell by itself.
     const { port, exchanges } = await listen((exchange) => answer(exchange, "x".repeat(100_000)), {
       h2c: true,
+      limits: { sendIdleMs: 8000 },
     });
     const client = await connectFrames(port);
     client.send(headers(1));
