@@ -24,7 +24,7 @@ export class SecureConnection {
   constructor(
     socket: TLSSocket,
     ends: ProxiedEnds,
-    sentName: string | undefined,
+    sentName: string | false | null | undefined,
     policy: TlsPolicy,
     terms: () => TlsTerms,
   ) {

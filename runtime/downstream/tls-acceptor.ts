@@ -1,6 +1,6 @@
 /**
  * TLS on accepted sockets: the ClientHello is looked at and put back, the terms say what the client is offered, and
- * node's `tls.Server` for that offer does the handshake.
+ * node's `tls.Server` for that offer does the handshake. Where all clients are offered the same, nothing is looked at.
  */
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -64,6 +64,9 @@ export class TlsAcceptor {
     const handshake = new Handshake(raw, this);
     this.#pending.set(raw, handshake);
     this.#owner.wheel.arm(handshake.deadline, this.#tls.handshakeMs);
+    const { soleOffer } = this.#tls.terms;
+    if (soleOffer === undefined) handshake.readHello();
+    else this.#beginSafely(handshake, soleOffer);
   }
 
   drain(): void {
@@ -77,15 +80,14 @@ export class TlsAcceptor {
   }
 
   /** The ClientHello has been looked at and put back. */
-  choose(handshake: Handshake, hello: HelloFacts): void {
-    handshake.servername = hello.servername;
+  choose(handshake: Handshake, { servername, protocols }: HelloFacts): void {
+    handshake.sentName = servername ?? null;
     try {
-      const found = this.#tls.terms.offerFor(hello.servername, hello.protocols);
-      if (found instanceof Promise) void this.#beginWith(handshake, found);
+      const found = this.#tls.terms.offerFor(servername, protocols);
+      if (found instanceof Promise) void this.#beginLater(handshake, found);
       else this.#begin(handshake, found);
     } catch (error) {
-      this.#owner.onError(error);
-      handshake.raw.destroy();
+      this.#fail(handshake, error);
     }
   }
 
@@ -97,13 +99,25 @@ export class TlsAcceptor {
     this.#owner.onHandshakeClosed();
   }
 
-  async #beginWith(handshake: Handshake, found: Promise<TlsOffer | undefined>): Promise<void> {
+  async #beginLater(handshake: Handshake, found: Promise<TlsOffer | undefined>): Promise<void> {
     try {
       this.#begin(handshake, await found);
     } catch (error) {
-      this.#owner.onError(error);
-      handshake.raw.destroy();
+      this.#fail(handshake, error);
     }
+  }
+
+  #beginSafely(handshake: Handshake, offer: TlsOffer): void {
+    try {
+      this.#begin(handshake, offer);
+    } catch (error) {
+      this.#fail(handshake, error);
+    }
+  }
+
+  #fail(handshake: Handshake, error: unknown): void {
+    this.#owner.onError(error);
+    handshake.raw.destroy();
   }
 
   #begin(handshake: Handshake, offer: TlsOffer | undefined): void {
@@ -140,7 +154,7 @@ export class TlsAcceptor {
     const secure = new SecureConnection(
       socket,
       handshake.ends,
-      handshake.servername,
+      handshake.sentName === undefined ? nameOf(socket) : handshake.sentName,
       offer.policy,
       () => this.#tls.terms,
     );
@@ -159,13 +173,13 @@ class Handshake {
   readonly raw: Socket;
   readonly ends: ProxiedEnds;
   readonly deadline: Deadline;
-  servername: string | undefined;
+  /** As the ClientHello has it; `null`: it has none; `undefined`: it was not looked at. */
+  sentName: string | null | undefined;
   /** Why it failed: the first thing that went wrong. */
   reason: string | undefined;
   readonly #acceptor: TlsAcceptor;
   #received: Buffer | undefined;
 
-  /** Waits for the ClientHello, looks at it and puts it back. */
   readonly #onData = (chunk: Buffer): void => {
     const received = this.#received === undefined ? chunk : Buffer.concat([this.#received, chunk]);
     const hello = readHello(received);
@@ -195,8 +209,12 @@ class Handshake {
     // Every error of a socket is followed by its close.
     raw.on("error", (error) => (this.reason ??= error.message));
     raw.on("close", () => this.#acceptor.closed(this));
-    raw.on("data", this.#onData);
-    raw.on("end", this.#onEnd);
+  }
+
+  /** Waits for the ClientHello, looks at it and puts it back. */
+  readHello(): void {
+    this.raw.on("data", this.#onData);
+    this.raw.on("end", this.#onEnd);
   }
 }
 
@@ -206,12 +224,16 @@ function refusalOf(socket: TLSSocket, offer: TlsOffer, handshake: Handshake): st
   if (offer.policy.clientCertificates === "require" && verifiedOf(socket) === undefined) {
     return "no verified client certificate";
   }
+  const { sentName } = handshake;
+  if (sentName === undefined) return undefined;
   // Two parsers have read the name. Of a resumed TLS 1.2 session OpenSSL tells that of its first handshake.
-  const { servername } = socket as { servername?: string | false | null };
-  const isSame =
-    servername === handshake.servername ||
-    toSentName(servername) === toSentName(handshake.servername);
+  const name = nameOf(socket);
+  const isSame = name === sentName || toSentName(name) === toSentName(sentName);
   return isSame || socket.isSessionReused() ? undefined : "the server name is ambiguous";
+}
+
+function nameOf(socket: TLSSocket): string | false | null | undefined {
+  return (socket as { servername?: string | false | null }).servername;
 }
 
 /** node keeps the socket that TLS was put on, without saying so in its documentation; a test holds it to that. */

@@ -22,6 +22,8 @@ export interface TlsOffer {
 export interface TlsTerms {
   /** Goes up when certificates or policies have changed. */
   readonly epoch: number;
+  /** What every client is offered, whatever it asks for; `undefined` where that depends on name or protocols. */
+  readonly soleOffer: TlsOffer | undefined;
   /**
    * For a client that asks for this name (as sent, `undefined` for none) and speaks these protocols. `undefined`: the
    * name is refused. Must not reject.

@@ -24,7 +24,14 @@ export function createCertificateIndex(pairs: readonly CertificatePair[]): Certi
     }
   }
   const entries = new Map<string, CertificateEntry>();
-  for (const [name, found] of byName) entries.set(name, toEntry(found));
+  // One entry for all the names of a certificate: what is derived from it is derived once.
+  const byKey = new Map<string, CertificateEntry>();
+  for (const [name, found] of byName) {
+    const entry = toEntry(found);
+    const known = byKey.get(entry.key);
+    if (known === undefined) byKey.set(entry.key, entry);
+    entries.set(name, known ?? entry);
+  }
   return {
     find(name) {
       const exact = entries.get(name);

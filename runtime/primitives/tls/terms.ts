@@ -132,6 +132,8 @@ export class TlsTerms {
   readonly #expiry = new ExpiryCheck();
   readonly #watch: FileWatch | undefined;
   readonly #timer: NodeJS.Timeout;
+  /** `null`: to be found out. */
+  #soleOffer: TlsOffer | undefined | null = null;
   #policies: PolicySet;
   #policyProblem = "";
   #index: CertificateIndex;
@@ -162,6 +164,12 @@ export class TlsTerms {
   /** For the log and metrics. */
   get certificates(): readonly CertificateStatus[] {
     return this.#pairs().map(({ names, notAfter, from }) => ({ names, notAfter, from }));
+  }
+
+  /** What every client is offered, whatever it asks for; `undefined` where that depends on name or protocols. */
+  get soleOffer(): TlsOffer | undefined {
+    if (this.#soleOffer === null) this.#soleOffer = this.#findSoleOffer();
+    return this.#soleOffer;
   }
 
   setServerNameHook(hook: ServerNameHook): void {
@@ -263,6 +271,7 @@ export class TlsTerms {
 
   #rebuild(): void {
     this.#index = createCertificateIndex(this.#pairs());
+    this.#soleOffer = null;
     this.epoch += 1;
   }
 
@@ -297,6 +306,23 @@ export class TlsTerms {
   #defaultOffer(policy: TlsPolicy): TlsOffer | undefined {
     const entry = this.#defaultEntry();
     return entry === undefined ? undefined : this.#offer(entry, policy);
+  }
+
+  #findSoleOffer(): TlsOffer | undefined {
+    const [policy, ...others] = this.#policies.all;
+    const { options, sources } = this.#parts;
+    const asksForName =
+      others.length > 0 ||
+      options.tls.unknownName === "refuse" ||
+      sources.some((source) => source.find !== undefined || source.challenge !== undefined);
+    const entry = this.#defaultEntry();
+    if (asksForName || policy === undefined || entry === undefined) return undefined;
+    const pairs = this.#pairs();
+    // Of two pairs for one name the entry may have only the better one: another name could have the other.
+    const isSole =
+      pairs.length === entry.pairs.length &&
+      pairs.every(({ names }) => names.every((name) => this.#index.find(name)?.key === entry.key));
+    return isSole ? this.#offer(entry, policy) : undefined;
   }
 
   #offerUnknown(policy: TlsPolicy): TlsOffer | undefined {
