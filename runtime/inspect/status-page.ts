@@ -22,6 +22,7 @@ export function renderStatusPage(status: ProxyStatus): string {
         ["URL", "Connections"],
         status.listeners.map((listener) => [listener.url, listener.connections]),
       )}
+      ${renderCertificates(status)}
       <h2>Upstreams</h2>
       ${renderTable(
         ["Name", "Open", "Idle", "Active", "Queued"],
@@ -52,6 +53,23 @@ export function renderStatusPage(status: ProxyStatus): string {
       <p class="quiet">The same as JSON: <a href="/api/status">/api/status</a></p>
     `,
   });
+}
+
+function renderCertificates({ listeners }: ProxyStatus): Html | string {
+  const rows = listeners.flatMap(({ url, certificates }) =>
+    certificates.map((one) => [
+      url,
+      one.names.join(", "),
+      one.from,
+      one.expires,
+      Math.floor(one.secondsLeft / 86_400),
+    ]),
+  );
+  if (rows.length === 0) return "";
+  return html`
+    <h2>Certificates</h2>
+    ${renderTable(["Listener", "Names", "From", "Expires", "Days left"], rows)}
+  `;
 }
 
 /** Issues of a broken config, with their code frames. */

@@ -51,7 +51,27 @@ export interface StatusIssue {
 export interface ListenerStatus {
   readonly url: string;
   readonly connections: number;
+  /** Of one with TLS: those that it has now, the soonest to end first, at most {@link MAX_CERTIFICATES}. */
+  readonly certificates: readonly CertificateStatus[];
+  /** How many there are altogether. */
+  readonly certificateCount: number;
 }
+
+/** What one certificate's gauge and row are made of. */
+export interface CertificateStatus {
+  /** At most {@link MAX_NAMES}. */
+  readonly names: readonly string[];
+  /** File, folder, or whatever else it comes from. */
+  readonly from: string;
+  readonly expires: string;
+  /** Negative once it has expired. */
+  readonly secondsLeft: number;
+}
+
+/** Of a listener in the status: with thousands, those that end soon are what matters. */
+export const MAX_CERTIFICATES = 100;
+/** Of a certificate in the status. */
+export const MAX_NAMES = 10;
 
 export interface UpstreamStatus {
   readonly name: string;

@@ -1,9 +1,11 @@
+import { systemClock } from "../clock.ts";
 import type { ConfigIssue } from "../config/load.ts";
 import type { ResolvedLimits, ResolvedListen } from "../config/resolved-config.ts";
 import type { Listener, ListenerAddress } from "../downstream/listener.ts";
 import type { PeerTest } from "../downstream/proxy-protocol-gate.ts";
-import type { ListenerTls } from "../downstream/tls-terms.ts";
 import { PrepareError } from "../generation/prepare-error.ts";
+import type { ProvisionedTls } from "../generation/provision-tls.ts";
+import { toCertificateStatus } from "./certificate-status.ts";
 import type { ListenerStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
 import { createRangeTest } from "../primitives/client-address.ts";
@@ -11,21 +13,21 @@ import { createRangeTest } from "../primitives/client-address.ts";
 /** Opens a port; `ready` tells whether that worked. */
 export type Listen = (
   listen: ResolvedListen,
-  tls: ListenerTls | undefined,
+  tls: ProvisionedTls | undefined,
   redirectPort: number | undefined,
 ) => Listener;
 
 interface Entry {
   readonly key: string;
   listen: ResolvedListen;
-  tls: ListenerTls | undefined;
+  tls: ProvisionedTls | undefined;
   readonly listener: Listener;
   readonly address: ListenerAddress;
 }
 
 interface Wanted {
   readonly listen: ResolvedListen;
-  readonly tls: ListenerTls | undefined;
+  readonly tls: ProvisionedTls | undefined;
 }
 
 /** New listeners that are open, and what becomes of the others, not yet settled. */
@@ -57,6 +59,7 @@ export class ListenerSet {
     return [...this.#entries.values()].map((entry) => ({
       url: urlOf(entry),
       connections: entry.listener.stats().connections,
+      ...toCertificateStatus(entry.tls?.terms.certificates ?? [], systemClock.now()),
     }));
   }
 
@@ -66,7 +69,7 @@ export class ListenerSet {
    */
   async change(
     wanted: readonly ResolvedListen[],
-    tls: readonly (ListenerTls | undefined)[] = [],
+    tls: readonly (ProvisionedTls | undefined)[] = [],
   ): Promise<ListenChange> {
     const next = new Map<string, Entry>();
     const added: Entry[] = [];

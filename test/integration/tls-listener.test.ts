@@ -3,15 +3,16 @@ import { connect, type Socket } from "node:net";
 
 import { describe, expect, it } from "vitest";
 
+import type { ProxyStatus } from "../../runtime/inspect/status.ts";
 import { certificateFor, handshake, sClient, visit } from "../helpers/certificates.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
 
 const upstreams = { demo: { fetch: () => new Response("hello") } };
 
-async function start(tls = {}, more = {}) {
-  const certificate = await certificateFor(["a.test"]);
+async function startWith(hosts: readonly string[], tls = {}, more = {}) {
+  const certificates = await Promise.all(hosts.map((host) => certificateFor([host])));
   const config = {
-    listen: { port: 0, tls: { certificates: [certificate], ...tls } },
+    listen: { port: 0, tls: { certificates, ...tls } },
     upstreams,
     log: { level: "debug" as const },
     ...more,
@@ -28,7 +29,13 @@ function closed(socket: Socket): Promise<void> {
   });
 }
 
-describe("TLS listeners", () => {
+// With one certificate nothing depends on the ClientHello, and nobody reads it before TLS does.
+describe.each([
+  ["one certificate", ["a.test"]],
+  ["certificates of two hosts", ["a.test", "b.test"]],
+])("TLS listeners with %s", (_what, hosts) => {
+  const start = (tls = {}, more = {}) => startWith(hosts, tls, more);
+
   it("speak TLS 1.2 and 1.3 and nothing older", async () => {
     const { port } = await start();
     expect((await sClient(port, ["-tls1_2", "-servername", "a.test"])).text).toMatch(
@@ -210,5 +217,20 @@ describe("TLS listeners", () => {
     expect(text.toLowerCase()).toContain("strict-transport-security: max-age=31536000");
     const response = await fetch(proxy.urls[1] ?? "");
     expect(response.headers.has("strict-transport-security")).toBe(false);
+  });
+
+  it("tell in the status when their certificates end", async () => {
+    const { proxy } = await start({}, { admin: { port: 0 } });
+    const answer = await fetch(`${proxy.adminUrl}/api/status`);
+    const { listeners } = (await answer.json()) as ProxyStatus;
+    expect(listeners[0]?.certificateCount).toBe(hosts.length);
+    expect(listeners[0]?.certificates.map(({ names }) => names)).toEqual(
+      hosts.map((host) => [host]),
+    );
+    const first = listeners[0]?.certificates[0];
+    expect(first?.secondsLeft).toBeGreaterThan(89 * 86_400);
+    expect(first?.secondsLeft).toBeLessThanOrEqual(90 * 86_400);
+    expect(Date.parse(first?.expires ?? "")).toBeGreaterThan(Date.now());
+    expect(await (await fetch(`${proxy.adminUrl}/`)).text()).toContain("a.test");
   });
 });

@@ -69,7 +69,14 @@ describe("renderStatusPage", () => {
         },
       },
       restartToPickUp: [evil],
-      listeners: [{ url: evil, connections: 1 }],
+      listeners: [
+        {
+          url: evil,
+          connections: 1,
+          certificates: [{ names: [evil], from: evil, expires: evil, secondsLeft: 1 }],
+          certificateCount: 1,
+        },
+      ],
       upstreams: [
         {
           name: evil,
