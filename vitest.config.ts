@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+
 import { defineConfig } from "vitest/config";
 
 const conditions = ["@gatewright/source", "node", "import", "module", "default"];
@@ -13,6 +15,10 @@ export default defineConfig({
     // Processes that tests start inherit it: `node file.ts` then finds the sources of the workspace packages.
     env: { NODE_ENV: "test" },
     execArgv: ["--conditions=@gatewright/source", "--expose-gc"],
+    // vitest would take one on two cores; most of a test's time is waiting.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // A test that needs a second try is a bug, and the summary names it; it must not stop a merge of something else.
+    retry: process.env["CI"] === undefined ? 0 : 1,
     testTimeout: 15_000,
     hookTimeout: 15_000,
     teardownTimeout: 5_000,
