@@ -1,4 +1,4 @@
-import { ProxyError } from "../errors.ts";
+import type { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
 import { fieldValue } from "../http/raw-fields.ts";
 import { contentTooLarge, GuardedContent } from "../primitives/content-buffer/guarded-content.ts";
@@ -62,7 +62,7 @@ export function bufferContent(flow: Flow, content: ContentSource): RequestBuffer
   return createRequestBuffer(source, plan, flow.parts.contentStore);
 }
 
-export function contentPlan(flow: Flow): RequestContentPlan {
+function contentPlan(flow: Flow): RequestContentPlan {
   return flow.routePlan?.requestContent ?? flow.parts.requestContent;
 }
 

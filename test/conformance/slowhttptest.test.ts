@@ -28,14 +28,14 @@ const CLIENTS = ["-c", "1000", "-r", "200", "-l", String(SECONDS), "-p", "3"];
 const AVAILABLE = 4;
 
 describe.skipIf(!isFullScale || !isInstalled)("slowhttptest", () => {
-  it.each([
+  it.for<[name: string, mode: string[]]>([
     ["heads", ["-H", "-i", "5", "-t", "GET", "-x", "24"]],
     ["contents", ["-B", "-i", "5", "-s", "8192", "-t", "POST", "-x", "10"]],
     ["readers", ["-X", "-n", "5", "-w", "512", "-y", "1024", "-z", "32", "-k", "3"]],
   ])(
     "finds the service available throughout: slow %s",
     { timeout: 120_000 },
-    async (_name, mode) => {
+    async ([, mode], { annotate }) => {
       const origin = await startPatternOrigin(CONTENT_BYTES);
       const folder = await mkdtemp(join(tmpdir(), "gatewright-slowhttptest-"));
       onTestFinished(async () => {
@@ -72,7 +72,9 @@ describe.skipIf(!isFullScale || !isInstalled)("slowhttptest", () => {
       }
       const rows = (await readFile(`${report}.csv`, "utf8")).trim().split("\n").slice(1);
       const unavailable = rows.filter((row) => Number(row.split(",")[AVAILABLE]) === 0);
-      console.log(`${probes} probes, the slowest ${slowestMs.toFixed(0)} ms; ${rows.length} rows`);
+      await annotate(
+        `${probes} probes, the slowest ${slowestMs.toFixed(0)} ms; ${rows.length} rows`,
+      );
       expect(rows.length).toBeGreaterThan(5);
       expect(unavailable).toEqual([]);
       expect(slowestMs).toBeLessThan(1000);
