@@ -16,7 +16,7 @@ export interface RetryFailure {
 }
 
 /** `true`: again. `{ delay }`: again, after just that time (0: at once). `false`: not again. Nothing: as the other options say. */
-export type RetryDecision = boolean | { readonly delay: Duration | 0 };
+export type RetryDecision = boolean | { readonly delay: Duration };
 
 /**
  * Asked after an attempt that failed or was answered with 500 or above, if another one is possible at all: attempts are
