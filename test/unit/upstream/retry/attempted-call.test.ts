@@ -46,7 +46,6 @@ function start({ retry = {}, parts = {}, minPerSecond = 100, ...rest }: Setup = 
     ...rest,
   };
   const attempted = {
-    ...upstream,
     name: "attempted",
     stats: () => upstream.stats(),
     close: () => upstream.close(),
