@@ -118,7 +118,7 @@ function retryRules(
   const merged = over(upstream, route);
   if (merged === undefined) return undefined;
   const rules = { ...DEFAULT_RETRY, ...merged };
-  if (rules.attempts === 1) return undefined;
+  if (rules.attempts === 1 && merged.perTryTimeoutMs === undefined) return undefined;
   return {
     attempts: rules.attempts,
     methods: new Set(rules.methods),

@@ -491,6 +491,21 @@ describe("hedging", () => {
     expect(receiver.status).toBeUndefined();
     upstream.call(1).answer(200);
     expect(receiver.status).toBe(200);
+    advance(1000);
+    expect(upstream.calls.length).toBe(2);
+  });
+
+  it("begins another attempt only when all of those under way have failed", () => {
+    const { upstream, receiver, advance } = start({ hedge });
+    advance(250);
+    upstream.call(2).answer(503);
+    advance(1000);
+    expect(upstream.calls.length).toBe(2);
+    fail(upstream.call(1));
+    advance(100);
+    expect([...(upstream.call(3).request.avoid ?? [])].toSorted()).toEqual(["t1", "t2"]);
+    upstream.call(3).answer(200);
+    expect([receiver.status, receiver.targets]).toEqual([200, ["t2", "t1", "t3"]]);
   });
 
   it("is for GET, HEAD and OPTIONS with content that can be sent twice, never for upgrades", () => {
