@@ -68,8 +68,11 @@ describe("slow uploads", () => {
 describe("very large contents", () => {
   const WARM_UP = scaled(64, 100) * MB;
   const LARGE = scaled(128, 1024) * MB;
-  /** At the small scale the warm-up is short. */
-  const GROWTH = scaled(64, 32) * MB;
+  /**
+   * 32 MiB are the aim. Found: 2 to 34 for both directions, always up to the same 200 to 214 MiB, which a warm-up reaches
+   * or not; the rest is room for a collection that comes late. At the small scale the warm-up is short.
+   */
+  const GROWTH = scaled(64, 40) * MB;
 
   /**
    * How much the peak of the large transfer is above that of the warm-up: what a transfer needs must not depend on its
