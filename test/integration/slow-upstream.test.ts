@@ -23,7 +23,11 @@ describe("upstreams that stop reading", () => {
     async () => {
       const origin = await startHeldOrigin();
       await using proxy = await startMeasuredProxy({
-        config: `export default { upstreams: { slow: { targets: ["${origin.url}"] } } };`,
+        // Buffered content would wait in a file, not in the client.
+        config: `export default {
+          requestContent: { buffer: false },
+          upstreams: { slow: { targets: ["${origin.url}"] } },
+        };`,
       });
       // Whole transfers first: what the code and its allocator take anyway is no growth.
       const warm = [1, 2, 3].map((i) => new Upload(proxy.url, i % 2 === 0));
