@@ -11,6 +11,7 @@ import { treeCpuSeconds } from "./process-usage.ts";
 export const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
 export const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 4);
 
+const MAX_WARM_UP_MS = 40_000;
 const ONLY = process.env["BENCH_ONLY"]?.toLowerCase().split(",");
 
 export interface Contestant {
@@ -65,13 +66,20 @@ export async function withPeers(
   }
 }
 
-/** Each round visits every peer in turn, so that a drifting machine drifts for all. */
+/**
+ * Each round visits every peer in turn, so that a drifting machine drifts for all. Before that each peer does `warmUp`
+ * units of work: code is compiled by how often it has run, and on a busy machine that takes longer than any fixed time.
+ */
 export function runRounds(
   contestants: readonly Contestant[],
   load: (port: number, seconds: number) => Work,
+  warmUp = 1,
 ): Figures[] {
   const figures = contestants.map(({ name }): Figures => ({ name, samples: [], errors: 0 }));
-  for (const { port } of contestants) load(port, 2);
+  for (const { port } of contestants) {
+    const until = performance.now() + MAX_WARM_UP_MS;
+    for (let done = 0; done < warmUp && performance.now() < until;) done += load(port, 2).done;
+  }
   for (let round = 1; round <= ROUNDS; round++) {
     for (const [at, { port, child }] of contestants.entries()) {
       const before = treeCpuSeconds(child.pid ?? 0);

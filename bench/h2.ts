@@ -19,6 +19,7 @@ import {
 } from "./contest.ts";
 import { withTlsPeers } from "./tls-peers.ts";
 
+const WARM_UP_REQUESTS = 60_000;
 const CONNECTIONS = Number(process.env["BENCH_CONNECTIONS"] ?? 32);
 const STREAMS = Number(process.env["BENCH_STREAMS"] ?? 16);
 
@@ -26,7 +27,7 @@ export async function benchH2(): Promise<void> {
   needs("h2load");
   await withTlsPeers((tls) =>
     withPeers([tls.gatewright, tls.bareHttp2, tls.nginx, tls.caddy], (contestants) => {
-      const figures = runRounds(contestants, load);
+      const figures = runRounds(contestants, load, WARM_UP_REQUESTS);
       console.log(
         `Small GET over h2, ${STREAMS} streams on each of ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s, one core; Node ${process.version}\n`,
       );

@@ -19,12 +19,13 @@ import {
 } from "./contest.ts";
 import { PEERS } from "./peers.ts";
 
+const WARM_UP_REQUESTS = 60_000;
 const CONNECTIONS = Number(process.env["BENCH_CONNECTIONS"] ?? 32);
 
 export async function benchHttp1(): Promise<void> {
   needs("wrk");
   await withPeers(PEERS, (contestants) => {
-    const figures = runRounds(contestants, load);
+    const figures = runRounds(contestants, load, WARM_UP_REQUESTS);
     const yardstick = figures.find((one) => one.name.startsWith("yardstick"));
     console.log(
       `Small GET, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s, one core; Node ${process.version}\n`,

@@ -20,6 +20,7 @@ import {
 import { withTlsPeers } from "./tls-peers.ts";
 
 const CLIENT = join(import.meta.dirname, "tls-load.ts");
+const WARM_UP_HANDSHAKES = 6000;
 const KINDS = [
   ["full", "TLSv1.3"],
   ["full", "TLSv1.2"],
@@ -35,8 +36,10 @@ export async function benchTls(): Promise<void> {
       for (const [kind, version] of KINDS) {
         const name = `${kind} ${version}`;
         if (WANTED !== undefined && !WANTED.some((part) => name.includes(part))) continue;
-        const figures = runRounds(contestants, (port, seconds) =>
-          load(port, kind, version, seconds),
+        const figures = runRounds(
+          contestants,
+          (port, seconds) => load(port, kind, version, seconds),
+          WARM_UP_HANDSHAKES,
         );
         console.log(
           `${name}, ECDSA P-256, X25519, ${ROUNDS} rounds of ${SECONDS} s, one core; Node ${process.version}\n`,

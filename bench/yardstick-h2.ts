@@ -38,6 +38,7 @@ class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (this.stream.destroyed) return;
     const raw = (controller as unknown as { rawHeaders: Buffer[] }).rawHeaders;
     const fields = [":status", String(status)];
     for (let i = 0; i < raw.length; i += 2) {
@@ -50,7 +51,7 @@ class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.stream.write(chunk)) controller.pause();
+    if (!this.stream.destroyed && !this.stream.write(chunk)) controller.pause();
   }
 
   onResponseEnd(): void {
@@ -60,6 +61,7 @@ class Relay implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, _error: Error): void {
     this.over = true;
+    if (this.stream.destroyed) return;
     if (this.stream.headersSent) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     else this.stream.respond({ ":status": 502 }, { endStream: true });
   }
