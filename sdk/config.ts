@@ -1,3 +1,4 @@
+// Over 400 lines: the whole configuration in one place, as users look it up; most lines are doc comments.
 import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./balance.ts";
 import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";

@@ -1,3 +1,4 @@
+// Over 400 lines: the resolved counterpart of the whole configuration, member by member.
 import type {
   BalanceAlgorithm,
   FetchUpstream,

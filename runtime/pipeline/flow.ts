@@ -1,3 +1,4 @@
+// Over 400 lines: the one object of a request: many members of a line or two each, while the phases live in files of their own.
 import type {
   ClientInfo,
   ForwardOptions,

@@ -1,3 +1,4 @@
+// Over 400 lines: scheduling is one state machine over targets, connections and the queue; parts of it make no sense alone.
 /**
  * Which request gets which connection, over all targets of an upstream: a strict cap, a lower one for each target that
  * has one, the connection used last first (so that surplus ones grow old and close), a bounded queue in order of arrival.

@@ -1,3 +1,4 @@
+// Over 400 lines: scheduling is one state machine over targets, connections and the queue; parts of it make no sense alone.
 /**
  * Which request gets which HTTP/2 connection, over all targets of an upstream. Connections are filled in the order they
  * were opened, up to what the upstream and `maxStreams` allow, so that surplus ones fall idle and close; then another

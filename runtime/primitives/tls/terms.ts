@@ -1,3 +1,4 @@
+// Over 400 lines: offers, policies and sources of certificates share one cache and one epoch.
 import type { SecureContextOptions } from "node:tls";
 
 import { systemClock, type Clock } from "../../clock.ts";

@@ -1,3 +1,4 @@
+// Over 400 lines: members, their board and the choice among them are one state; what could be taken out has been.
 /**
  * The living set of an upstream's targets, shared by its pools, its balancer and its health checks: who belongs to it,
  * who may be chosen, and how each one is doing.
