@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -48,6 +49,13 @@ async function served(port: number, one: TestCertificate, name = "a.test"): Prom
     .toBe(fingerprintOf(one));
 }
 
+async function ask(session: ClientHttp2Session): Promise<string> {
+  const stream = session.request({ ":path": "/", ":authority": "a.test" });
+  let text = "";
+  for await (const chunk of stream) text += String(chunk);
+  return text;
+}
+
 describe("renewed certificates on disk (PUB-29)", () => {
   it("keeps the old pair while cert and key do not match, are empty or expired, and says so", async () => {
     const folder = await makeFolder();
@@ -62,6 +70,13 @@ describe("renewed certificates on disk (PUB-29)", () => {
     const held = await handshake(port, { servername: "a.test" });
     let ended = false;
     held.on("close", () => (ended = true));
+    const session = connectHttp2(`https://127.0.0.1:${port}`, {
+      servername: "a.test",
+      rejectUnauthorized: false,
+    });
+    onTestFinished(() => session.destroy());
+    session.on("close", () => (ended = true));
+    expect(await ask(session)).toBe("hello");
 
     await writeFile(join(folder, "site.pem"), second.cert);
     await proxy.log.line((line) => /does not belong to .* stays in use/.test(line.msg ?? ""));
@@ -82,8 +97,9 @@ describe("renewed certificates on disk (PUB-29)", () => {
 
     await put(folder, first);
     await served(port, first);
-    // The connection from before all that is as it was.
+    // The connections from before all that are as they were.
     expect(ended).toBe(false);
+    expect(await ask(session)).toBe("hello");
     held.write("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
     let text = "";
     for await (const chunk of held) text += String(chunk);
