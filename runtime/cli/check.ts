@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { readFrame, readSource } from "../config/code-frame.ts";
 import type { ConfigIssue } from "../config/issue.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -77,16 +81,20 @@ export async function runCheck(
   }
 }
 
-/** What only shows once the config is put to work: as `start` does, but without plugins' set-up and listeners. */
+/**
+ * What only shows once the config is put to work: as `start` does, but without plugins' set-up and listeners, and with a
+ * `dataDir` that is gone afterwards: a check leaves no authority, account or secret behind.
+ */
 async function checkLoaded(
   loaded: LoadedConfig,
   engine: Engine,
   log: RootLog,
 ): Promise<ConfigIssue[]> {
   const issues = deadRouteIssues(loaded);
+  const dataDir = await mkdtemp(join(tmpdir(), "gatewright-check-"));
   try {
     const provisioned = await engine.provision({
-      loaded,
+      loaded: { ...loaded, config: { ...loaded.config, dataDir } },
       log,
       resources: createResourceRegistry(log),
       lease: { acquire() {}, release() {} },
@@ -95,6 +103,8 @@ async function checkLoaded(
     await provisioned.dispose();
   } catch (error) {
     issues.push(...toPrepareIssues(error));
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
   }
   loaded.slot.retire();
   return issues;

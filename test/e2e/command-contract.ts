@@ -106,6 +106,21 @@ export default defineConfig({
     expect(broken.err).toContain("broken.config.ts:3:");
   });
 
+  it("leaves no keys behind where it only checks", async () => {
+    const project = await installation().newProject();
+    writeFileSync(
+      join(project, "tls.config.ts"),
+      `import { defineConfig } from "@gatewright/sdk";
+export default defineConfig({
+  listen: { port: 8443, tls: "dev" },
+  upstreams: { demo: { fetch: () => new Response("hello") } },
+});
+`,
+    );
+    expect(await run(project, "check", "-c", "tls.config.ts")).toMatchObject({ code: 0 });
+    expect(existsSync(join(project, ".gatewright"))).toBe(false);
+  });
+
   it("explains what would happen to a request", async () => {
     const project = await installation().newProject();
     const tree = await run(project, "explain", "GET", "/hello?a=1", "-H", "accept: text/html");
