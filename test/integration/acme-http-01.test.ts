@@ -27,7 +27,7 @@ async function issued(proxy: TestProxy, name: string): Promise<void> {
 describe.skipIf(!hasPebble)("ACME by http-01 (RFC 8555 §8.3)", { timeout: 30_000 }, () => {
   it("answers the CA before redirects, routes and user code", async () => {
     const [httpPort, tlsPort] = [await freePort(), await freePort()];
-    const ca = await startPebble({ httpPort, tlsPort: 1, refusedNonces: 30 });
+    const ca = await startPebble({ httpPort, tlsPort: 1, refusedNonces: 15 });
     const hosts = ["a.example.com", ["b.example.com", "www.b.example.com"]];
     const proxy = await startProxy({
       provision,

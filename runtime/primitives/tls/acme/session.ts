@@ -32,7 +32,7 @@ export interface JsonAnswer extends AcmeAnswer {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-const NONCE_ATTEMPTS = 4;
+const NONCE_ATTEMPTS = 6;
 const MAX_RETRY_AFTER_MS = 7 * 24 * 3_600_000;
 const BAD_NONCE = "urn:ietf:params:acme:error:badNonce";
 /** RFC 8555 §6.7: problems that time heals, or that a person has to. */

@@ -102,7 +102,7 @@ describe("an ACME session", () => {
     await expect(endless.session.post("https://ca.test/a")).rejects.toMatchObject({
       kind: "refused",
     });
-    expect(endless.sent).toHaveLength(4);
+    expect(endless.sent).toHaveLength(6);
   });
 
   it.each([
