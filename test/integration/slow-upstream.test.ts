@@ -25,7 +25,7 @@ describe("upstreams that stop reading", () => {
       await using proxy = await startMeasuredProxy({
         // Buffered content would wait in a file, not in the client.
         config: `export default {
-          requestContent: { buffer: false },
+          requestContent: { buffer: false, max: "1gb" },
           upstreams: { slow: { targets: ["${origin.url}"] } },
         };`,
       });
