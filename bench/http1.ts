@@ -47,7 +47,7 @@ function load(port: number, seconds: number): Work {
   const text = runLoad("wrk", [
     "-t1",
     `-c${CONNECTIONS}`,
-    `-d${seconds}s`,
+    `-d${Math.ceil(seconds)}s`,
     `http://127.0.0.1:${port}/small`,
   ]);
   const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
