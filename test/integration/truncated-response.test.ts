@@ -101,7 +101,8 @@ describe("an upstream's answer that is cut while a hook reads it (PUB-11)", () =
     });
     const response = await get("/");
     expect(response.status).toBe(502);
-    expect(response.content.toString()).not.toContain("xx");
+    // The whole mark, as a request id may have two letters of it by chance.
+    expect(response.content.toString()).not.toContain("xxxx");
     expect(proxy.takeErrors()).not.toHaveLength(0);
   });
 });
