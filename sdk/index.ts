@@ -95,3 +95,14 @@ export type {
   RetryFunction,
 } from "./retry.ts";
 export type { Duration, MaybePromise, Size } from "./units.ts";
+export type {
+  WafCollection,
+  WafCondition,
+  WafFinding,
+  WafNeeds,
+  WafOperator,
+  WafRule,
+  WafSeverity,
+  WafTransformation,
+  WafVariable,
+} from "./waf-rule.ts";
