@@ -1,0 +1,144 @@
+import {
+  BACKSLASH,
+  BRACKET,
+  BREAK,
+  characterClasses,
+  COLON,
+  CONTROL,
+  DOLLAR,
+  DOT,
+  EQUAL,
+  LESS,
+  OTHER,
+  PAREN,
+  PERCENT,
+  WIDE,
+} from "./characters.ts";
+import type { Finding } from "./finding.ts";
+
+// Code for the platforms behind a gateway: Java, Node, Python, Ruby, .NET; serialised objects.
+
+const JAVA_CLASS =
+  /(?:^|[^\w.])(?:java\.(?:lang\.(?:Runtime|ProcessBuilder|ProcessImpl|ClassLoader|Class(?:\b(?!\w))|System\b|Thread\b|Process\b|reflect\b|invoke\b|Shutdown)|net\.(?:URL|URLClassLoader|Socket|ServerSocket|InetAddress)\b|io\.(?:File\w{0,20}|\w{0,30}Stream|\w{0,20}Reader|\w{0,20}Writer)\b|util\.(?:Scanner|PriorityQueue|HashMap|Base64)\b|nio\.file|beans\.(?:XMLDecoder|EventHandler)|rmi\.|security\.|sql\.DriverManager|Runtime\b|ProcessBuilder\b)|javax\.(?:script|naming|management|el|swing|xml\.transform)\.|com\.sun\.|sun\.(?:misc|reflect|rmi|net)\.|jdk\.(?:internal|nashorn)|org\.(?:apache\.(?:commons|struts2?|catalina|xalan|velocity|log4j|shiro|tomcat|xbean|tapestry|el|bcel|ibatis|groovy|logging|jasper|coyote)\b|springframework\.(?:context|beans|expression|cglib|util|web|core|aop|jndi)\b|omg\.CORBA|codehaus\.groovy|hibernate\.|mozilla\.javascript|python\.|jboss\.|eclipse\.jetty|yaml\.snakeyaml|h2\.)|com\.(?:opensymphony|mchange|alibaba\.fastjson|rometools|caucho|bea\.core|mysql\.jdbc|zaxxer|tangosol|newrelic\.agent)\b|freemarker\.(?:template|core)|groovy\.(?:lang|util)\.|ognl\.|bsh\.[A-Z]|clojure\.(?:core|lang|main)|weblogic\.|net\.sf\.(?:json|ehcache)|ch\.qos\.logback)/;
+const JAVA_NAME =
+  /^(?:java\.lang\.[A-Z]\w{2,40}|java\.util\.[A-Z]\w{2,40}|\.?org\.apache(?:\.\w{1,40}){1,8}|\.?(?:java|javax|sun|com\.sun)(?:\.\w{1,40}){1,8})$/;
+const JAVA_CALL =
+  /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName|\b(?:clone|instantiate|invoker|chained|constant|map|switch)transformer\b|\b(?:prototype(?:clone|serialization)|instantiate)factory\b|\b(?:for|while|transformer|chained|switch|if)closure\b|\btemplatesimpl\b|\bjdbcrowsetimpl\b|\bclass\.(?:module|classloader|protectiondomain)\b|\bclass\[["']?(?:module|classLoader)|\bunmarshaller\b|\bbase64data\b|\bxmldecoder\b|\bSpringMacroRequestContext\b|@type["']?\s?[:=]\s?["'][\w.$]{6,}|#(?:_memberAccess|context|attr|application|session|parameters|request|response|root|ognlUtil|container|cmd|iswin|cmds|process|ros)\b\s?[[=.(]|@java\.|\bmemberAccess\b|\ballowStaticMethodAccess\b|\bxwork\b|\bredirect:\$?%?\{|\baction:%?\$?\{|\bxwork2?\.|DefaultActionMapper|MethodClosure|\bInvocationHandler\b|\bspel\b\s?\(|\bPropertyUtilsBean\b/i;
+const LOOKUP =
+  /jndi\s{0,4}:\s{0,4}(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$\{)|\$\{[^}]{0,20}\bj\w{0,4}\}?(?:\$\{|n)\S{0,200}:\s?(?:ldap|rmi|dns)|(?:\$|&dollar;?|\\u0024|\\x24|%24|&#x?0*24;?|&#0*36;?)(?:\{|&lbrace;?|&lcub;?|\\u007b|\\x7b|%7b|&#x?0*7b;?|&#0*123;?)\s{0,4};?\s{0,4}(?:jndi|\$\{)/i;
+/** Also in honest code: a sign only where the value is a line of it and nothing else. */
+const NODE_SOFT =
+  /(?:^|[^`\w.]\s{0,2})process\s?\.\s?(?:env|version)\b|\brequire\s?\(\s?["'`](?:fs|net|http|https|vm|os|dns|cluster|repl|process|util|v8|worker_threads)\b|\bmodule\.exports\s?=|\bconsole\s?(?:\.\s?(?:info|debug|trace)\s?[(.]|\[\s?["'])|\bnew\s{1,4}Function\s?\(|\bBuffer\.from\s?\(/;
+const NODE =
+  /_\$\$ND_FUNC\$\$_|\b__js_function\b|\bprocess\s?(?:\.\s?(?:mainModule|binding|kill\s?\(|dlopen)|\[\s?(?:["'`]|[a-z]))|\brequire\s?(?:\(\s?["'`](?:node:)?child_process\b|\[|\.\s?main\b|\.\s?resolve\s?\()|\bchild_process["'`]?\s?(?:\)|\.\s?(?:exec|spawn|fork))|\bspawn(?:Sync)?\s?\(\s?["'`\w]|\bexec(?:Sync|File|FileSync)\s?\(\s?["'`]|\bmainModule\b|\bglobal(?:This)?\s?(?:\.\s?process|\[\s?["'`])|\bthis\.constructor\b|\bconstructor\s?\.\s?constructor\b|:constructor:constructor|["'\\]__proto__|\breaddir(?:Sync)?\s?\(|\breadFile(?:Sync)?\s?\(\s?["'`]|\bfs\.(?:readFile|writeFile|readdir|unlink|createReadStream)|\beval\s?\(\s?(?:String\.from|atob|["'`]|\w{1,30}\s?[(+])|resolved_model/;
+const PROTOTYPE =
+  /(?:^|[[."'{&?,\s])__proto__(?:$|[\].[":={\s])|\bconstructor\s?(?:\]\s?\[|\.|\[)\s?["']?prototype\b|\bprototype\s?\]\s?\[/;
+const PYTHON =
+  /\b__import__\s?\(|\bos\.(?:system|popen\d?|exec[lv]p?e?|spawn\w{0,4}|environ|listdir|getcwd)\s?[([.]|\bsubprocess\.(?:Popen|call|run|check_output|getoutput|check_call)|\bcommands\.getoutput\s?\(|\bpty\.spawn\s?\(|__(?:builtins|subclasses|globals|class|mro|bases|reduce|code)__|\bsocket\.(?:socket|gethostbyname)\s?\(|!!?(?:python|ruby|javax?|perl|js|com\.|org\.|sun\.)[/.:]\w|!!?\w{0,20}\/(?:object|function|module|name|hash|regexp)\b|\bc(?:os|posix|nt|subprocess|__builtin__)\n(?:system|popen|Popen|eval|exec)|\bimport\s(?:os|subprocess|pty|socket|commands)\s{0,2};|\bexec\s?\(\s?["'](?:import|print)|\bcompile\s?\(\s?["']|\bopen\s?\(\s?["']\/(?:etc|proc|flag|tmp|var|home|root)|\btime\.sleep\s?\(\s?\d{1,3}\s?\)\s?(?:$|["'+#])|\bpickle\.loads\b/;
+const RUBY =
+  /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}-e|\bopen\s?\(\s?["']\|/;
+const DOTNET =
+  /\bSystem\.(?:Diagnostics\.Process|IO\.(?:File|Directory)|Reflection|Net\.WebClient|Text\.Encoding|Environment)\b|\bSystem\.Web\.\w|\bProcess\.Start\s?\(|\bProcessStartInfo\b|\bAAEAAAD\/{4,}|\bActivator\.CreateInstance|\bObjectDataProvider\b|\bTypeConfuseDelegate\b|\$type["']\s?:\s?["']System\./i;
+const SERIALIZED_JAVA =
+  /(?:^|[^\w+/])(?:rO0AB[A-Za-z0-9+/]{1}|KztAAU|Cs7QAF|H4sIAAAAAAAA[A-Za-z0-9+/]{40})|\u00ac\u00ed|aced0005/i;
+const LATEX =
+  /\\(?:input|include|lstinputlisting|verbatiminput|usepackage\{verbatim|openin|openout|newread|newwrite|write18|immediate\\write|read\\|catcode|def\\|csname|url\{file:)[\s{\\`|$=-]|\\(?:input|include)\{\/|\\begin\{filecontents/;
+const FORMULA =
+  /^[=+\-@]\s?(?:cmd|[A-Z]{3,12}\s?\(.{0,80}(?:\||https?:|cmd|!)|\d[+\-*/]\d.{0,8}cmd|[\w"']{0,20}\|\s?['"]?\s?\/c\b|HYPERLINK\s?\(|IMPORT\w{2,8}\s?\(|WEBSERVICE\s?\(|rundll32\b|DDE\s?\()|\bcmd\|\s?'|\|'\s?\/c\s|\bMSEXCEL\|/i;
+const EDGE_INCLUDE =
+  /<esi:(?:include|inline|debug|vars|remove|assign|eval|try)\b|<xsl:(?:value-of|include|import|script|copy-of|variable|stylesheet|template|for-each|param)\b|<msxsl:|<jsp:|<c:(?:import|url|out|redirect)\b|<cfexecute|<cf(?:file|http|query)\b|xmlns:(?:php|exploit|ptswarm|rt|ob|date|fn|user)\s?=\s?["'](?:http:\/\/(?:php\.net|xml\.apache\.org\/xalan|saxon|exslt)|urn:)/i;
+
+/** Code of server platforms other than PHP, and objects in their serialised forms. */
+export function detectCode(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if (value.length < 6) return undefined;
+  if (
+    (classes &
+      (DOT |
+        PAREN |
+        COLON |
+        DOLLAR |
+        BRACKET |
+        EQUAL |
+        OTHER |
+        LESS |
+        BACKSLASH |
+        CONTROL |
+        BREAK |
+        WIDE)) ===
+    0
+  )
+    return undefined;
+  if ((classes & DOT) !== 0) {
+    const found = sign(value, JAVA_CLASS, "java-class") ?? sign(value, JAVA_NAME, "java-class");
+    if (found !== undefined && !isTrace(value, found)) return found;
+  }
+  if ((classes & (DOT | PAREN | EQUAL | COLON)) !== 0) {
+    const found =
+      sign(value, JAVA_CALL, "java-call") ??
+      sign(value, NODE, "node") ??
+      softNode(value) ??
+      sign(value, PYTHON, "python") ??
+      sign(value, RUBY, "ruby") ??
+      sign(value, DOTNET, "dotnet");
+    if (found !== undefined && !inProse(value, found)) return found;
+    if ((classes & EQUAL) !== 0 || value.charCodeAt(0) < 0x41) {
+      const formula = sign(value, FORMULA, "formula");
+      if (formula !== undefined) return formula;
+    }
+  }
+  if ((classes & (COLON | DOLLAR | PERCENT)) !== 0) {
+    const found = sign(value, LOOKUP, "lookup");
+    if (found !== undefined) return found;
+  }
+  if (value.includes("proto")) {
+    const found = sign(value, PROTOTYPE, "prototype");
+    if (found !== undefined) return found;
+  }
+  if ((classes & DOLLAR) !== 0 || (classes & OTHER) !== 0) {
+    const found = sign(value, NODE, "node");
+    if (found !== undefined && !inProse(value, found)) return found;
+  }
+  if ((classes & LESS) !== 0) {
+    const found = sign(value, EDGE_INCLUDE, "include-tag");
+    if (found !== undefined) return found;
+  }
+  if ((classes & BACKSLASH) !== 0) {
+    const found = sign(value, LATEX, "latex");
+    if (found !== undefined) return found;
+  }
+  return sign(value, SERIALIZED_JAVA, "serialized");
+}
+
+function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
+  const match = pattern.exec(value);
+  return match === null
+    ? undefined
+    : { sign: name, start: match.index, end: match.index + match[0].length };
+}
+
+function softNode(value: string): Finding | undefined {
+  return value.length > 160 || /\n.|\b(?:const|let|var|import)\s|=>/.test(value)
+    ? undefined
+    : sign(value, NODE_SOFT, "node");
+}
+
+// A stack trace in a report: "at java.io.FileInputStream.open(FileInputStream.java:195)"
+function isTrace(value: string, found: Finding): boolean {
+  return (
+    /\bat\s{1,4}$/.test(value.slice(Math.max(0, found.start - 6), found.start + 1)) ||
+    /(?:Exception|Error)\b/.test(value.slice(found.start, found.end + 40)) ||
+    /\bimport\s{1,4}$/.test(value.slice(Math.max(0, found.start - 10), found.start + 1))
+  );
+}
+
+function inProse(value: string, found: Finding): boolean {
+  const last = value.charCodeAt(found.end - 1);
+  if (last === 0x28 || last === 0x3d || last === 0x5b || last === 0x22 || last === 0x27)
+    return false;
+  const before = value.slice(Math.max(0, found.start - 16), found.start);
+  const after = value.slice(found.end, found.end + 12);
+  return (
+    /[a-z,]\s["'`(]?$/i.test(before) && /^["'`)]?(?:[.,!?:]?\s{1,2}[a-z]|[.,!?:]?$)/i.test(after)
+  );
+}

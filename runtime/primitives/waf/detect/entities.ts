@@ -1,0 +1,64 @@
+// Character references as browsers read them in attributes and text, far enough to undo the ones
+// that hide a scheme, a bracket or a quote: all numeric ones (with or without the semicolon, with
+// any number of zeros) and the named ones for ASCII punctuation and white space.
+
+const NAMED: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    lt: "<",
+    gt: ">",
+    amp: "&",
+    quot: '"',
+    apos: "'",
+    tab: "\t",
+    newline: "\n",
+    nbsp: " ",
+    excl: "!",
+    num: "#",
+    dollar: "$",
+    percnt: "%",
+    lpar: "(",
+    rpar: ")",
+    ast: "*",
+    midast: "*",
+    plus: "+",
+    comma: ",",
+    period: ".",
+    sol: "/",
+    colon: ":",
+    semi: ";",
+    equals: "=",
+    quest: "?",
+    commat: "@",
+    lsqb: "[",
+    lbrack: "[",
+    bsol: "\\",
+    rsqb: "]",
+    rbrack: "]",
+    hat: "^",
+    lowbar: "_",
+    grave: "`",
+    diacriticalgrave: "`",
+    lcub: "{",
+    lbrace: "{",
+    verbar: "|",
+    vert: "|",
+    rcub: "}",
+    rbrace: "}",
+  }),
+);
+
+const REFERENCE = /&(?:#(?:x([0-9a-f]{1,32})|([0-9]{1,32}))|([a-z]{2,16}));?/gi;
+
+/** `text` with its character references replaced; the same string where there is none. */
+export function decodeEntities(text: string): string {
+  const first = text.indexOf("&");
+  if (first < 0 || first === text.length - 1) return text;
+  return text.replace(
+    REFERENCE,
+    (whole, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
+      if (name !== undefined) return NAMED.get(name.toLowerCase()) ?? whole;
+      const code = hex === undefined ? Number.parseInt(decimal!, 10) : Number.parseInt(hex, 16);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "";
+    },
+  );
+}

@@ -1,0 +1,98 @@
+import { BRACKET, characterClasses, DOT, EQUAL, PAREN, QUOTE } from "./characters.ts";
+import type { Finding } from "./finding.ts";
+
+// Script without markup around it: what is pasted into a handler, a string of a script or a
+// javascript: URL. Looked for are the calls and objects that such code needs to do anything:
+// dialogs, evaluation, the document's secrets, other windows, reached by whatever syntax.
+
+/** Between a name and its call: comments, optional chaining, `)` of `(alert)(1)`, `.call`. */
+const GLUE = String.raw`(?:\s|/\*[^*]{0,40}\*/){0,4}`;
+
+const DIALOG = new RegExp(
+  String.raw`(?:^|[^\w$.]|\b(?:window|self|top|parent|frames|globalThis|this)\s?\.\s?)(?:alert|confirm|prompt)` +
+    String.raw`${GLUE}(?:\)${GLUE})?(?:\?\.)?(?:\(|` +
+    "`" +
+    String.raw`|\.\s?(?:call|apply|bind)\b)`,
+);
+const EVALUATION = new RegExp(
+  String.raw`(?:^|[^\w$.]|\b(?:window|self|top|parent|globalThis|this)\s?\.\s?)(?:eval|execScript|atob|btoa|importScripts|msSetImmediate)` +
+    String.raw`${GLUE}(?:\)${GLUE})?(?:\?\.)?(?:\(|` +
+    "`" +
+    String.raw`|\.\s?(?:call|apply|bind)\b)`,
+);
+const FUNCTION_CONSTRUCTOR = /(?:^|[^\w$.])(?:new\s{1,8})?Function\s{0,8}(?:\(|`)/;
+/** A timer whose first argument is text or a name: evaluated, not called. */
+const TIMER =
+  /(?:^|[^\w$.])set(?:Timeout|Interval|Immediate)\s{0,4}(?:\(\s{0,4}(?:["'`]|[\w$.]{1,40}\s{0,4}[,)]|[\w$]{1,40}\()|`)/;
+const SECRET =
+  /\bdocument\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\??\.\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:cookie|domain|write(?:ln)?\s?\(|location|URL\b|documentElement|referrer|body\.(?:innerHTML|appendChild)|head\.appendChild|querySelector\s?\(|createElement\s?\(|execCommand|defaultView|baseURI|implementation)/;
+const LOCATION =
+  /(?:\b(?:window|self|top|parent|document|frames)\s{0,4}\.\s{0,4}location\b|(?:^|[^\w$-])location\s?(?:\.\s?(?:href|hash|search|assign|replace)\b|=\s?(?:["'`/]|name\b|window|javascript|\w{1,20}\())|\b(?:window|self|top|parent)\s?\.\s?(?:name|open|opener|onerror|eval|document)\b\s?[=(.+;)\]])/;
+const SUBSCRIPT =
+  /(?:^|[^\w$])\(?(?:window|self|top|parent|frames|document|globalThis|this|location|navigator)\)?\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\)?\s{0,4}\[\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:["'`+/!]|\w{1,20}\()/;
+const BUILDER =
+  /\bString\s?\.\s?fromC(?:harCode|odePoint)\b|\bfromCharCode\s?\(|\.constructor\s?\(|\[\s?["']constructor["']\s?\]|\.constructor\.constructor\b|\b(?:sort|map|find|some|filter|forEach|every|reduce|concat|call|apply)\s?\.\s?(?:call|apply)\s?`|\bReflect\s{0,4}\.\s{0,4}[\w.]{1,30}(?:\(|`)|\]\s?\.\s?(?:map|find|some|filter|forEach|every|sort)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\]\s{0,4}\.\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:sort|map|find|some|filter|forEach|every)\s{0,4}\.\s{0,4}(?:call|apply)\b/;
+const EXFILTRATION =
+  /\bnew\s(?:XMLHttpRequest|Image|WebSocket|ActiveXObject|EventSource)\b\s?(?:\(|\)|;|\.)|\bnavigator\s?\.\s?sendBeacon\b|\$\s?\.\s?(?:getScript|globalEval)\s?\(|(?:^|[^\w$.])fetch\s?\(\s?["'`](?:https?:)?\/\/|(?:^|[^\w$.])import\s?\(\s?["'`/]|\.\s?innerHTML\s?\+?=|\.\s?outerHTML\s?=|\.src\s?=\s?["'`/]|\.insertAdjacentHTML\s?\(|(?:^|[^\w$.])(?:local|session)Storage\s?(?:\.getItem\s?\(|\[)|\bimport\s{1,4}\{[^}]{0,120}\}\s{0,4}from\s{0,4}["']/;
+/** Only brackets, signs and plus: letters are made from `![]` and its kin. */
+const SYMBOLS =
+  /!\+?\[\s?\]\s?(?:[+)!\]]|\[[(+!])|\[\s?\]\s?\[\s?\(|\(\s?!?\[\s?\]\s?\+|\+!{1,2}\[\]|\+\{\}\)\[|\$=~\[\]|_=~\[\]|ﾟωﾟ|ﾟДﾟ/;
+const THROWN = /\bonerror\s?=\s?[\w$.]{1,30}\s?[;,}\n]|\bthrow\s?(?:\/|\+|onerror|["'`]\s?=)/;
+
+/** Calls and objects of a script that runs in the page. */
+export function detectJavascript(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if ((classes & (PAREN | BRACKET | DOT | QUOTE | EQUAL)) === 0 || value.length < 5)
+    return undefined;
+  const calls = (classes & (PAREN | QUOTE)) !== 0;
+  if (calls) {
+    const found =
+      sign(value, DIALOG, "dialog") ??
+      sign(value, EVALUATION, "evaluation") ??
+      sign(value, FUNCTION_CONSTRUCTOR, "function-constructor") ??
+      sign(value, TIMER, "timer");
+    if (found !== undefined) return found;
+  }
+  if ((classes & DOT) !== 0) {
+    const found =
+      sign(value, SECRET, "document") ??
+      sign(value, LOCATION, "location") ??
+      sign(value, BUILDER, "code-builder") ??
+      sign(value, EXFILTRATION, "exfiltration");
+    if (found !== undefined && !inProse(value, found)) return found;
+  }
+  if ((classes & BRACKET) !== 0) {
+    const found =
+      sign(value, SUBSCRIPT, "subscript") ??
+      sign(value, SYMBOLS, "symbols") ??
+      sign(value, BUILDER, "code-builder");
+    if (found !== undefined) return found;
+  }
+  if ((classes & EQUAL) !== 0) return sign(value, THROWN, "thrown");
+  return undefined;
+}
+
+function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
+  const match = pattern.exec(value);
+  if (match === null) return undefined;
+  const end = match.index + match[0].length;
+  // alert`1` is a call; `eval` in Markdown and --eval` are not
+  if (value.charCodeAt(end - 1) === 0x60) {
+    if (
+      /^[`-]/.test(match[0]) ||
+      /^(?:$|[\s.,:;)<|!?\]])/.test(value.slice(end, end + 1)) ||
+      /\(\w+\)`$/.test(match[0])
+    )
+      return undefined;
+  }
+  return { sign: name, start: match.index, end };
+}
+
+// "The script reads document.cookie and sends it": words on both sides and no call.
+function inProse(value: string, found: Finding): boolean {
+  const last = value.charCodeAt(found.end - 1);
+  if (last === 0x28 || last === 0x3d || last === 0x60) return false;
+  const before = value.slice(Math.max(0, found.start - 12), found.start);
+  const after = value.slice(found.end, found.end + 12);
+  return /[a-z,]\s$/i.test(before) && /^(?:[.,!?]?\s[a-z]|[.,!?]?$)/i.test(after);
+}

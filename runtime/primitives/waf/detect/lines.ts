@@ -1,0 +1,65 @@
+import { BREAK, characterClasses, COLON, LESS, PERCENT, PLUS, WIDE } from "./characters.ts";
+import type { Finding } from "./finding.ts";
+
+// Line ends that begin another field, another message or another mail command; and XML that asks
+// the parser for something outside the document.
+
+const FIELDS =
+  "set-cookie|location|content-type|content-length|content-disposition|transfer-encoding|refresh|x-forwarded-\\w+|x-xss-protection|access-control-[\\w-]+|cache-control|last-modified|link|status|host|connection|clear-site-data|content-security-policy";
+const BROKEN = String.raw`(?:[\r\n\u0085\u2028\u2029\u560a\u560d]|%(?:25)*(?:0[ad]|%30%(?:41|44))|\\[rn]|%u000[ad]|%e5%98%8[ad])`;
+const FIELD = new RegExp(String.raw`${BROKEN}\s{0,8}(?:${FIELDS})\s{0,4}:`, "i");
+const MESSAGE =
+  /[\r\n](?:GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE)\s{1,4}\S{1,200}\s{1,4}HTTP\/\d|HTTP\/[0-2](?:\.\d)?\s{1,4}\d{3}\s|[\r\n]{2}\s{0,4}<(?:html|script|body|svg|img)\b/i;
+const MAIL =
+  /[\r\n]\s{0,4}(?:[a-z]\w{0,8}\s{1,4})?(?:CAPABILITY|FETCH\s\d|SELECT\s["\w]{1,20}|LOGIN\s\S{1,40}\s\S|LOGOUT|EXPUNGE|STORE\s\d|CREATE\s["\w]|DELETE\s["\w]{1,30}\s{0,4}$|NOOP|STARTTLS|AUTHENTICATE\s\w|LIST\s["(]|RETR\s\d|TOP\s\d|UIDL|DELE\s\d|STAT\s{0,2}[\r\n]|PASS\s\S{1,40}\s{0,4}[\r\n]|USER\s\S{1,40}\s{0,4}[\r\n]|QUIT\s{0,4}(?:[\r\n]|$)|RSET\s{0,4}(?:[\r\n]|$)|HELP\s{0,4}[\r\n]|VRFY\s\S|EXPN\s\S|(?:HELO|EHLO)\s[\w.-]{1,80}|MAIL\sFROM\s?:|RCPT\sTO\s?:|DATA\s{0,2}[\r\n])/;
+const MAIL_FIELD =
+  /(?:[\r\n]|%0[ad])\s{0,4}(?:b?cc|mime-version|content-transfer-encoding)\s?:\s?[^\r\n]{1,80}(?:@|[\r\n]|=\?)/i;
+
+/** Response splitting, request smuggling and mail commands hidden behind a line end. */
+export function detectLineBreak(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if ((classes & (BREAK | PERCENT | WIDE)) === 0 && !/\\[rn]/.test(value)) return undefined;
+  if (value.length < 6) return undefined;
+  if ((classes & COLON) !== 0) {
+    const found = sign(value, FIELD, "field");
+    // A letter or a log pasted into a form has many lines; a split has the one.
+    if (found !== undefined && !isDocument(value, found)) return found;
+  }
+  if ((classes & BREAK) !== 0) {
+    const found = sign(value, MESSAGE, "message") ?? sign(value, MAIL, "mail-command");
+    if (found !== undefined && !isDocument(value, found)) return found;
+    const mail = value.length < 400 ? sign(value, MAIL_FIELD, "mail-field") : undefined;
+    if (mail !== undefined && !isDocument(value, mail)) return mail;
+  }
+  return undefined;
+}
+
+function isDocument(value: string, found: Finding): boolean {
+  let lines = 0;
+  for (let at = value.indexOf("\n"); at >= 0 && lines < 8; at = value.indexOf("\n", at + 1))
+    lines++;
+  if (lines >= 6) return !/set-cookie|http\/1/i.test(value.slice(found.start, found.end));
+  return false;
+}
+
+const EXTERNAL =
+  /<!\s{0,4}ENTITY\b\s{0,8}%?\s{0,8}\S{1,60}\s{1,8}(?:SYSTEM|PUBLIC|["'])|!ENTITY\s{1,8}(?:\S{1,60}\s{1,8}){1,2}(?:SYSTEM|PUBLIC)\b|<!DOCTYPE\s{1,8}[^\s[>]{1,60}\s{0,8}(?:\[|SYSTEM\s{1,8}["'])|<!DOCTYPE\s{1,8}(?!html\b)[^\s[>]{1,60}\s{1,8}PUBLIC\s{1,8}["']|<\w{0,20}:?include\b[^>]{0,200}(?:href|namespace|schemaLocation)\s?=\s?["'](?:https?|file|ftp|expect|php)|xmlns:xi\s?=|<!ATTLIST\b|<!\[CDATA\[\s?<\]\]>|\bxinclude\b.{0,60}href\s?=|<!ELEMENT\b/i;
+const UTF7 = /\+ADw-|\+AD4-|\+ADwAIQ-|\+ACI-|\+AHs-/;
+const SCHEMA =
+  /\bxsi:(?:noNamespaceS|s)chemaLocation\s?=\s?["'](?:[^"'\s]{0,80}\s)?(?:https?|ftp):\/\/(?!www\.w3\.org|maven\.apache|[\w.]{0,20}springframework\.org|java\.sun\.com|xmlns\.jcp\.org|schemas\.)/i;
+
+/** External entities, inclusion and encodings that hide markup. */
+export function detectXml(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if ((classes & (LESS | PLUS)) === 0 && !value.includes("!ENTITY")) return undefined;
+  const found = sign(value, EXTERNAL, "external") ?? sign(value, SCHEMA, "schema");
+  if (found !== undefined) return found;
+  return (classes & PLUS) === 0 ? undefined : sign(value, UTF7, "utf-7");
+}
+
+function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
+  const match = pattern.exec(value);
+  return match === null
+    ? undefined
+    : { sign: name, start: match.index, end: match.index + match[0].length };
+}

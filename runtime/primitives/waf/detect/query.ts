@@ -1,0 +1,88 @@
+import {
+  AT,
+  BRACE,
+  BRACKET,
+  characterClasses,
+  COLON,
+  DOLLAR,
+  EQUAL,
+  PAREN,
+  PIPE,
+  QUOTE,
+  SEMICOLON,
+  SLASH,
+  STAR,
+} from "./characters.ts";
+import type { Finding } from "./finding.ts";
+
+// Queries that are no SQL: document stores, directories, XPath.
+
+const OPERATORS =
+  "ne|eq|gt|gte|lt|lte|in|nin|not|nor|or|and|all|regex|where|exists|type|mod|text|elemMatch|size|expr|jsonSchema|comment|options|search|near|within|lookup|match|group|unionWith|function|accumulator|set|unset|inc|push|pull|rename|out|merge|geoWithin|slice|bitsAllSet|rand|sample|natural";
+const NOSQL_KEY = new RegExp(
+  String.raw`\[\s?["']?\$(?:${OPERATORS})["']?\s?\]|["'{,\s]\s?\$(?:${OPERATORS})["']?\s{0,4}:|^\$(?:${OPERATORS})$`,
+  "i",
+);
+const NOSQL_CODE =
+  /\bdb\s?\.\s?[\w.[\]"']{1,60}\.\s?(?:insert|find|remove|update|drop|count|aggregate|save|ensureIndex|mapReduce|findOne|deleteMany|getCollectionNames)(?:One|Many)?\s?\(|\bdb\.(?:getCollectionNames|dropDatabase|adminCommand|version|getName)\s?\(|\bthis\.[\w.]{1,40}\s{0,4}(?:\.\s?(?:match|charAt|indexOf|length|substring)\b|={2,3}|!=|[<>])|["']\s{0,4}(?:\|\||&&)\s{0,4}(?:["']?\d{1,6}["']?\s{0,4}={2,3}|["'][^"']{0,20}["']\s{0,4}={2,3}|this\b|true\b|!?!?\d\b)|["']\s?[;}]\s{0,4}return\s{1,4}(?:["'\w(]|!)|\btojson\s?\(\s?[\w.]{2,30}\s?\)|\bObjectId\s?\(\s?["']|(?:["';}]|\d)\s{0,4};\s{0,4}(?:var\s\w{1,20}\s?=\s?new\sDate|while\s?\(|sleep\s?\(\s?\d|return\s(?:true|false|this)\b)|\bdo\s?\{\s?\w{1,20}\s?=\s?new\sDate\b|while\s?\(\s?(?:true|1|!0|!1|![^\s)]{0,40}|[-+]?(?:1|Infinity)|new\sDate|this|String|\(true\){1,3})\s?\)|\bgetCollection\s?\(/i;
+
+/** Operators and code for document stores, in a value or in a parameter's name. */
+export function detectNosql(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if (value.length < 3 || (classes & (DOLLAR | PAREN | QUOTE | SEMICOLON)) === 0) return undefined;
+  if ((classes & DOLLAR) !== 0) {
+    const found = sign(value, NOSQL_KEY, "operator");
+    // A JSON schema's or an API's own "$type", "$set" in prose is no key.
+    if (found !== undefined) return found;
+  }
+  if ((classes & (PAREN | PIPE | SEMICOLON | EQUAL)) === 0) return undefined;
+  return sign(value, NOSQL_CODE, "code");
+}
+
+const LDAP =
+  /^\s?[*)(]{0,3}\*?\)\s{0,4}\(\s{0,4}[|&!]|\(\s?[|&!]\s?\(\s?[\w.;:-]{1,60}\s?(?:[~<>:]?=)|^\s?\(\s?[&|!]\s?\(|\)\s?\(\s?[|&!]?\(?\s?[\w-]{1,40}\s?[~<>]?=\s?[^()]{0,60}\*?\)?|\b(?:objectclass|userpassword|sAMAccountName|memberOf|uidNumber|givenName|distinguishedName)\s?(?:=\s?\*|:[\d.]{3,40}:=|[~<>]=|=\*\))|^\*\)\)|\*\)\)%00|\)\)\(\|?\(|^\*\(\|\(/i;
+
+/** Filters for directories that break out of the application's own. */
+export function detectLdap(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if ((classes & (PAREN | EQUAL | COLON)) === 0 || value.length < 4) return undefined;
+  if ((classes & (EQUAL | STAR | PIPE)) === 0) return undefined;
+  const found = sign(value, LDAP, "filter");
+  if (found === undefined) return undefined;
+  // f(a)(b=c): code; a closing bracket that begins a filter stands before an attribute's name
+  const text = value.slice(found.start, found.end);
+  return /^\)\s?\(/.test(text) &&
+    !/\*|[|&!]\(|^\)\(\s?(?:uid|cn|sn|mail|ou|dc|objectclass|password|user\w*|login|name)\s?[~<>]?=/i.test(
+      text,
+    )
+    ? undefined
+    : found;
+}
+
+const XPATH =
+  /["')\]]\s{0,4}(?:or|and|\|)\s{0,4}(?:\/\/|["'(]{0,3}(?:count|name|local-name|string-length|substring|starts-with|contains|position|text|last|string|node|concat|doc|translate|normalize-space)\s?\()|(?:^|["'\])|(\s])\/{1,2}(?:\*|\w{1,40})\[[^\]]{0,100}(?:=|\(|@|\d)|\]\s?\|\s?\/{1,2}|["']\]|\b(?:count|string-length|name|local-name|substring|string)\s?\(\s?(?:\/{1,2}[\w*@]|\.{1,2}\/|(?:\*|child|parent|self|following|ancestor|descendant|preceding|attribute)(?:::|\[|\/|\)))|\b(?:child|parent|self|ancestor|descendant|following|preceding|attribute|following-sibling|preceding-sibling|ancestor-or-self|descendant-or-self)::(?:node\(|\*|text\(|comment\(|\w{1,40}\[|\w{1,40}\/)|\/text\(\)|\/node\(\)|\bdoc(?:-available)?\s?\(\s?(?:concat\s?\(|["'](?:https?|file|ftp):)|["'\]]\s{0,4}\|\s{0,4}\/{1,2}[\w*]|\bposition\s?\(\)\s?[=<>]/i;
+
+/** XPath and XQuery that go on where the application's expression ends. */
+export function detectXpath(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if (
+    (classes & (PAREN | BRACKET | QUOTE | COLON | AT)) === 0 ||
+    (classes & (SLASH | PAREN | COLON)) === 0 ||
+    value.length < 6
+  )
+    return undefined;
+  const found = sign(value, XPATH, "expression");
+  if (found === undefined) return undefined;
+  // '] alone closes an array in any script
+  const text = value.slice(found.start, found.end);
+  if (/^["']\]$/.test(text))
+    return /^["']\]\s?(?:\||\/|and\b|or\b)/i.test(value.slice(found.start)) ? found : undefined;
+  return (classes & BRACE) !== 0 && /^["')\]]\s?\|/.test(text) ? undefined : found;
+}
+
+function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
+  const match = pattern.exec(value);
+  return match === null
+    ? undefined
+    : { sign: name, start: match.index, end: match.index + match[0].length };
+}

@@ -1,0 +1,283 @@
+import { isDigitCode, isSpaceCode, isWordCode } from "./characters.ts";
+import {
+  ARITHMETIC,
+  CAST,
+  CLOSE,
+  COMMA,
+  COMMENT,
+  COMPARE,
+  DOT_MARK,
+  EDGE,
+  LOGIC,
+  NOT,
+  NUMBER,
+  OPEN,
+  OTHER_MARK,
+  QUOTE_MARK,
+  SEMICOLON_MARK,
+  VARIABLE,
+  WORD,
+  WORD_KINDS,
+} from "./sql-words.ts";
+
+// A value may be pasted inside a string, after a number or in the middle of an expression, and
+// the attacker chooses which. So quotes are tokens of their own here rather than the bounds of a
+// string: every one of them may be the one that ends the application's string.
+
+/** Tokens kept at a time; longer values are read in overlapping windows. */
+export const WINDOW = 4096;
+const LONGEST_WORD = 40;
+
+/** One window of tokens over a value. Reused: one detection runs at a time. */
+export class SqlTokens {
+  value = "";
+  count = 0;
+  /** A comment that MySQL runs (`/*!`), which no honest text holds. */
+  versionedComment = -1;
+  readonly kind = new Uint8Array(WINDOW + 2);
+  readonly start = new Uint32Array(WINDOW + 2);
+  readonly end = new Uint32Array(WINDOW + 2);
+  /** Lower-case text of words of at most LONGEST_WORD characters, "" otherwise. */
+  readonly word: string[] = Array.from({ length: WINDOW + 2 }, () => "");
+  /** For quote marks: 1 where an odd number of this mark has been seen, this one included. */
+  readonly odd = new Uint8Array(WINDOW + 2);
+  #position = 0;
+  #inVersioned = false;
+  #parity = 0;
+  #noMoreCloses = false;
+
+  open(value: string): void {
+    this.value = value;
+    this.count = 0;
+    this.versionedComment = -1;
+    this.#position = 0;
+    this.#inVersioned = false;
+    this.#parity = 0;
+    this.#noMoreCloses = false;
+    this.#push(EDGE, 0, 0);
+    this.#fill();
+  }
+
+  /** Whether tokens remain beyond this window. */
+  get more(): boolean {
+    return this.#position < this.value.length;
+  }
+
+  /** Keeps the last `overlap` tokens and reads on. */
+  next(overlap: number): void {
+    const from = this.count - overlap;
+    this.kind.copyWithin(0, from, this.count);
+    this.start.copyWithin(0, from, this.count);
+    this.end.copyWithin(0, from, this.count);
+    this.odd.copyWithin(0, from, this.count);
+    for (let index = 0; index < overlap; index++) this.word[index] = this.word[from + index]!;
+    this.count = overlap;
+    this.#fill();
+  }
+
+  #fill(): void {
+    const { value } = this;
+    const length = value.length;
+    while (this.#position < length && this.count < WINDOW) {
+      const at = this.#position;
+      const code = value.charCodeAt(at);
+      if (isSpaceCode(code)) this.#position++;
+      else if (isDigitCode(code)) this.#number(at);
+      else if (isWordCode(code)) this.#word(at);
+      else this.#mark(at, code);
+    }
+    if (this.#position >= length) this.#push(EDGE, length, length);
+  }
+
+  #push(kind: number, start: number, end: number): void {
+    const index = this.count++;
+    this.kind[index] = kind;
+    this.start[index] = start;
+    this.end[index] = end;
+    this.word[index] = "";
+  }
+
+  #number(at: number): void {
+    const { value } = this;
+    let end = at + 1;
+    if (value.charCodeAt(at) === 0x30 && (value.charCodeAt(end) | 0x20) === 0x78) end++;
+    while (
+      end < value.length &&
+      (isWordCode(value.charCodeAt(end)) || value.charCodeAt(end) === 0x2e)
+    )
+      end++;
+    // "1or" and "1union": MySQL ends the number where a word begins.
+    if (value.charCodeAt(at + 1) !== 0x78) {
+      let digits = at;
+      while (
+        digits < end &&
+        (isDigitCode(value.charCodeAt(digits)) || value.charCodeAt(digits) === 0x2e)
+      )
+        digits++;
+      if (digits < end) {
+        const word = value.slice(digits, Math.min(end, digits + 12)).toLowerCase();
+        const cut = word.charCodeAt(0) === 0x65 && isDigitCode(word.charCodeAt(1)) ? 0 : digits;
+        if (
+          cut > 0 &&
+          /^(?:e?(?:and|or|xor|union|like|in|is|div|mod|order|group|having|limit)\d*$)/.test(word)
+        ) {
+          end = cut;
+        }
+      }
+    }
+    this.#push(NUMBER, at, end);
+    this.#position = end;
+  }
+
+  #word(at: number): void {
+    const { value } = this;
+    let end = at + 1;
+    let code = value.charCodeAt(end);
+    while (end < value.length && (isWordCode(code) || code === 0x24) && !isSpaceCode(code)) {
+      end++;
+      code = value.charCodeAt(end);
+    }
+    const text = end - at <= LONGEST_WORD ? value.slice(at, end).toLowerCase() : "";
+    this.#push(WORD_KINDS.get(text) ?? WORD, at, end);
+    this.word[this.count - 1] = text;
+    this.#position = end;
+  }
+
+  #mark(at: number, code: number): void {
+    const { value } = this;
+    const next = value.charCodeAt(at + 1);
+    let end = at + 1;
+    let kind = OTHER_MARK;
+    switch (code) {
+      case 0x27: // '
+      case 0x22: // "
+      case 0x60: {
+        // `
+        const bit = code === 0x27 ? 1 : code === 0x22 ? 2 : 4;
+        this.#parity ^= bit;
+        this.#push(QUOTE_MARK, at, end);
+        this.odd[this.count - 1] = (this.#parity & bit) === 0 ? 0 : 1;
+        this.#position = end;
+        return;
+      }
+      case 0x5c: // a backslash before a quote: still a quote to some other parser
+        this.#position = end;
+        return;
+      case 0x2f: {
+        // "/*": a closed comment is white space; an open one ends the statement
+        if (next !== 0x2a) {
+          kind = ARITHMETIC;
+          break;
+        }
+        if (
+          value.charCodeAt(at + 2) === 0x21 ||
+          (value.charCodeAt(at + 2) === 0x4d && value.charCodeAt(at + 3) === 0x21)
+        ) {
+          if (this.versionedComment < 0) this.versionedComment = at;
+          this.#inVersioned = true;
+          end = at + 3;
+          while (end < value.length && end < at + 9 && isDigitCode(value.charCodeAt(end))) end++;
+          this.#position = end;
+          return;
+        }
+        const close = this.#commentClose(at + 2);
+        if (close < 0) {
+          this.#push(COMMENT, at, at + 2);
+          this.#position = at + 2;
+        } else this.#position = close + 2;
+        return;
+      }
+      case 0x2a: // *
+        if (this.#inVersioned && next === 0x2f) {
+          this.#inVersioned = false;
+          this.#position = at + 2;
+          return;
+        }
+        kind = ARITHMETIC;
+        break;
+      case 0x2d: // -
+        if (next === 0x2d) {
+          kind = COMMENT;
+          end = at + 2;
+        } else if (next === 0x3e) end = at + (value.charCodeAt(at + 2) === 0x3e ? 3 : 2);
+        else kind = ARITHMETIC;
+        break;
+      case 0x23: // #
+        if (next === 0x3e || next === 0x2d) end = at + 2;
+        else kind = COMMENT;
+        break;
+      case 0x7c: // |
+      case 0x26: // &
+        if (next === code) {
+          kind = LOGIC;
+          end = at + 2;
+        } else kind = ARITHMETIC;
+        break;
+      case 0x21: // !
+        if (next === 0x3d) {
+          kind = COMPARE;
+          end = at + 2;
+        } else kind = next === 0x7e ? COMPARE : NOT;
+        break;
+      case 0x3c: // <
+      case 0x3e: // >
+      case 0x3d: // =
+        kind = COMPARE;
+        while (end < at + 3 && "<=>@".includes(value.charAt(end)) && end < value.length) end++;
+        break;
+      case 0x3a: // :
+        if (next === 0x3a) {
+          kind = CAST;
+          end = at + 2;
+        } else if (next === 0x3d) {
+          kind = COMPARE;
+          end = at + 2;
+        }
+        break;
+      case 0x40: {
+        // @x, @@x, @`x`
+        end = at + (next === 0x40 ? 2 : 1);
+        const from = end;
+        while (
+          end < value.length &&
+          (isWordCode(value.charCodeAt(end)) || value.charCodeAt(end) === 0x24)
+        )
+          end++;
+        kind = end > from || next === 0x40 ? VARIABLE : next === 0x3e ? COMPARE : OTHER_MARK;
+        break;
+      }
+      case 0x28:
+        kind = OPEN;
+        break;
+      case 0x29:
+        kind = CLOSE;
+        break;
+      case 0x2c:
+        kind = COMMA;
+        break;
+      case 0x2e:
+        kind = DOT_MARK;
+        break;
+      case 0x3b:
+        kind = SEMICOLON_MARK;
+        break;
+      case 0x2b: // +
+      case 0x25: // %
+      case 0x5e: // ^
+      case 0x7e: // ~
+        kind = ARITHMETIC;
+        break;
+      default:
+    }
+    this.#push(kind, at, end);
+    this.#position = end;
+  }
+
+  // Many opened comments and none closed would search the rest of the value for each of them.
+  #commentClose(from: number): number {
+    if (this.#noMoreCloses) return -1;
+    const close = this.value.indexOf("*/", from);
+    if (close < 0) this.#noMoreCloses = true;
+    return close;
+  }
+}

@@ -1,0 +1,148 @@
+import {
+  BACKSLASH,
+  characterClasses,
+  DASH,
+  isSpaceCode,
+  LETTER,
+  PERCENT,
+  PIPE,
+  SEMICOLON,
+  SPACE,
+  EQUAL,
+  PAREN,
+} from "./characters.ts";
+import type { Finding } from "./finding.ts";
+import { CMDLET, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
+
+// The same for cmd.exe and PowerShell: case does not count, carets and quotes inside a name
+// vanish, options begin with a slash, variables stand between percent signs.
+
+const VARIABLE =
+  /%(?:systemroot|comspec|systemdrive|windir|programfiles|programdata|userprofile|appdata|localappdata|temp|tmp|pathext|username|computername|cd|errorlevel)(?:%|:)/i;
+const ARGUMENT =
+  /^(?:\/[a-z?]{1,12}(?:$|[\s:&|"])|-{1,2}[a-z]|[a-z]:[\\/]|\\\\|%|https?:|\.{1,2}\\|\d{1,3}(?:\.\d{1,3}){3}|[\w-]{1,40}\.(?:exe|dll|bat|cmd|ps1|vbs|hta|txt|ini|sct|js|log|xml)\b|hk(?:lm|cu|ey_)|["'][a-z]:|<|>|\(new-object|@)/i;
+const SPECIFIC =
+  /\b(?:cmd(?:\.exe)?\s{1,4}\/[ckr]\b|powershell(?:\.exe)?\s{1,4}(?:-[a-z]|[a-z]:\\|["'(&{$])|net1?\s{1,4}(?:user|localgroup|view|share|use|accounts|start|stop|group)\b(?=\s{0,4}(?:$|[/\\&|"]|\w{1,20}\s{1,4}(?:\/|\w{1,30}\s{0,4}\/)))|reg(?:\.exe)?\s{1,4}(?:add|query|save|export|delete)\s{1,4}["']?hk|certutil(?:\.exe)?\s{1,4}-|mshta(?:\.exe)?\s{1,4}["']?(?:https?|javascript|vbscript):|rundll32(?:\.exe)?\s{1,4}[\w.:\\/-]{2,80}[,\s]|regsvr32(?:\.exe)?\s{1,4}\/|wmic(?:\.exe)?\s{1,4}(?:process|os|useraccount|\/)|vssadmin\s{1,4}(?:delete|list)|bitsadmin\s{1,4}\/|invoke-(?:expression|webrequest|restmethod|command|mimikatz)\b\s?[-$("'h\w]|downloadstring\s?\(|downloadfile\s?\(|\biex\s{0,4}\(|new-object\s{1,4}(?:system\.)?net\.|set\s{1,4}\/a\s{1,4}["(]?\s?\d{1,10}\s?[*+-]|wscript\.shell|shell\.application)/i;
+const LOOP =
+  /\bfor(?:\s{1,16}\/[dflr]{1,2}){0,6}\s{1,16}(?:["'][^"']{0,60}["']\s{1,16}|[a-z]:\\[\w\\]{0,60}\s{1,16})?%{1,2}\S{0,20}\s{1,16}in\s{1,16}\([^)]{0,400}\)?\s{0,16}do\b|\bfor\s{1,16}\/[dflr]\s{1,16}\S{1,60}\s{1,16}%{1,2}\S{0,20}\s{1,16}in\s?\(/i;
+const CONDITION =
+  /(?:^|[&|(;\n]|\bdo\s)\s{0,16}if(?:\s{0,16}\/i)?(?:\s{1,16}not)?\s{1,16}(?:exist\s{1,16}["'(]?[\w.:\\%*-]{2,120}["')]?\s{1,16}(?:\(|[a-z]{2,12}\b)|(?:not\s{1,16})?defined\s{1,16}[a-z_]\w{0,40}\s{1,16}(?:\(|set\b|cmd\b|echo\b|goto\b|[a-z]{2,8}\s)|(?:errorlevel|cmdextversion)\s{1,16}\d|[^\s=<>!]{0,60}(?:\s[^\s=<>!]{1,30}["')\]]){0,1}\s{0,16}={2,3}\s{0,16}[^\s=]{1,60}(?:\s[^\s=]{1,30}["')\]]){0,1}(?:\s{1,16}(?:\(|@?[a-z]{2,12}\b|\.{3})|$)|\S{1,60}\s{1,16}(?:equ|neq|lss|leq|gtr|geq)\s{1,16}["'([%\\]?\S{0,60})/i;
+
+/** Commands for cmd.exe and PowerShell. */
+export function detectWindowsShell(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  if ((classes & LETTER) === 0) return undefined;
+  if ((classes & (SPACE | PIPE | SEMICOLON | PERCENT | BACKSLASH)) === 0) return undefined;
+  if (
+    (classes & (DASH | PIPE | SEMICOLON | PERCENT | BACKSLASH | EQUAL | PAREN)) === 0 &&
+    !/\/|\bif\b/i.test(value)
+  )
+    return undefined;
+  const found =
+    sign(value, SPECIFIC, "windows-command") ??
+    ((classes & PERCENT) === 0
+      ? undefined
+      : (sign(value, VARIABLE, "windows-variable") ?? sign(value, LOOP, "windows-loop"))) ??
+    ((classes & DASH) === 0 ? undefined : cmdlet(value)) ??
+    (/\bif\b/i.test(value) ? condition(value) : undefined);
+  if (found !== undefined) return found;
+  return (classes & (PIPE | SEMICOLON)) === 0 ? atStart(value) : (scan(value) ?? atStart(value));
+}
+
+function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
+  const match = pattern.exec(value);
+  return match === null
+    ? undefined
+    : { sign: name, start: match.index, end: match.index + match[0].length };
+}
+
+// "if x == y" is also Python, and a formula in a text
+function condition(value: string): Finding | undefined {
+  const found = sign(value, CONDITION, "windows-condition");
+  if (found === undefined || value.length > 400) return undefined;
+  const text = value.slice(found.start, found.end);
+  return /={2,3}/.test(text) &&
+    /:\s{0,4}(?:\n|$)|\belif\b|\bthen\b|[;{]\s{0,4}$|&&|\|\|/.test(value) &&
+    !/[%@]/.test(value)
+    ? undefined
+    : found;
+}
+
+function cmdlet(value: string): Finding | undefined {
+  const found = sign(value, CMDLET, "cmdlet");
+  if (found === undefined) return undefined;
+  const after = value.slice(found.end, found.end + 24);
+  const before = value.slice(Math.max(0, found.start - 3), found.start);
+  return /^\s{1,4}(?:-[a-z]|["'$(]|https?:|[a-z]:\\|\||\\\\|\d)|^\s{0,4}[|;)]/i.test(after) ||
+    /^$|[;|&(]\s{0,2}$/.test(before)
+    ? found
+    : undefined;
+}
+
+function scan(value: string): Finding | undefined {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if (code !== 0x26 && code !== 0x7c && code !== 0x3b) continue;
+    let from = at + 1;
+    while (
+      from < value.length &&
+      (value.charCodeAt(from) === code || isSpaceCode(value.charCodeAt(from)))
+    )
+      from++;
+    if (judge(value, from, code === 0x3b))
+      return { sign: "windows-command", start: at, end: Math.min(value.length, from + 60) };
+    at = from - 1;
+  }
+  return undefined;
+}
+
+function judge(value: string, from: number, semicolon: boolean): boolean {
+  const match =
+    /^["'@(]{0,3}(?:[a-z]:\\[\w\\]{0,60}\\)?([a-z0-9_^"]{2,40})(?:\.exe|\.com|\.cmd)?/i.exec(
+      value.slice(from, from + 120),
+    );
+  if (match === null) return false;
+  const name = match[1]!.replace(/[\^"]/g, "").toLowerCase();
+  if (!WINDOWS.has(name)) {
+    // PowerShell's short names
+    return (
+      /^(?:iwr|iex|irm|iwmi|gci|gwmi|gps|saps|sv|gal|icm|ipmo|ni|nsn)$/.test(name) &&
+      ARGUMENT.test(
+        value
+          .slice(from + match[0].length)
+          .trimStart()
+          .slice(0, 80),
+      )
+    );
+  }
+  if (/[\^]/.test(match[1]!)) return true;
+  const rest = value.slice(from + match[0].length);
+  if (rest.startsWith("=") || rest.startsWith(":")) return false;
+  const trimmed = rest.trimStart().slice(0, 80);
+  if (ARGUMENT.test(trimmed))
+    return (
+      !(trimmed.startsWith("<") && /^<\/?[a-z]+[\s>]/i.test(trimmed)) &&
+      (!WINDOWS_WORDY.has(name) || rest !== trimmed || trimmed.startsWith("/"))
+    );
+  if (WINDOWS_WORDY.has(name)) return name === "dir" && trimmed === "" && !semicolon && from < 24;
+  return (
+    (trimmed === "" || /^[&|;"']/.test(trimmed)) &&
+    !semicolon &&
+    !/[a-z]{2}\s{0,2}[|&]{1,2}\s{0,2}$/i.test(value.slice(0, from))
+  );
+}
+
+function atStart(value: string): Finding | undefined {
+  if (!/^["'@(]?[a-z]/i.test(value) || value.length > 2000) return undefined;
+  const match = /^["'@(]?([a-z0-9_^]{2,24})(?:\.exe)?\s{1,4}/i.exec(value);
+  if (match === null) return undefined;
+  const name = match[1]!.replaceAll("^", "").toLowerCase();
+  if (!WINDOWS.has(name)) return undefined;
+  const rest = value.slice(match[0].length, match[0].length + 100);
+  const told = WINDOWS_WORDY.has(name)
+    ? /^(?:\/[a-z]\s|[a-z]:\\|\\\\|%)/i.test(rest)
+    : /^(?:\/[a-z?]{1,12}(?:\s|$)|[a-z]:\\|\\\\|%|-urlcache)/i.test(rest);
+  return told
+    ? { sign: "windows-command", start: 0, end: Math.min(value.length, match[0].length + 40) }
+    : undefined;
+}

@@ -1,0 +1,57 @@
+import { detectCode } from "../detect/code.ts";
+import { detectPhp } from "../detect/php.ts";
+import { detectTemplate } from "../detect/template.ts";
+import type { WafRule } from "../rule.ts";
+import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
+
+export const CODE_RULES: readonly WafRule[] = [
+  {
+    id: "php-code",
+    message: "PHP: tags, calls, superglobals, settings or serialised objects",
+    tags: ["php", "attack-injection-php"],
+    variables: INPUT_AND_FIELDS,
+    except: QUIET_FIELDS,
+    transformations: DECODED,
+    operator: { detect: detectPhp },
+    needs: { minLength: 4, characters: "<$([{:=" },
+  },
+  {
+    id: "code-platform",
+    message: "Code of Java, Node, Python, Ruby or .NET, or their serialised objects",
+    tags: ["code", "attack-injection-generic"],
+    variables: INPUT_AND_FIELDS,
+    except: QUIET_FIELDS,
+    transformations: DECODED,
+    operator: { detect: detectCode },
+    needs: { minLength: 6, characters: ".(:$[=_<\\" },
+  },
+  {
+    id: "code-serialized",
+    message: "A serialised Java object",
+    tags: ["code", "java", "attack-injection-java"],
+    variables: INPUT_AND_FIELDS,
+    operator: { rx: /^(?:rO0AB[A-Za-z0-9+/]|KztAAU|Cs7QAF|\u00ac\u00ed)/ },
+    needs: { minLength: 6 },
+  },
+  {
+    id: "template-expression",
+    message: "An expression for a template engine, an expression language or Log4j",
+    tags: ["template", "attack-injection-generic"],
+    variables: INPUT_AND_FIELDS,
+    except: QUIET_FIELDS,
+    transformations: DECODED,
+    operator: { detect: detectTemplate },
+    needs: { minLength: 4, characters: "{<#[@" },
+  },
+  {
+    id: "template-braces",
+    message: "Braces of a template",
+    tags: ["template", "attack-injection-generic"],
+    paranoia: 3,
+    severity: "warning",
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { rx: /\{\{|\}\}|\$\{|#\{|<%|%>|\{%/ },
+    needs: { characters: "{%" },
+  },
+];

@@ -1,0 +1,63 @@
+import { detectShell } from "../detect/shell.ts";
+import { detectWindowsShell } from "../detect/windows-shell.ts";
+import type { WafRule } from "../rule.ts";
+import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
+
+const TAGS = ["rce", "attack-rce"];
+
+export const COMMAND_RULES: readonly WafRule[] = [
+  {
+    id: "rce-unix",
+    message: "A command for a Unix shell",
+    tags: TAGS,
+    variables: INPUT_AND_FIELDS,
+    except: QUIET_FIELDS,
+    transformations: DECODED,
+    operator: { detect: detectShell },
+    needs: { minLength: 3, characters: ";|&`$\n\r<>{\\/- ?*[" },
+  },
+  {
+    id: "rce-windows",
+    message: "A command for cmd.exe or PowerShell",
+    tags: TAGS,
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { detect: detectWindowsShell },
+    needs: { minLength: 5, characters: " |&;%\\" },
+  },
+  {
+    id: "rce-separator",
+    message: "A separator of commands before a program's name",
+    tags: TAGS,
+    paranoia: 2,
+    variables: INPUT,
+    transformations: [["urlDecodeDeep", "cmdLine"]],
+    operator: {
+      rx: /(?:[|&`\n]|\$\()\s{0,4}(?:cat|ls|id|wget|curl|bash|sh|nc|ping|sleep|whoami|uname|python\d?|perl|php|ruby|echo|dir|type|net|powershell|cmd|nslookup|ifconfig|ipconfig)\b/i,
+    },
+    needs: { characters: ";|&`$\n" },
+  },
+  {
+    id: "rce-substitution",
+    message: "A substitution of a shell",
+    tags: TAGS,
+    paranoia: 2,
+    severity: "error",
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { rx: /\$\(|\$\{|<\(|>\(|`[^`]{1,60}`/ },
+    needs: { characters: "$`<>" },
+  },
+  {
+    id: "rce-words",
+    message: "A program's name at the start",
+    tags: TAGS,
+    paranoia: 3,
+    severity: "warning",
+    variables: ["ARGS", "REQUEST_COOKIES"],
+    transformations: [["urlDecodeDeep", "cmdLine"]],
+    operator: {
+      rx: /^\s{0,4}(?:cat|ls|id|wget|curl|bash|sh|nc|ping|whoami|uname|python\d?|perl|php|ruby|powershell|cmd|nslookup|ifconfig|ipconfig|netstat)(?:\s|$)/i,
+    },
+  },
+];

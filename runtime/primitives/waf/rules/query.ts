@@ -1,0 +1,43 @@
+import { detectXml } from "../detect/lines.ts";
+import { detectLdap, detectNosql, detectXpath } from "../detect/query.ts";
+import type { WafRule } from "../rule.ts";
+import { DECODED, INPUT } from "./places.ts";
+
+export const QUERY_RULES: readonly WafRule[] = [
+  {
+    id: "nosql-operator",
+    message: "Operators or code for a document store",
+    tags: ["nosql", "attack-injection-generic"],
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { detect: detectNosql },
+    needs: { minLength: 3, characters: "$('\";" },
+  },
+  {
+    id: "ldap-filter",
+    message: "A filter for a directory",
+    tags: ["ldap", "attack-ldap"],
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { detect: detectLdap },
+    needs: { minLength: 4, characters: "(=:" },
+  },
+  {
+    id: "xpath-expression",
+    message: "An expression of XPath",
+    tags: ["xpath", "attack-injection-generic"],
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { detect: detectXpath },
+    needs: { minLength: 6, characters: "([/:" },
+  },
+  {
+    id: "xxe-entity",
+    message: "XML that asks for something outside the document",
+    tags: ["xxe", "attack-xxe"],
+    variables: [...INPUT, "REQUEST_HEADERS:user-agent", "REQUEST_HEADERS:referer"],
+    transformations: DECODED,
+    operator: { detect: detectXml },
+    needs: { minLength: 8, characters: "<+!" },
+  },
+];

@@ -1,0 +1,26 @@
+import type { WafRule } from "../rule.ts";
+import { CLIENT_RULES, SESSION_RULES } from "./client.ts";
+import { CODE_RULES } from "./code.ts";
+import { COMMAND_RULES } from "./command.ts";
+import { FILE_RULES } from "./file.ts";
+import { LEAK_RULES } from "./leak.ts";
+import { PROTOCOL_RULES } from "./protocol.ts";
+import { QUERY_RULES } from "./query.ts";
+import { REQUEST_RULES } from "./request.ts";
+import { SQLI_RULES } from "./sqli.ts";
+import { XSS_RULES } from "./xss.ts";
+
+/** The rules that come with Gatewright. */
+export const RULES: readonly WafRule[] = [
+  ...SQLI_RULES,
+  ...XSS_RULES,
+  ...FILE_RULES,
+  ...COMMAND_RULES,
+  ...CODE_RULES,
+  ...REQUEST_RULES,
+  ...QUERY_RULES,
+  ...PROTOCOL_RULES,
+  ...CLIENT_RULES,
+  ...SESSION_RULES,
+  ...LEAK_RULES,
+];

@@ -1,0 +1,106 @@
+import { detectSql } from "../detect/sql.ts";
+import type { WafRule } from "../rule.ts";
+import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
+
+const TAGS = ["sqli", "attack-sqli"];
+
+export const SQLI_RULES: readonly WafRule[] = [
+  {
+    id: "sqli-structure",
+    message: "SQL injection: the value goes on with a query",
+    tags: TAGS,
+    variables: INPUT_AND_FIELDS,
+    except: QUIET_FIELDS,
+    transformations: DECODED,
+    operator: { detect: detectSql },
+    needs: { minLength: 3, characters: "'\"`(=<>;|&#*" },
+  },
+  {
+    id: "sqli-words",
+    message: "SQL injection by words alone",
+    tags: TAGS,
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { detect: detectSql },
+    needs: {
+      minLength: 6,
+      literals: [
+        "union",
+        "select",
+        "order",
+        "having",
+        "exec",
+        "waitfor",
+        "procedure",
+        " or ",
+        " and ",
+        "schema",
+        "drop ",
+        "--",
+        "declare",
+        "msys",
+        "pg_",
+      ],
+    },
+  },
+  {
+    id: "sqli-statement",
+    message: "A complete SQL statement",
+    tags: TAGS,
+    paranoia: 2,
+    variables: INPUT,
+    transformations: DECODED,
+    operator: {
+      rx: /\b(?:select\s[\w*,.()\s]{1,80}\sfrom\s{1,4}\w|insert\s{1,4}into\s|update\s{1,4}\w{1,40}\s{1,4}set\s|delete\s{1,4}from\s|drop\s{1,4}table\s|union\s{1,4}(?:all\s{1,4})?select\b)/i,
+    },
+    needs: { literals: ["select", "insert", "update", "delete", "drop", "union"] },
+  },
+  {
+    id: "sqli-quote-operator",
+    message: "A quote followed by an SQL operator",
+    tags: TAGS,
+    paranoia: 2,
+    severity: "critical",
+    variables: INPUT,
+    transformations: DECODED,
+    operator: {
+      rx: /["'`]\s{0,4}(?:\)\s{0,4}){0,4}(?:and|or|xor|like|between|\|\||&&)\b[\s("'`]{0,8}[\w"'`@(]/i,
+    },
+    needs: { characters: "'\"`" },
+  },
+  {
+    id: "sqli-comment",
+    message: "An SQL comment that may cut a statement off",
+    tags: TAGS,
+    paranoia: 2,
+    severity: "error",
+    variables: INPUT,
+    transformations: DECODED,
+    operator: { rx: /["'`)]\s{0,4}(?:--|#|\/\*)|;\s{0,4}--|\/\*!/ },
+    needs: { characters: "-#*" },
+  },
+  {
+    id: "sqli-characters",
+    message: "Many characters of SQL in one value",
+    tags: TAGS,
+    paranoia: 3,
+    severity: "warning",
+    variables: ["ARGS", "REQUEST_COOKIES"],
+    transformations: DECODED,
+    operator: { rx: /(?:[~!@#$%^&*()\-+={}[\]|:;"'`<>][^~!@#$%^&*()\-+={}[\]|:;"'`<>]{0,12}){12}/ },
+    needs: { minLength: 12 },
+  },
+  {
+    id: "sqli-quote",
+    message: "A quote beside a keyword of SQL",
+    tags: TAGS,
+    paranoia: 4,
+    severity: "error",
+    variables: ["ARGS", "ARGS_NAMES", "REQUEST_COOKIES"],
+    transformations: DECODED,
+    operator: {
+      rx: /["'`]\s{0,4}(?:and|or|not|in|is|select|union|having|where|order)\b|\b(?:and|or)\s{1,4}["'`\d(]/i,
+    },
+    needs: { minLength: 4 },
+  },
+];
