@@ -73,7 +73,7 @@ export function detectCode(value: string): Finding | undefined {
     const found = sign(value, JAVA_CLASS, "java-class") ?? sign(value, JAVA_NAME, "java-class");
     if (found !== undefined && !isTrace(value, found)) return found;
   }
-  if ((classes & (DOT | PAREN | EQUAL | COLON)) !== 0) {
+  if ((classes & (DOT | PAREN | EQUAL | COLON | BRACKET)) !== 0) {
     const found =
       sign(value, JAVA_CALL, "java-call") ??
       sign(value, NODE, "node") ??

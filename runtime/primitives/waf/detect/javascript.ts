@@ -36,7 +36,7 @@ const EXFILTRATION =
   /\bnew\s(?:XMLHttpRequest|Image|WebSocket|ActiveXObject|EventSource)\b\s?(?:\(|\)|;|\.)|\bnavigator\s?\.\s?sendBeacon\b|\$\s?\.\s?(?:getScript|globalEval)\s?\(|(?:^|[^\w$.])fetch\s?\(\s?["'`](?:https?:)?\/\/|(?:^|[^\w$.])import\s?\(\s?["'`/]|\.\s?innerHTML\s?\+?=|\.\s?outerHTML\s?=|\.src\s?=\s?["'`/]|\.insertAdjacentHTML\s?\(|(?:^|[^\w$.])(?:local|session)Storage\s?(?:\.getItem\s?\(|\[)|\bimport\s{1,4}\{[^}]{0,120}\}\s{0,4}from\s{0,4}["']/;
 /** Only brackets, signs and plus: letters are made from `![]` and its kin. */
 const SYMBOLS =
-  /!\+?\[\s?\]\s?(?:[+)!\]]|\[[(+!])|\[\s?\]\s?\[\s?\(|\(\s?!?\[\s?\]\s?\+|\+!{1,2}\[\]|\+\{\}\)\[|\$=~\[\]|_=~\[\]|ﾟωﾟ|ﾟДﾟ/;
+  /^\s?!{1,2}\[\]\s?$|!\[\]\s\[\]|!\+?\[\s?\]\s?(?:[+)!\]]|\[[(+!])|\[\s?\]\s?\[\s?\(|\(\s?!?\[\s?\]\s?\+|\+!{1,2}\[\]|\+\{\}\)\[|\$=~\[\]|_=~\[\]|ﾟωﾟ|ﾟДﾟ/;
 const THROWN = /\bonerror\s?=\s?[\w$.]{1,30}\s?[;,}\n]|\bthrow\s?(?:\/|\+|onerror|["'`]\s?=)/;
 
 /** Calls and objects of a script that runs in the page. */
@@ -76,6 +76,9 @@ function sign(value: string, pattern: RegExp, name: string): Finding | undefined
   const match = pattern.exec(value);
   if (match === null) return undefined;
   const end = match.index + match[0].length;
+  // "storm alert (updated)"
+  if (/^\s\w{4,8}\s{1,4}\($/.test(match[0]) && /[\w,]/.test(value.charAt(match.index - 1)))
+    return undefined;
   // alert`1` is a call; `eval` in Markdown and --eval` are not
   if (value.charCodeAt(end - 1) === 0x60) {
     if (

@@ -5,15 +5,18 @@ import type { Finding } from "./finding.ts";
 // the parser for something outside the document.
 
 const FIELDS =
-  "set-cookie|location|content-type|content-length|content-disposition|transfer-encoding|refresh|x-forwarded-\\w+|x-xss-protection|access-control-[\\w-]+|cache-control|last-modified|link|status|host|connection|clear-site-data|content-security-policy";
+  "set-cookie|content-disposition|transfer-encoding|x-forwarded-\\w+|x-xss-protection|access-control-[\\w-]+|clear-site-data|content-security-policy|strict-transport-security";
 const BROKEN = String.raw`(?:[\r\n\u0085\u2028\u2029\u560a\u560d]|%(?:25)*(?:0[ad]|%30%(?:41|44))|\\[rn]|%u000[ad]|%e5%98%8[ad])`;
-const FIELD = new RegExp(String.raw`${BROKEN}\s{0,8}(?:${FIELDS})\s{0,4}:`, "i");
+const FIELD = new RegExp(
+  String.raw`${BROKEN}\s{0,8}(?:(?:${FIELDS})\s{0,4}:|location\s{0,4}:\s{0,4}(?:https?:|/)|content-type\s{0,4}:\s{0,4}\w{1,20}/\w|content-length\s{0,4}:\s{0,4}\d|refresh\s{0,4}:\s{0,4}\d)`,
+  "i",
+);
 const MESSAGE =
   /[\r\n](?:GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE)\s{1,4}\S{1,200}\s{1,4}HTTP\/\d|HTTP\/[0-2](?:\.\d)?\s{1,4}\d{3}\s|[\r\n]{2}\s{0,4}<(?:html|script|body|svg|img)\b/i;
 const MAIL =
   /[\r\n]\s{0,4}(?:[a-z]\w{0,8}\s{1,4})?(?:CAPABILITY|FETCH\s\d|SELECT\s["\w]{1,20}|LOGIN\s\S{1,40}\s\S|LOGOUT|EXPUNGE|STORE\s\d|CREATE\s["\w]|DELETE\s["\w]{1,30}\s{0,4}$|NOOP|STARTTLS|AUTHENTICATE\s\w|LIST\s["(]|RETR\s\d|TOP\s\d|UIDL|DELE\s\d|STAT\s{0,2}[\r\n]|PASS\s\S{1,40}\s{0,4}[\r\n]|USER\s\S{1,40}\s{0,4}[\r\n]|QUIT\s{0,4}(?:[\r\n]|$)|RSET\s{0,4}(?:[\r\n]|$)|HELP\s{0,4}[\r\n]|VRFY\s\S|EXPN\s\S|(?:HELO|EHLO)\s[\w.-]{1,80}|MAIL\sFROM\s?:|RCPT\sTO\s?:|DATA\s{0,2}[\r\n])/;
 const MAIL_FIELD =
-  /(?:[\r\n]|%0[ad])\s{0,4}(?:b?cc|mime-version|content-transfer-encoding)\s?:\s?[^\r\n]{1,80}(?:@|[\r\n]|=\?)/i;
+  /(?:[\r\n]|%0[ad])\s{0,4}(?:b?cc|mime-version|content-transfer-encoding)\s?:\s?[^=\r\n]{1,80}(?:@|[\r\n]|=\?)/i;
 
 /** Response splitting, request smuggling and mail commands hidden behind a line end. */
 export function detectLineBreak(value: string): Finding | undefined {

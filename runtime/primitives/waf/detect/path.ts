@@ -112,6 +112,14 @@ function walk(value: string, length: number): Finding | undefined {
         if (dots === 2 && !isUrlPrefix(value, previous))
           return { sign: "walk", start: Math.max(0, at - 1), end: Math.min(end + 1, length) };
       }
+      // a relative link
+      if (
+        at === 0 &&
+        /^\.\.\/(?!\.)[^?#]{1,120}\.(?:png|jpe?g|gif|svg|webp|avif|ico|css|m?js|html?|md|woff2?)$/i.test(
+          value,
+        )
+      )
+        return undefined;
       if (at === 0 && !/\s/.test(value.slice(0, 80)) && value.length < 400)
         return { sign: "walk", start: 0, end: Math.min(end + 1, length) };
       if (parameter) return { sign: "walk", start: at, end: Math.min(end + 1, length) };
@@ -141,7 +149,7 @@ function isUrlPrefix(value: string, previous: number): boolean {
 const UNIX_FILES =
   /(?:^|[\s/"'`=:;|&<>(,{[!])(?:\/|\.{1,2}\/)?(?:etc\/{1,8}(?:\.{1,2}\/{1,8}){0,4}(?:passwd|shadow|group|gshadow|hosts(?:\.allow|\.deny)?\b|issue|fstab|crontab|sudoers|master\.passwd|security\/|ssh\/|nginx\/|apache2?\/|httpd\/|mysql\/|my\.cnf|php|resolv\.conf|environment|profile|inetd|motd|subuid|subgid|pam\.d|network|init\.d|rc\.|os-release|lsb-release|redhat-release|debian_version|exports|services|ssl\/|cron|hostname|mtab|networks|protocols|inittab|ftpusers|shells|aliases|bashrc|ld\.so|logrotate|modules|samba|snmp|squid|vsftpd|proftpd|openldap|ldap|krb5|kubernetes|docker|default\/|sysconfig|syslog|rsyslog|xinetd|wgetrc|login\.defs|securetty|timezone|udev|updatedb)|proc\/(?:self|version|\d{1,6}|cpuinfo|meminfo|cmdline|mounts|net\/|sched_debug|interrupts|modules|filesystems|partitions|devices|ioports|loadavg|uptime|stat|swaps|sys\/|\[)|sys\/(?:class|devices|fs|kernel|module|firmware)\b|var\/(?:logs?\/|adm\/|apache2?\/|lib\/(?:mlocate|mysql|php|pgsql|docker)|spool\/cron|mail\/|run\/(?:docker|secrets)|www\/(?:logs?|conf|\w{0,20}\/?(?:config|wp-config|\.)))|root\/\.|home\/[\w.-]{1,32}\/\.|usr\/(?:local\/)?(?:apache2?|etc|psa|php|mysql|nginx|tomcat|cpanel|pgsql|lib\/(?:cron|security|php)|libexec|pkgsrc)\b|opt\/(?:lampp|bitnami|xampp)\/|dev\/(?:tcp|udp|shm\/|random|zero|sd[a-z]|mem)\b|private\/etc\/|apache2?\/(?:logs|conf)\/|tmp\/sess_|run\/secrets\/)/i;
 const WINDOWS_FILES =
-  /(?:^|[\s\\/"'=:|&(])(?:windows[\\/]{1,8}(?:system32|win\.ini|system\.ini|repair|php\.ini|debug|panther|system\b|explorer|temp[\\/])|winnt[\\/]|boot\.ini|win\.ini(?=$|[\s"'%&;?#])|inetpub[\\/]|system32[\\/](?:drivers|config|inetsrv|cmd|license|eula|logfiles)|documents and settings[\\/]|users[\\/](?:administrator|default|public)[\\/]|ntuser\.dat|sysprep\.(?:inf|xml)|unattend(?:ed)?\.xml|php[\\/]php\.ini|xampp[\\/]|autoexec\.bat|[a-z]:[\\/]+(?:windows|winnt|boot\.ini|inetpub|xampp|program files|programdata|users[\\/]))/i;
+  /(?:^|[\s\\/"'=:|&(])(?:windows[\\/]{1,8}(?:system32|win\.ini|system\.ini|repair|php\.ini|debug|panther|system\b|explorer|temp[\\/])|winnt[\\/]|boot\.ini|win\.ini(?=$|[\s"'%&;?#])|inetpub[\\/]|system32[\\/](?:drivers|config|inetsrv|cmd|license|eula|logfiles)|documents and settings[\\/]|users[\\/](?:administrator|default|public)[\\/]|ntuser\.dat|sysprep\.(?:inf|xml)|unattend(?:ed)?\.xml|php[\\/]php\.ini|xampp[\\/]|autoexec\.bat|[a-z]:[\\/]+(?:windows|winnt|boot\.ini|inetpub|xampp|program files))/i;
 const DOT_FILES =
   /(?:^|[\s\\/"'=:|&(])\.(?:ssh[\\/]|bash_(?:history|profile|logout)|bashrc|zsh_history|zshrc|sh_history|mysql_history|psql_history|python_history|node_repl_history|history\b|netrc|pgpass|my\.cnf|htaccess|htpasswd|htdigest|htgroup|aws[\\/]|docker[\\/]|kube[\\/]|npmrc|pypirc|git-credentials|git[\\/]|svn[\\/]|hg[\\/]|env(?=$|[\s"'&;?#.])|rhosts|shosts|forward|viminfo|gnupg[\\/]|boto\b|s3cfg|config[\\/]gcloud|wgetrc|DS_Store|user\.ini)/i;
 const APPLICATION_FILES =

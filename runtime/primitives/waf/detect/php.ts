@@ -189,7 +189,7 @@ function namedCall(value: string): Finding | undefined {
         isCode(name, value)
       )
         return { sign: "call", start, end: Math.min(value.length, at + 20) };
-      if (/^(?:\s{0,4}\)|[a-z_]{1,24}\s{0,4}\))/i.test(rest) && isWholeCall(value, start, at))
+      if (/^(?:\s{0,4}\)|[a-z_]{1,24}\s{0,4}\))/.test(rest) && isWholeCall(value, start, at))
         return { sign: "call", start, end: Math.min(value.length, at + 20) };
     }
   }

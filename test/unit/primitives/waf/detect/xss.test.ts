@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { detectXss } from "../../../../../runtime/primitives/waf/detect/xss.ts";
+import { scaled } from "../../../../helpers/scale.ts";
+
+const ATTACKS = [
+  "<script>alert(1)</script>",
+  "<img src=x onerror=alert(1)>",
+  '" onmouseover=alert(1) x="',
+  '<a href="jav&#x09;ascript:alert(1)">x</a>',
+  "<svg/onload=alert(1)>",
+  "<iframe srcdoc='x'>",
+  "javascript:alert(1)",
+  "<ScR\u0000iPt>x</script>",
+  "&lt;script&gt;alert(1)&lt;/script&gt;",
+  '<p style="background:url(javascript:x)">',
+  '<!--#exec cmd="ls"-->',
+  "<object data=x>",
+  "data:text/html,<b>x",
+  "<x onclick=a>",
+];
+const HONEST = [
+  "<p>Hello <b>world</b></p>",
+  "a < b and c > d",
+  "<3",
+  "JavaScript: The Good Parts",
+  "<a href=\"https://example.com\" title='x'>link</a>",
+  "online = yes",
+  '<img src="https://example.com/a.png" alt="x">',
+  "position=left",
+  "Array<Object> list",
+];
+
+describe("detectXss", () => {
+  it.each(ATTACKS)("sees markup that runs script in %j", (value) => {
+    const finding = detectXss(value);
+    expect(finding?.sign).toMatch(/^[a-z0-9-]+$/);
+    expect(finding!.start).toBeGreaterThanOrEqual(0);
+    expect(finding!.end).toBeGreaterThan(finding!.start);
+    expect(finding!.end).toBeLessThanOrEqual(value.length);
+  });
+
+  it.each(HONEST)("passes %j", (value) => {
+    expect(detectXss(value)).toBeUndefined();
+  });
+
+  it("answers for every string, twice the same", () => {
+    const piece = fc.oneof(
+      fc.string(),
+      fc.constantFrom(...ATTACKS, ...HONEST),
+      fc.constantFrom("'", '"', "<", "$(", "..", "/*", "{{", "\0", "%", "\n"),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const value = pieces.join("");
+        const finding = detectXss(value);
+        expect(detectXss(value)).toEqual(finding);
+        if (finding !== undefined) expect(finding.end).toBeLessThanOrEqual(value.length);
+      }),
+      { numRuns: scaled(100, 5000) },
+    );
+  });
+});
