@@ -17,7 +17,7 @@ const VALUE_RULES = RULES.filter(
 
 /** Text that makes careless patterns and readers start over at each character. */
 const UNITS = [
-  ..."'\"`(<>[{|&;/\\.:=#@$%-+* \n\0a1_,!~?\u00e9",
+  ...Array.from("'\"`(<>[{|&;/\\.:=#@$%-+* \n\0a1_,!~?\u00e9"),
   "../",
   "/*",
   "--",
