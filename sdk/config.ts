@@ -434,7 +434,7 @@ export interface LimitsConfig {
 
 /** Bounds of one HTTP/2 connection. What goes beyond costs the client its connection, and no one else theirs. */
 export interface Http2LimitsConfig {
-  /** Requests under way at the same time. Clients are told of it. Default 128. */
+  /** Requests under way at the same time. Clients are told of it. Default 250. */
   concurrentStreams?: number;
   /**
    * Requests that a client may cancel at once. A fifth of that is allowed again every second, so that pages which cancel

@@ -32,7 +32,7 @@ export const DEFAULT_LIMITS: ResolvedLimits = {
   keepAliveMs: 60_000,
   connections: 10_000,
   pipelined: 16,
-  concurrentStreams: 128,
+  concurrentStreams: 250,
   resets: 1000,
   controlFrames: 500,
 };

@@ -22,7 +22,7 @@ export class SocketFacts implements ConnectionFacts {
   readonly #listener: ListenerFacts;
 
   constructor(socket: Socket, secure: SecureConnection | undefined, listener: ListenerFacts) {
-    const ends = secure?.ends ?? endsOf(socket);
+    const ends = endsOf(socket);
     this.peerAddress = ends.peerAddress;
     this.peerPort = ends.peerPort;
     this.localAddress = ends.localAddress;

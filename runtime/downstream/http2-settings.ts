@@ -37,6 +37,9 @@ export function sessionOptions(limits: ListenerLimits): ServerSessionOptions {
     strictSingleValueFields: false,
     // Else nghttp2 takes such fields out in silence: we refuse the request.
     strictFieldWhitespaceValidation: false,
+    // node counts a stream until its next turn of the loop: those that were cancelled and opened anew in one packet are
+    // refused beyond the limit, but do not cost the connection.
+    maxSessionRejectedStreams: UNLIMITED,
     // Its answer to rapid reset: 1000 at once and 33 a second cut honest pages off.
     streamResetBurst: UNLIMITED,
     streamResetRate: UNLIMITED,

@@ -14,6 +14,7 @@ import type { Refusal } from "./refusal.ts";
 import type { SecureConnection } from "./secure-connection.ts";
 import { TlsAcceptor, type TlsAcceptorOwner } from "./tls-acceptor.ts";
 import type { ListenerTls, TicketKeySource } from "./tls-terms.ts";
+import { UnusedConnections, type UnusedConnectionsOwner } from "./unused-connections.ts";
 
 export interface ListenerOptions {
   readonly host: string;
@@ -104,6 +105,7 @@ class PortListener
     TlsAcceptorOwner,
     GateOwner,
     PrefaceGateOwner,
+    UnusedConnectionsOwner,
     Http2AcceptorOwner
 {
   readonly ready: Promise<ListenerAddress>;
@@ -118,13 +120,9 @@ class PortListener
   readonly #parser: Http1Parser;
   readonly #gate: ProxyProtocolGate;
   readonly #preface = new PrefaceGate(this);
+  readonly #unused = new UnusedConnections(this);
   readonly #http2 = new Http2Acceptor(this);
-  readonly #server = createServer({
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-  });
+  readonly #server = createServer({ allowHalfOpen: true });
   readonly #drained = Promise.withResolvers<void>();
   readonly #ticketKeys: TicketKeySource;
   /** Kept when the listener goes back to plain text: its connections go on. */
@@ -168,6 +166,7 @@ class PortListener
         connection.closeAfterCurrent();
         connection.drain();
       }
+      this.#unused.drain();
       this.#http2.drain();
     }
     if (tls === undefined) return;
@@ -191,6 +190,7 @@ class PortListener
     const handshakes = this.#tls?.size ?? 0;
     const http2 = this.#http2.stats();
     let { idle, tunnels } = http2;
+    idle += this.#unused.size;
     for (const connection of this.#connections) {
       if (connection.isTunnel) tunnels += 1;
       else if (connection.isIdle) idle += 1;
@@ -220,6 +220,7 @@ class PortListener
     this.#gate.drain();
     this.#preface.drain();
     this.#tls?.drain();
+    this.#unused.drain();
     this.#http2.drain();
     for (const connection of this.#connections) connection.drain();
     return this.#drained.promise;
@@ -229,6 +230,7 @@ class PortListener
     this.#gate.cutAll();
     this.#preface.cutAll();
     this.#tls?.cutAll();
+    this.#unused.cutAll();
     this.#http2.cutAll();
     for (const connection of this.#connections) connection.cut();
   }
@@ -256,7 +258,8 @@ class PortListener
   }
 
   onSecure(socket: TLSSocket, secure: SecureConnection): void {
-    this.onProtocol(socket, socket.alpnProtocol === "h2", secure);
+    if (socket.alpnProtocol === "h2") this.onProtocol(socket, true, secure);
+    else this.#unused.add(socket, secure);
   }
 
   onHandshakeFailed(peerAddress: string, reason: string): void {
@@ -268,6 +271,14 @@ class PortListener
   }
 
   onTurnedAway(): void {
+    this.#settle();
+  }
+
+  onUsed(socket: Socket, secure: SecureConnection): void {
+    this.onProtocol(socket, false, secure);
+  }
+
+  onUnusedClosed(): void {
     this.#settle();
   }
 
@@ -292,6 +303,9 @@ class PortListener
   }
 
   onProtocol(socket: Socket, isHttp2: boolean, secure?: SecureConnection): void {
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
     if (isHttp2) {
       this.#http2.accept(socket, secure);
       return;
@@ -304,7 +318,7 @@ class PortListener
   }
 
   get #size(): number {
-    const early = this.#gate.size + this.#preface.size + (this.#tls?.size ?? 0);
+    const early = this.#gate.size + this.#preface.size + (this.#tls?.size ?? 0) + this.#unused.size;
     return this.#connections.size + this.#http2.size + early;
   }
 

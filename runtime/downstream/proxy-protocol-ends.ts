@@ -7,13 +7,13 @@ const told = new WeakMap<Socket, ProxiedEnds>();
 
 /** Both ends of a connection, TLS or plain: those that its PROXY header named, else the socket's own. */
 export function endsOf(socket: Socket): ProxiedEnds {
+  const raw = beneath(socket);
   return (
-    told.get(socket) ??
-    told.get(beneath(socket)) ?? {
-      peerAddress: socket.remoteAddress ?? "",
-      peerPort: socket.remotePort ?? 0,
-      localAddress: socket.localAddress ?? "",
-      localPort: socket.localPort ?? 0,
+    told.get(raw) ?? {
+      peerAddress: raw.remoteAddress ?? "",
+      peerPort: raw.remotePort ?? 0,
+      localAddress: raw.localAddress ?? "",
+      localPort: raw.localPort ?? 0,
     }
   );
 }

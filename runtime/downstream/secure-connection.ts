@@ -3,13 +3,10 @@ import type { TLSSocket } from "node:tls";
 import type { ClientCertificate } from "@gatewright/sdk";
 
 import { parseAuthority } from "../http/host.ts";
-import type { ProxiedEnds } from "../http/proxy-protocol.ts";
 import type { TlsPolicy, TlsTerms } from "./tls-terms.ts";
 
 /** What a finished handshake has settled: for whom the connection was opened, and who the client is. */
 export class SecureConnection {
-  /** Of the connection that TLS is on. */
-  readonly ends: ProxiedEnds;
   /** As sent, lower case, without a dot at the end. */
   readonly servername: string | undefined;
   readonly #socket: TLSSocket;
@@ -23,12 +20,10 @@ export class SecureConnection {
 
   constructor(
     socket: TLSSocket,
-    ends: ProxiedEnds,
     sentName: string | false | null | undefined,
     policy: TlsPolicy,
     terms: () => TlsTerms,
   ) {
-    this.ends = ends;
     this.#socket = socket;
     this.#policy = policy;
     this.#terms = terms;

@@ -7,7 +7,6 @@ import type { TLSSocket } from "node:tls";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { readHello, type HelloFacts } from "./client-hello.ts";
-import type { ProxiedEnds } from "../http/proxy-protocol.ts";
 import { endsOf } from "./proxy-protocol-ends.ts";
 import { SecureConnection, toSentName, verifiedOf } from "./secure-connection.ts";
 import { TlsServers } from "./tls-servers.ts";
@@ -95,7 +94,7 @@ export class TlsAcceptor {
     if (!this.#pending.delete(handshake.raw)) return;
     this.#owner.wheel.disarm(handshake.deadline);
     const reason = handshake.reason ?? "the client went away";
-    this.#owner.onHandshakeFailed(handshake.ends.peerAddress, reason);
+    this.#owner.onHandshakeFailed(endsOf(handshake.raw).peerAddress, reason);
     this.#owner.onHandshakeClosed();
   }
 
@@ -150,10 +149,8 @@ export class TlsAcceptor {
     }
     this.#pending.delete(raw);
     this.#owner.wheel.disarm(handshake.deadline);
-    socket.allowHalfOpen = true;
     const secure = new SecureConnection(
       socket,
-      handshake.ends,
       handshake.sentName === undefined ? nameOf(socket) : handshake.sentName,
       offer.policy,
       () => this.#tls.terms,
@@ -171,7 +168,6 @@ export class TlsAcceptor {
 /** A connection from its first byte to the end of its handshake. */
 class Handshake {
   readonly raw: Socket;
-  readonly ends: ProxiedEnds;
   readonly deadline: Deadline;
   /** As the ClientHello has it; `null`: it has none; `undefined`: it was not looked at. */
   sentName: string | null | undefined;
@@ -200,7 +196,8 @@ class Handshake {
 
   constructor(raw: Socket, acceptor: TlsAcceptor) {
     this.raw = raw;
-    this.ends = endsOf(raw);
+    // node keeps the address once it was asked for: it can still be told when the connection is gone.
+    void raw.remoteAddress;
     this.#acceptor = acceptor;
     this.deadline = new Deadline(() => {
       this.reason ??= "the handshake took too long";

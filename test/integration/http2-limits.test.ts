@@ -73,6 +73,20 @@ describe("cancelled requests (PUB-08)", () => {
     session.destroy();
   });
 
+  it("and begun anew in one packet do not end it either", async () => {
+    const { port } = await listen(answer, { h2c: true });
+    const client = await connectFrames(port);
+    client.send(headers(1));
+    expect(await client.status(1)).toBe(200);
+    const burst: Buffer[] = [];
+    for (let id = 3; id < 1003; id += 2) burst.push(headers(id), rstStream(id));
+    client.send(...burst);
+    expect(await client.isAlive()).toBe(true);
+    client.send(headers(1003));
+    expect(await client.status(1003)).toBe(200);
+    client.destroy();
+  });
+
   it("as fast as they come cut the session, and nothing of it stays", async () => {
     const { proxy, upstream } = await throughProxy({
       config: { listen: { port: 0, h2c: true } },

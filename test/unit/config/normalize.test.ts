@@ -31,7 +31,7 @@ describe("defaults", () => {
             keepAliveMs: 60_000,
             connections: 10_000,
             pipelined: 16,
-            concurrentStreams: 128,
+            concurrentStreams: 250,
             resets: 1000,
             controlFrames: 500,
             sendIdleMs: 60_000,
