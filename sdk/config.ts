@@ -2,6 +2,7 @@
 import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./balance.ts";
 import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";
+import type { RateLimitConfig } from "./rate-limit-config.ts";
 import type { BreakerConfig, HealthCheckConfig, OutlierConfig } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Plugin } from "./plugin.ts";
@@ -401,6 +402,8 @@ export interface RouteConfig<U extends string = string> {
   retry?: RetryConfig | RetryFunction | false;
   /** Its keys replace the upstream's one by one; `false`: none here. Default: the upstream's. */
   hedge?: Partial<HedgeConfig> | false;
+  /** Rate limits with the scope `"named"` that count this route's requests, beside those for all. Default: none. */
+  rateLimits?: readonly string[];
   /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
   upgrades?: readonly string[];
   /** Send copies of this route's requests to another upstream, whose answers are ignored. Default: the upstream's `mirror`. */
@@ -519,6 +522,8 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
     /** Most that a hook may read of a response's content. Default `"1mb"`. */
     memory?: Size;
   };
+  /** Rules that limit how much clients may ask for; `true`: 100 requests in 10 s by address and User-Agent, 1000 by address. Default: none. */
+  rateLimits?: true | Readonly<Record<string, RateLimitConfig>>;
   /** Field rules for everything that passes. Default: none. */
   headers?: HeaderRules;
   /** Bounds of what one client may send. All on by default. */

@@ -7,6 +7,7 @@ import type {
   RespondDecision,
 } from "./decisions.ts";
 import type { BodyInput, HeadersInput } from "./headers.ts";
+import type { LimitOutcome } from "./rate-limit-config.ts";
 
 /** A client's certificate, verified against the authorities of the listener or host. */
 export interface ClientCertificate {
@@ -200,6 +201,12 @@ export interface Context<U extends string = string> {
   waitUntil(promise: Promise<unknown>): void;
   /** Sends a 103 with these `Link` values (RFC 8297). Ignored for HTTP/1.0 clients and once the response head is out. */
   earlyHints(links: string | readonly string[]): void;
+
+  /**
+   * Counts this request by a rate limit of any scope, under the rule's key or the one that is given, and says what came
+   * of it: nothing is refused by itself. Needs `rateLimits`. An unknown name is a 500.
+   */
+  limit(name: string, key?: string | readonly string[]): LimitOutcome;
 
   /** Live figures of the upstreams, by name: for decisions that depend on load and health. */
   readonly upstreams: Readonly<Record<U, UpstreamView>>;

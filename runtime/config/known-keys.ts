@@ -12,6 +12,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "requestContent",
     "responseContent",
     "headers",
+    "rateLimits",
     "limits",
     "timeouts",
     "upgrades",
@@ -170,6 +171,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "routes.hedge": ["after", "max"],
   "upstreams.*.mirror": ["upstream", "share", "maxRequests", "timeout"],
   routes: [
+    "rateLimits",
     "name",
     "match",
     "upstream",
@@ -184,6 +186,21 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "retry",
     "hedge",
     "mirror",
+  ],
+  "rateLimits.*": [
+    "key",
+    "limit",
+    "window",
+    "burst",
+    "concurrent",
+    "cost",
+    "scope",
+    "action",
+    "points",
+    "maxDelay",
+    "maxKeys",
+    "ipv6Prefix",
+    "fields",
   ],
   "routes.mirror": ["upstream", "share", "maxRequests", "timeout"],
   "routes.requestContent": ["buffer", "memory", "max", "minRate", "minRateAfter"],
@@ -274,7 +291,7 @@ function placeOf(path: readonly PropertyKey[]): string {
 /** Whether the word is a name that the user gave. */
 function isName(words: readonly PropertyKey[], index: number): boolean {
   return (
-    (index === 1 && words[0] === "upstreams") ||
+    (index === 1 && (words[0] === "upstreams" || words[0] === "rateLimits")) ||
     (index === 3 && words[1] === "tls" && words[2] === "hosts")
   );
 }

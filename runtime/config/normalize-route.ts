@@ -40,6 +40,7 @@ export function toRoute(
         : Object.freeze(route.upgrades.map((token) => token.toLowerCase())),
     requestContent: toRequestContent(route.requestContent, requestContent),
     mirror: toMirror(route.mirror),
+    rateLimits: Object.freeze([...(route.rateLimits ?? [])]),
   });
 }
 

@@ -29,6 +29,7 @@ import {
 import { toOnDemand } from "./normalize-acme.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
+import { toRateLimits } from "./normalize-rate-limits.ts";
 import { toRequestContent } from "./normalize-request-content.ts";
 import { toRoute } from "./normalize-route.ts";
 import { toTls } from "./normalize-tls.ts";
@@ -69,6 +70,7 @@ export function normalize(
       (config.routes ?? []).map((route, index) => toRoute(route, index, upgrades, requestContent)),
     ),
     headers: toHeaderRules(config.headers),
+    rateLimits: toRateLimits(config.rateLimits),
     requestContent,
     contentBudget: toContentBudget(config.requestContent?.budget),
     responseContentMemory: parseSize(config.responseContent?.memory) ?? DEFAULT_CONTENT_MEMORY,

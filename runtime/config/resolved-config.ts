@@ -13,6 +13,8 @@ import type {
   TlsConfig,
 } from "@gatewright/sdk";
 
+import type { ResolvedRateLimit } from "./normalize-rate-limits.ts";
+
 /**
  * The configuration as the engine uses it: every default filled in, durations in milliseconds, sizes in bytes, paths
  * absolute, frozen. Code past `config/` never reads what the user wrote.
@@ -32,6 +34,7 @@ export interface ResolvedConfig {
   readonly routes: readonly ResolvedRoute[];
   /** What applies to requests that match no route: the global rules. */
   readonly headers: ResolvedHeaderRules;
+  readonly rateLimits: readonly ResolvedRateLimit[];
   readonly requestContent: ResolvedRequestContent;
   readonly contentBudget: { readonly memoryBytes: number; readonly diskBytes: number };
   readonly responseContentMemory: number;
@@ -405,6 +408,8 @@ export interface ResolvedRoute {
   readonly requestContent: ResolvedRequestContent;
   readonly upgrades: readonly string[];
   readonly mirror: ResolvedMirror | undefined;
+  /** Names of rules, beside those for all requests. */
+  readonly rateLimits: readonly string[];
 }
 
 export type ResolvedAction =

@@ -34,6 +34,7 @@ import {
   regExpIssue,
   valueMatchIssue,
 } from "./schema-patterns.ts";
+import { rateLimits, routeRateLimits } from "./schema-rate-limit.ts";
 import { hedge, retry, routeHedge, routeRetry } from "./schema-retry.ts";
 import { panicThreshold, resolve, targets, upstreamTls } from "./schema-targets.ts";
 import { redirectToHttps, tls } from "./schema-tls.ts";
@@ -230,6 +231,7 @@ const route = z.strictObject({
   retry: routeRetry.optional(),
   hedge: routeHedge.optional(),
   mirror: mirror.optional(),
+  rateLimits: routeRateLimits.optional(),
 });
 
 const limits = z.strictObject({
@@ -284,6 +286,7 @@ export const configSchema = z.strictObject({
   requestContent: requestContent.optional(),
   responseContent: responseContent.optional(),
   headers: headerRules.optional(),
+  rateLimits: rateLimits.optional(),
   limits: limits.optional(),
   timeouts: z.strictObject({ ...upstreamTimeouts, hook: duration.optional() }).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),

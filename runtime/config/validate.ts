@@ -10,6 +10,7 @@ import { configSchema } from "./schema.ts";
 import { choiceIssues } from "./validate-choices.ts";
 import { listenIssues } from "./validate-listen.ts";
 import { pluginIssues } from "./validate-plugins.ts";
+import { rateLimitIssues } from "./validate-rate-limits.ts";
 import { answerIssues, routeIssues } from "./validate-routes.ts";
 import { upstreamIssues } from "./validate-upstreams.ts";
 
@@ -44,6 +45,7 @@ export function validate(value: unknown): ValidateResult {
     ...upstreamIssues(config),
     ...choiceIssues(config),
     ...routeIssues(config),
+    ...rateLimitIssues(config),
     ...pluginIssues(config.plugins),
   );
   // Only if all else is right: half of a config always seems unable to answer.

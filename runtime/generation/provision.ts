@@ -43,6 +43,7 @@ import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
 import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
+import { acquireLimits } from "./provision-rate-limits.ts";
 import { acquireNetworkUpstream, loadUpstreamTls } from "./provision-upstream.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -110,6 +111,9 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     // It waits for files, and a certificate that cannot be used ends the preparation.
     const tls = await acquireTls();
 
+    const limits = acquireLimits(config.rateLimits, resources, clock);
+    held.push(...limits.keys);
+    adjust.push(() => limits.commit());
     const attempts = createAttemptPolicies({
       upstreams: config.upstreams,
       resources,
@@ -132,7 +136,8 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       routes: createRouteTable(
         config.routes.map((route) => ({
           ...route,
-          payload: { ...routePlan(route, mirrorOf), attempts: attempts.forRoute(route) },
+          payload: { ...routePlan(route, mirrorOf), limits: limits.of(route.rateLimits),
+            attempts: attempts.forRoute(route) },
         })),
       ),
       upstreams,
@@ -142,6 +147,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       withholdRange:
         config.plugins.some((plugin) => plugin.transforms) || config.hooks.transforms === true,
       globalRules: directionRules(config.headers),
+      limits: limits.plan,
       challengeAnswers: board,
       clientAddress: createClientAddress(config.trustedProxies),
       forwarded: createForwardedWriter(config.forwarded),

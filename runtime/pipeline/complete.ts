@@ -3,6 +3,7 @@ import type { AccessRecord } from "@gatewright/sdk";
 import { ProxyError } from "../errors.ts";
 import { fieldValue } from "../http/raw-fields.ts";
 import type { Flow } from "./flow.ts";
+import { leaveLimits } from "./rate-limits.ts";
 
 /** Step 15, exactly once for every request: everything that still runs is let go, then the record is told. */
 export function complete(flow: Flow, whole: boolean): void {
@@ -22,6 +23,7 @@ export function complete(flow: Flow, whole: boolean): void {
     flow.sending?.cancel();
     flow.response?.content?.cancel();
   }
+  if (flow.limitState !== undefined) leaveLimits(flow.limitState);
   flow.buffer?.release();
   // A hook's content that nobody was sent.
   if (flow.contentReplaced && !flow.contentSpent) flow.content?.cancel();

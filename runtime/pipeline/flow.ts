@@ -3,6 +3,7 @@ import type {
   ClientInfo,
   ForwardOptions,
   HookLog,
+  LimitOutcome,
   ProxyResponse,
   SubrequestInit,
   Context,
@@ -33,6 +34,7 @@ import { bufferContent, takeContent } from "./request-content.ts";
 import { hookLog } from "./hook-log.ts";
 import { outgoingFields } from "./outgoing-fields.ts";
 import type { PipelineParts, RoutePlan, UpstreamChoice, UpstreamPlan } from "./parts.ts";
+import { limitByHook, type LimitState } from "./rate-limits.ts";
 import {
   receiveData,
   receiveEnd,
@@ -100,6 +102,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   chosen: UpstreamChoice | undefined = undefined;
   forwardOptions: ForwardOptions | undefined = undefined;
   blockReason: string | undefined = undefined;
+  limitState: LimitState | undefined = undefined;
 
   // The upstream's side.
   upstreamPlan: UpstreamPlan | undefined = undefined;
@@ -334,6 +337,14 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
       if (this.#work > 0) return;
       for (const one of this.#subrequests ?? []) one.discardUnread();
     });
+  }
+
+  get limits(): boolean {
+    return this.parts.limits !== undefined;
+  }
+
+  limit(name: string, key: string | readonly string[] | undefined): LimitOutcome {
+    return limitByHook(this, name, key);
   }
 
   earlyHints(links: readonly string[]): void {

@@ -13,6 +13,7 @@ import type {
 import type { BalanceRequest } from "../upstream/balance/balancer.ts";
 import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { LimitPlan, LimitUse } from "./rate-limits.ts";
 import type { RouteTable } from "./routing/route-table.ts";
 import type { RewriteRule } from "./routing/rewrite.ts";
 
@@ -32,6 +33,8 @@ export interface PipelineParts {
   /** A response hook edits content: Range is withheld from upstreams, so that it never sees a part as the whole. */
   readonly withholdRange: boolean;
   readonly globalRules: DirectionRules;
+  /** Absent: none. */
+  readonly limits?: LimitPlan | undefined;
   readonly clientAddress: ClientAddressResolver;
   /** Absent: no CA is answered. */
   readonly challengeAnswers?: ChallengeAnswers;
@@ -105,6 +108,8 @@ export interface RoutePlan {
   readonly requestContent?: RequestContentPlan;
   /** Absent: the upstream's. */
   readonly mirror?: MirrorPlan | undefined;
+  /** Those that count its requests beside those for all. */
+  readonly limits?: readonly LimitUse[];
 }
 
 export type RouteAction =

@@ -2,6 +2,7 @@
  * START HERE: one request, top to bottom. Each step is a function in the file of its name.
  *
  *   begin            client address, id, path, Host and loop checks; the route, once
+ *   rate-limits      how much its client may ask for
  *   request-phase    onRequest (and onUpgrade): answer, refuse, or choose the upstream
  *   request-content  the whole content, in memory or in a file; or streamed
  *   forward          fields, Host, path, rules; dispatch to the upstream
@@ -19,6 +20,7 @@ import type { ExplainInput, Explanation } from "./explain.ts";
 import { explainRequest } from "./explain-request.ts";
 import { Flow, type FlowRegistry } from "./flow.ts";
 import type { PipelineParts } from "./parts.ts";
+import { passLimits } from "./rate-limits.ts";
 import { runRequestHooks } from "./request-phase.ts";
 
 /** The compiled request path of one generation. */
@@ -37,6 +39,11 @@ export interface Pipeline {
   };
 }
 
+function checkLimits(flow: Flow): void {
+  const { limits } = flow.parts;
+  if (limits === undefined || passLimits(flow, limits, runRequestHooks)) runRequestHooks(flow);
+}
+
 export function createPipeline(parts: PipelineParts): Pipeline {
   const registry: FlowRegistry = { live: new Set(), tunnels: 0 };
 
@@ -47,7 +54,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       registry.live.add(flow);
       parts.lease.acquire();
       try {
-        if (begin(flow)) runRequestHooks(flow);
+        if (begin(flow)) checkLimits(flow);
       } catch (error) {
         flow.failInternal(error);
       }

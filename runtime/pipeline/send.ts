@@ -6,6 +6,7 @@ import { hasNoContent } from "../http/status.ts";
 import { parseCodings, unknownCodingError } from "../primitives/content-coding/coding.ts";
 import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
+import { addLimitFields } from "./rate-limits.ts";
 import { runTransforms } from "./transform/run-transforms.ts";
 import { transformedFields } from "./transform/transformed-fields.ts";
 
@@ -22,6 +23,7 @@ export function send(flow: Flow): void {
   parts.globalRules.response?.(fields);
   if (response.source === "upstream") flow.upstreamPlan?.rules.response?.(fields);
   flow.routePlan?.rules.response?.(fields);
+  if (flow.limitState !== undefined) addLimitFields(flow.limitState, fields);
   // An upstream must not send clients elsewhere past us.
   if (response.source === "upstream") removeField(fields, "alt-svc");
   // RFC 6797 §7.2: never over plain text.

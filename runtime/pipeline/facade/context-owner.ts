@@ -1,4 +1,4 @@
-import type { ClientInfo, Context, HookLog, SubrequestInit } from "@gatewright/sdk";
+import type { ClientInfo, Context, HookLog, LimitOutcome, SubrequestInit } from "@gatewright/sdk";
 
 /** What a hook's context stands on. The flow implements it. */
 export interface ContextOwner {
@@ -20,6 +20,9 @@ export interface ContextOwner {
   /** `target` is a known upstream's name or an absolute http(s) URL: already checked. Content comes back decoded. */
   fetch(target: string | URL, init: SubrequestInit): Promise<Response>;
   waitUntil(promise: Promise<unknown>): void;
+  /** There are rate limits. */
+  readonly limits: boolean;
+  limit(name: string, key: string | readonly string[] | undefined): LimitOutcome;
   /** `Link` values, already checked. */
   earlyHints(links: readonly string[]): void;
 }

@@ -9,6 +9,7 @@ import type {
   ForwardOptions,
   HeadersInput,
   HookLog,
+  LimitOutcome,
   RequestState,
   RespondDecision,
   Score,
@@ -155,8 +156,9 @@ export class ContextFacade implements Context {
     this.#owner.earlyHints(list.map((link) => fieldValueText("link", link)));
   }
 
-  limit(): never {
-    throw switchedOff("ctx.limit()", "rateLimits");
+  limit(name: string, key?: string | readonly string[]): LimitOutcome {
+    if (!this.#owner.limits) throw switchedOff("ctx.limit()", "rateLimits");
+    return this.#owner.limit(name, key);
   }
 
   listed(): never {

@@ -36,6 +36,12 @@ class FakeOwner implements ContextOwner {
     this.calls.push(["waitUntil", promise]);
   }
 
+  readonly limits = false;
+
+  limit(): never {
+    throw new Error("not here");
+  }
+
   earlyHints(links: readonly string[]): void {
     this.calls.push(["earlyHints", links]);
   }
@@ -227,7 +233,6 @@ describe("the capabilities of a context", () => {
 
   it.each([
     ["challenge", "challenge"],
-    ["limit", "rateLimits"],
     ["listed", "blocklists"],
   ] as const)("say that %s() is switched off", (name, option) => {
     expect(() => make().ctx[name]()).toThrow(
