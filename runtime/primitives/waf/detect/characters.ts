@@ -65,29 +65,75 @@ for (const [characters, bit] of [
   for (let index = 0; index < characters.length; index++) CLASS[characters.charCodeAt(index)] = bit;
 }
 
+// Which four-character beginnings of telling words a value holds, one bit for each group of words;
+// found in the same pass. Two groups may meet in one place of the table: a bit says "perhaps".
+const GRAMS = new Int32Array(0x10000);
+// One bit for each place that is taken: this table stays in the processor's nearest cache.
+const TAKEN = new Int32Array(0x10000 / 32);
+const GRAM_OF = new Int32Array(128);
+for (let code = 0; code < 128; code++) GRAM_OF[code] = ((code | 0x20) * 0x9e37) & 0xffff;
+let nextGroup = 0;
+
+/** Registers words of four characters or more and returns their bit. Any case. At most 31 groups. */
+export function literalGroup(words: readonly string[]): number {
+  const bit = 1 << nextGroup++;
+  for (const word of words) {
+    let gram = 0;
+    for (let index = 0; index < 4; index++) gram = nextGram(gram, word.charCodeAt(index));
+    GRAMS[gram]! |= bit;
+    TAKEN[gram >> 5]! |= 1 << (gram & 31);
+  }
+  return bit;
+}
+
+// Each step moves the older characters four bits on; after four steps nothing of the first is left.
+function nextGram(gram: number, code: number): number {
+  return ((gram << 4) ^ GRAM_OF[code < 128 ? code : 127]!) & 0xffff;
+}
+
 // Detectors run one after another on the same string, so the last answers are kept; the strings
 // are parts of one request, and at most SLOTS of them stay alive until others take their place.
 const SLOTS = 64;
 const MAX_KEPT_LENGTH = 4096;
 const keptValues: string[] = Array.from({ length: SLOTS }, () => "");
 const keptClasses = new Int32Array(SLOTS);
+const keptGroups = new Int32Array(SLOTS);
+let lastGroups = 0;
 
 /** The union of the class bits of all characters of `value`. */
 export function characterClasses(value: string): number {
   const length = value.length;
-  if (length === 0) return 0;
+  if (length === 0) {
+    lastGroups = 0;
+    return 0;
+  }
   const slot = (length * 31 + value.charCodeAt(0) + value.charCodeAt(length - 1) * 7) & (SLOTS - 1);
-  if (keptValues[slot] === value) return keptClasses[slot]!;
+  if (keptValues[slot] === value) {
+    lastGroups = keptGroups[slot]!;
+    return keptClasses[slot]!;
+  }
   let classes = 0;
+  let groups = 0;
+  let gram = 0;
   for (let index = 0; index < length; index++) {
     const code = value.charCodeAt(index);
     classes |= code < 128 ? CLASS[code]! : WIDE;
+    gram = ((gram << 4) ^ GRAM_OF[code < 128 ? code : 127]!) & 0xffff;
+    if ((TAKEN[gram >> 5]! & (1 << (gram & 31))) !== 0) groups |= GRAMS[gram]!;
   }
   if (length <= MAX_KEPT_LENGTH) {
     keptValues[slot] = value;
     keptClasses[slot] = classes;
+    keptGroups[slot] = groups;
   }
+  lastGroups = groups;
   return classes;
+}
+
+/** The bits of the groups whose words `value` may hold. */
+export function literalGroups(value: string): number {
+  characterClasses(value);
+  return lastGroups;
 }
 
 /** Whether `code` may stand in a word: letter, digit, underscore, or above ASCII. */

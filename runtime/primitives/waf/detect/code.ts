@@ -13,6 +13,8 @@ import {
   PAREN,
   PERCENT,
   WIDE,
+  literalGroup,
+  literalGroups,
 } from "./characters.ts";
 import type { Finding } from "./finding.ts";
 
@@ -48,6 +50,187 @@ const FORMULA =
 const EDGE_INCLUDE =
   /<esi:(?:include|inline|debug|vars|remove|assign|eval|try)\b|<xsl:(?:value-of|include|import|script|copy-of|variable|stylesheet|template|for-each|param)\b|<msxsl:|<jsp:|<c:(?:import|url|out|redirect)\b|<cfexecute|<cf(?:file|http|query)\b|xmlns:(?:php|exploit|ptswarm|rt|ob|date|fn|user)\s?=\s?["'](?:http:\/\/(?:php\.net|xml\.apache\.org\/xalan|saxon|exslt)|urn:)/i;
 
+// Without one of these beginnings there is nothing for the patterns to find.
+const JAVA_PACKAGES = literalGroup([
+  "java",
+  "com.",
+  "sun.",
+  "jdk.",
+  "org.",
+  "eemarker",
+  "roovy",
+  "ognl",
+  "bsh.",
+  "lojure",
+  "logic.",
+  "net.sf",
+  "h.qos",
+]);
+const JAVA_WORDS = literalGroup([
+  "untime",
+  "exec",
+  "cessBuilder",
+  "getc",
+  "forn",
+  "classl",
+  "class.",
+  "ss.m",
+  "ss.c",
+  "ss.p",
+  "ss[m",
+  "ss[c",
+  "getd",
+  "nstance",
+  "getm",
+  "gete",
+  "ineManager",
+  "nsformer",
+  "factory",
+  "losure",
+  "latesImpl",
+  "dbcr",
+  "marshaller",
+  "se64d",
+  "ldecoder",
+  "ngMacro",
+  "@type",
+  "#_me",
+  "#con",
+  "#att",
+  "#app",
+  "#ses",
+  "#par",
+  "#req",
+  "#res",
+  "#roo",
+  "#ogn",
+  "#cmd",
+  "#isw",
+  "#pro",
+  "#ros",
+  "@java",
+  "berAccess",
+  "owStatic",
+  "xwork",
+  "ect:",
+  "ion:",
+  "nMapper",
+  "nHandler",
+  "spel",
+  "tyUtils",
+]);
+const NODE_WORDS = literalGroup([
+  "$$ND",
+  "js_f",
+  "ocess",
+  "requ",
+  "ild_",
+  "spawn",
+  "exec",
+  "nModule",
+  "lobal",
+  "nstructor",
+  "__pr",
+  "addi",
+  "dfile",
+  "fs.r",
+  "fs.w",
+  "fs.u",
+  "fs.c",
+  "eval",
+  "ed_model",
+  ".exp",
+  "nsole",
+  "Function",
+  "uffer",
+]);
+const PYTHON_WORDS = literalGroup([
+  "__im",
+  "__bu",
+  "__su",
+  "__gl",
+  "__cl",
+  "__mr",
+  "__ba",
+  "__re",
+  "__co",
+  "os.s",
+  "os.p",
+  "os.e",
+  "os.l",
+  "os.g",
+  "bprocess",
+  "toutput",
+  "pty.",
+  "et.s",
+  "et.g",
+  "!pyt",
+  "!rub",
+  "!jav",
+  "!per",
+  "!js.",
+  "!js:",
+  "!js/",
+  "!com",
+  "!org",
+  "!sun",
+  "/obj",
+  "/fun",
+  "/mod",
+  "/nam",
+  "/has",
+  "/reg",
+  "import",
+  "exec",
+  "mpile",
+  "open",
+  "leep",
+  "ickle",
+  "cos\n",
+  "cposix",
+  "cnt\n",
+  "csubp",
+  "c__bu",
+]);
+const RUBY_WORDS = literalGroup([
+  "ocess",
+  "ernel",
+  "io.p",
+  "io.s",
+  "io.r",
+  "pen3",
+  "ile.",
+  "dir.",
+  "system",
+  "end(",
+  "nd (",
+  "_eval",
+  "tantize",
+  "erb.",
+  "{prin",
+  "{@pr",
+  "{sys",
+  "{@sy",
+  "{exe",
+  "{eva",
+  "{php",
+  "perl",
+  "open",
+  "%x('",
+  '%x("',
+  "`#{",
+]);
+const DOTNET_WORDS = literalGroup([
+  "tem.",
+  "ocess",
+  "aaeaaad",
+  "tivator",
+  "ectData",
+  "peConfuse",
+  "$type",
+]);
+const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced"]);
+
 /** Code of server platforms other than PHP, and objects in their serialised forms. */
 export function detectCode(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -69,18 +252,25 @@ export function detectCode(value: string): Finding | undefined {
     0
   )
     return undefined;
+  const lower = value.toLowerCase();
   if ((classes & DOT) !== 0) {
-    const found = sign(value, JAVA_CLASS, "java-class") ?? sign(value, JAVA_NAME, "java-class");
+    const found =
+      (literalGroups(value) & JAVA_PACKAGES) !== 0
+        ? (sign(value, JAVA_CLASS, "java-class") ?? sign(value, JAVA_NAME, "java-class"))
+        : undefined;
     if (found !== undefined && !isTrace(value, found)) return found;
   }
   if ((classes & (DOT | PAREN | EQUAL | COLON | BRACKET)) !== 0) {
     const found =
-      sign(value, JAVA_CALL, "java-call") ??
-      sign(value, NODE, "node") ??
-      softNode(value) ??
-      sign(value, PYTHON, "python") ??
-      sign(value, RUBY, "ruby") ??
-      sign(value, DOTNET, "dotnet");
+      ((literalGroups(value) & JAVA_WORDS) !== 0
+        ? sign(value, JAVA_CALL, "java-call")
+        : undefined) ??
+      ((literalGroups(value) & NODE_WORDS) !== 0
+        ? (sign(value, NODE, "node") ?? softNode(value))
+        : undefined) ??
+      ((literalGroups(value) & PYTHON_WORDS) !== 0 ? sign(value, PYTHON, "python") : undefined) ??
+      ((literalGroups(value) & RUBY_WORDS) !== 0 ? sign(value, RUBY, "ruby") : undefined) ??
+      ((literalGroups(value) & DOTNET_WORDS) !== 0 ? sign(value, DOTNET, "dotnet") : undefined);
     if (found !== undefined && !inProse(value, found)) return found;
     if ((classes & EQUAL) !== 0 || value.charCodeAt(0) < 0x41) {
       const formula = sign(value, FORMULA, "formula");
@@ -88,14 +278,24 @@ export function detectCode(value: string): Finding | undefined {
     }
   }
   if ((classes & (COLON | DOLLAR | PERCENT)) !== 0) {
-    const found = sign(value, LOOKUP, "lookup");
+    const found =
+      (classes & DOLLAR) !== 0 ||
+      lower.includes("jndi") ||
+      lower.includes("24") ||
+      lower.includes("36") ||
+      lower.includes("dollar")
+        ? sign(value, LOOKUP, "lookup")
+        : undefined;
     if (found !== undefined) return found;
   }
   if (value.includes("proto")) {
     const found = sign(value, PROTOTYPE, "prototype");
     if (found !== undefined) return found;
   }
-  if ((classes & DOLLAR) !== 0 || (classes & OTHER) !== 0) {
+  if (
+    ((classes & DOLLAR) !== 0 || (classes & OTHER) !== 0) &&
+    (literalGroups(value) & NODE_WORDS) !== 0
+  ) {
     const found = sign(value, NODE, "node");
     if (found !== undefined && !inProse(value, found)) return found;
   }
@@ -107,7 +307,9 @@ export function detectCode(value: string): Finding | undefined {
     const found = sign(value, LATEX, "latex");
     if (found !== undefined) return found;
   }
-  return sign(value, SERIALIZED_JAVA, "serialized");
+  return (literalGroups(value) & SERIALIZED_WORDS) !== 0
+    ? sign(value, SERIALIZED_JAVA, "serialized")
+    : undefined;
 }
 
 function sign(value: string, pattern: RegExp, name: string): Finding | undefined {

@@ -1,4 +1,14 @@
-import { BRACKET, characterClasses, DOT, EQUAL, PAREN, QUOTE } from "./characters.ts";
+import {
+  BRACKET,
+  characterClasses,
+  DOT,
+  EQUAL,
+  PAREN,
+  QUOTE,
+  literalGroup,
+  literalGroups,
+} from "./characters.ts";
+import { decodeEntities } from "./entities.ts";
 import type { Finding } from "./finding.ts";
 
 // Script without markup around it: what is pasted into a handler, a string of a script or a
@@ -39,13 +49,66 @@ const SYMBOLS =
   /^\s?!{1,2}\[\]\s?$|!\[\]\s\[\]|!\+?\[\s?\]\s?(?:[+)!\]]|\[[(+!])|\[\s?\]\s?\[\s?\(|\(\s?!?\[\s?\]\s?\+|\+!{1,2}\[\]|\+\{\}\)\[|\$=~\[\]|_=~\[\]|ﾟωﾟ|ﾟДﾟ/;
 const THROWN = /\bonerror\s?=\s?[\w$.]{1,30}\s?[;,}\n]|\bthrow\s?(?:\/|\+|onerror|["'`]\s?=)/;
 
+const CALL_NAMES = literalGroup([
+  "alert",
+  "confirm",
+  "prompt",
+  "eval",
+  "execS",
+  "atob",
+  "btoa",
+  "importS",
+  "msSet",
+  "Function",
+  "setT",
+  "setI",
+]);
+const OBJECT_NAMES = literalGroup([
+  "ocument",
+  "ocation",
+  "dow.",
+  "elf.",
+  "top.",
+  "ent.",
+  "mes.",
+  "harCode",
+  "odePoint",
+  "nstructor",
+  "eflect",
+  "call",
+  "pply",
+  "alert",
+  "confirm",
+  "prompt",
+  "eval",
+  "new ",
+  "ndBeacon",
+  "$.ge",
+  "$.gl",
+  "etch",
+  "import",
+  "rHTM",
+  "tHTM",
+  ".src",
+  "torage",
+]);
+
 /** Calls and objects of a script that runs in the page. */
 export function detectJavascript(value: string): Finding | undefined {
+  const found = scan(value);
+  if (found !== undefined || !value.includes("&")) return found;
+  // alert&lpar;1&rpar;
+  const decoded = decodeEntities(value);
+  const hidden = decoded === value ? undefined : scan(decoded);
+  return hidden === undefined ? undefined : { sign: hidden.sign, start: 0, end: value.length };
+}
+
+function scan(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & (PAREN | BRACKET | DOT | QUOTE | EQUAL)) === 0 || value.length < 5)
     return undefined;
   const calls = (classes & (PAREN | QUOTE)) !== 0;
-  if (calls) {
+  if (calls && (literalGroups(value) & CALL_NAMES) !== 0) {
     const found =
       sign(value, DIALOG, "dialog") ??
       sign(value, EVALUATION, "evaluation") ??
@@ -53,7 +116,7 @@ export function detectJavascript(value: string): Finding | undefined {
       sign(value, TIMER, "timer");
     if (found !== undefined) return found;
   }
-  if ((classes & DOT) !== 0) {
+  if ((classes & DOT) !== 0 && (literalGroups(value) & OBJECT_NAMES) !== 0) {
     const found =
       sign(value, SECRET, "document") ??
       sign(value, LOCATION, "location") ??

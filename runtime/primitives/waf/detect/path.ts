@@ -6,6 +6,8 @@ import {
   isLetterCode,
   PERCENT,
   SLASH,
+  literalGroup,
+  literalGroups,
 } from "./characters.ts";
 import type { Finding } from "./finding.ts";
 
@@ -20,12 +22,16 @@ const OVERLONG =
 const STRANGE_SEPARATOR =
   /\.\.(?:%[%\w]{1,20}|[^\w\s.,;:!?()"'*<>=/\\-]{1,6})\.\.|(?:%c0%[a2469]e|%%32%65|%e0%80%ae|%f0%80%80%ae|%f8%80%80%80%ae|%25(?:25)?%?3?2%?6?5?e?){2}|\.\.(?:%(?:c[01]|e0|f0|f8|fc|uefc8|uf025|%3|u22)|2f|5c)/i;
 
+/** What two dots may hide behind. */
+const SPELLINGS = /[%\\\0\u2024\u2025\uff0e]|0x2/;
+
 /** `../` however it is written. One step up inside a longer text is a link; two are not. */
 export function detectTraversal(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & (DOT | PERCENT)) === 0 && !/[\uff0e\u2024\u2025]|0x2e/i.test(value))
     return undefined;
   if (value.length < 3) return undefined;
+  if (!value.includes("..") && !SPELLINGS.test(value)) return undefined;
   const odd = STRANGE_SEPARATOR.exec(value);
   if (odd !== null) return { sign: "walk", start: odd.index, end: odd.index + odd[0].length };
   const folded = fold(value);
@@ -155,6 +161,65 @@ const DOT_FILES =
 const APPLICATION_FILES =
   /(?:^|[\s\\/"'=:|&(])(?:wp-config[._-]?\s?(?:php|txt|bak)|web\.config|WEB-INF[\\/]|META-INF[\\/](?:MANIFEST|context|maven)|id_(?:rsa|dsa|ecdsa|ed25519)\b|authorized_keys|known_hosts|httpd\.conf|php\.ini\b|my\.ini\b|localsettings\.php|config(?:uration)?\.php(?:~|\.bak)?(?=$|[\s"'&;])|settings\.php\b|parameters\.yml|database\.yml|secrets\.yml|global\.asax|(?:backup|dump|database|db)\.sql(?:\.(?:gz|zip|bz2|tar))?\b|(?:ssl_)?(?:access|error|referer|agent)[._-]logs?\b|(?:mysql|mysqld|pureftpd|proftpd|vsftpd|maillog|lastlog|messages|syslog|auth|kern|boot|secure|catalina)\.(?:log|err|out|conf|passwd)\b|error[._]log\b|docker-compose\.ya?ml|debug\.log\b)/i;
 
+// Without one of these beginnings there is nothing for the patterns to find.
+const UNIX_FOLDERS = literalGroup([
+  "etc/",
+  "roc/",
+  "sys/",
+  "var/",
+  "oot/",
+  "ome/",
+  "usr/",
+  "opt/",
+  "dev/",
+  "pache",
+  "che2",
+  "tmp/",
+  "run/",
+]);
+const WINDOWS_NAMES = literalGroup([
+  "windows",
+  "winnt",
+  "win.",
+  "boot.",
+  "inetpub",
+  "em32",
+  "nts and",
+  "sers/",
+  "ntuser",
+  "ysprep",
+  "attend",
+  "php/",
+  "xampp",
+  "toexec",
+  "ogram files",
+]);
+const APPLICATION_NAMES = literalGroup([
+  "onfig",
+  "-inf",
+  "id_r",
+  "id_d",
+  "id_e",
+  "horized",
+  "n_hosts",
+  ".ini",
+  ".conf",
+  "ttings",
+  ".yml",
+  ".yaml",
+  ".asax",
+  ".sql",
+  "_log",
+  ".log",
+  "-log",
+  "logs",
+  "lpd.err",
+  "sql.",
+  "ysql",
+  ".err",
+]);
+const HIDDEN = /(?:^|[^\w.-])\.[a-z_]/i;
+
 /** Paths of files that hold secrets or tell about the system, as a value names them. */
 export function detectFileAccess(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -166,18 +231,26 @@ export function detectFileAccess(value: string): Finding | undefined {
       folded.includes("/./") || folded.includes("//")
         ? folded.replace(/\/(?:\.?\/)+/g, "/")
         : folded;
-    const found = sign(compact, UNIX_FILES, "system-file", value.length);
+    const found =
+      (literalGroups(value) & UNIX_FOLDERS) !== 0
+        ? sign(compact, UNIX_FILES, "system-file", value.length)
+        : undefined;
     // A sentence that mentions a path: "edit /etc/hosts and restart"
     if (found !== undefined && !mentioned(compact, found)) return found;
   }
   if ((classes & (BACKSLASH | SLASH | DOT)) !== 0) {
-    const found = sign(folded, WINDOWS_FILES, "windows-file", value.length);
+    const found =
+      (literalGroups(value) & WINDOWS_NAMES) !== 0
+        ? sign(folded, WINDOWS_FILES, "windows-file", value.length)
+        : undefined;
     if (found !== undefined && !mentioned(folded, found)) return found;
   }
-  if ((classes & DOT) !== 0) {
+  if ((classes & (DOT | SLASH | BACKSLASH)) !== 0) {
     const found =
-      sign(folded, DOT_FILES, "dot-file", value.length) ??
-      sign(folded, APPLICATION_FILES, "application-file", value.length);
+      (HIDDEN.test(folded) ? sign(folded, DOT_FILES, "dot-file", value.length) : undefined) ??
+      ((literalGroups(value) & APPLICATION_NAMES) !== 0
+        ? sign(folded, APPLICATION_FILES, "application-file", value.length)
+        : undefined);
     if (found !== undefined && !mentioned(folded, found)) return found;
   }
   return undefined;

@@ -20,7 +20,7 @@ import type { Finding } from "./finding.ts";
 const OPERATORS =
   "ne|eq|gt|gte|lt|lte|in|nin|not|nor|or|and|all|regex|where|exists|type|mod|text|elemMatch|size|expr|jsonSchema|comment|options|search|near|within|lookup|match|group|unionWith|function|accumulator|set|unset|inc|push|pull|rename|out|merge|geoWithin|slice|bitsAllSet|rand|sample|natural";
 const NOSQL_KEY = new RegExp(
-  String.raw`\[\s?["']?\$(?:${OPERATORS})["']?\s?\]|["'{,\s]\s?\$(?:${OPERATORS})["']?\s{0,4}:|(?:^|\.)\$(?:${OPERATORS})$`,
+  String.raw`\[\s?["']?\$(?:${OPERATORS})["']?\s?\]|["'{,\s]\s?\$(?:${OPERATORS})["']?\s{0,4}:|(?:^|\.)\$(?:${OPERATORS})$|^\s?\$(?:${OPERATORS})["']?\s?:`,
   "i",
 );
 const NOSQL_CODE =

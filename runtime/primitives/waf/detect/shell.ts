@@ -20,6 +20,8 @@ import {
   SLASH,
   SPACE,
   STAR,
+  literalGroup,
+  literalGroups,
 } from "./characters.ts";
 import type { Finding } from "./finding.ts";
 import { TECHNICAL, WORDY } from "./shell-words.ts";
@@ -53,7 +55,7 @@ export function detectShell(value: string): Finding | undefined {
   if ((classes & (SEPARATORS | BACKSLASH)) === 0 && !bare && !globbed) return undefined;
   const literal = literalSign(value, classes);
   if (literal !== undefined) return literal;
-  if ((classes & (SEMICOLON | PIPE | BREAK | DOLLAR | QUOTE | BRACE)) !== 0) {
+  if ((classes & (SEMICOLON | PIPE | BREAK | DOLLAR | QUOTE | BRACE | BACKSLASH)) !== 0) {
     const found = scanPositions(value, classes);
     if (found !== undefined) return found;
   }
@@ -71,13 +73,25 @@ const ENCODED =
   /\|\s{0,4}(?:base64|base32|xxd|openssl|rev|tac)\b[^|]{0,40}\|\s{0,4}(?:ba|z|k|c|da)?sh\b|\|\s{0,4}(?:ba|z|k|da)?sh\s{0,4}(?:$|[-;|&"'`)<])/;
 const REVERSE_SHELL =
   /\b(?:nc|ncat|netcat)\b.{0,40}\s-(?:e|c)\s|\bmkfifo\s\/|\b(?:fsockopen|TCPSocket|socket\.socket|IO::Socket)\b.{0,80}\b(?:exec|sh|dup2|spawn)\b|\bsocat\s.{0,40}\bexec:/i;
+const REVERSE_WORDS = literalGroup([
+  "ncat",
+  "netcat",
+  "mkfifo",
+  "socket",
+  "socat",
+  "ockopen",
+  " -e ",
+  " -c ",
+  "exec",
+]);
 const BRACES =
   /(?:^|[\s;|&`(=])\{(?:[a-z/]{0,12},)(?:[a-z/.-]{0,24}(?:,[^{}\s"':]{0,24}){0,3})\}|(?:^|[;|&`(=])[a-z]{0,4}\{[a-z]{1,6},[a-z-]{1,8}\}[a-z]{0,4}(?:$|[\s;|&])/;
 const ALIAS = /(?:^|[;|&\n])\s{0,4}alias\s{1,4}(?:[+-][a-z+]{1,6}\s{1,4})?["']?[\w.-]{1,20}["']?=/;
 
 function literalSign(value: string, classes: number): Finding | undefined {
   if ((classes & (SLASH | EQUAL)) !== 0 && (classes & (SLASH | PIPE)) !== 0) {
-    const found = sign(value, DEVICE, "device");
+    const found =
+      value.includes("/dev/") || value.includes("&") ? sign(value, DEVICE, "device") : undefined;
     if (found !== undefined && !/<\s?&\s?[0-9]/.test(value.slice(found.start, found.start + 1)))
       return found;
   }
@@ -118,8 +132,9 @@ function literalSign(value: string, classes: number): Finding | undefined {
   }
   if ((classes & (SPACE | PIPE)) !== 0) {
     const found =
-      sign(value, REVERSE_SHELL, "reverse-shell") ??
-      ((classes & EQUAL) === 0 ? undefined : sign(value, ALIAS, "alias"));
+      ((literalGroups(value) & REVERSE_WORDS) !== 0
+        ? sign(value, REVERSE_SHELL, "reverse-shell")
+        : undefined) ?? ((classes & EQUAL) === 0 ? undefined : sign(value, ALIAS, "alias"));
     if (found !== undefined) return found;
   }
   return (classes & SLASH) === 0 ? undefined : globbedPath(value, classes);
@@ -218,6 +233,13 @@ function scanPositions(value: string, classes: number): Finding | undefined {
       case 0x0a:
       case 0x0d:
         if (newlines <= MAX_NEWLINES) separator = "\n";
+        break;
+      case 0x5c:
+        // "\\n" as two characters: what a careless decoder makes of a line end
+        if (value.charCodeAt(from) === 0x6e && newlines <= MAX_NEWLINES) {
+          separator = "\n";
+          from++;
+        }
         break;
       case 0x60:
         // the second mark of a pair closes
@@ -383,6 +405,14 @@ function judge(value: string, at: number, from: number, separator: string): stri
       return substitution(value, next, kind, name) ? "substitution" : undefined;
     case "&":
     case "\n":
+      if (
+        separator === "\n" &&
+        (LONE.test(name) || wordPath) &&
+        endsCommand(value, wordEnd) &&
+        !wordsOnly(value, at) &&
+        at < 40
+      )
+        return "command";
       if (wordPath && kind === 2 && separator === "&") return "command";
       return argumentsLook(value, wordEnd, kind, name) &&
         (separator === "\n" || !isQueryName(value, wordEnd))
@@ -525,7 +555,7 @@ function substitution(value: string, next: number, kind: number, name: string): 
 // --- the value is the command ---------------------------------------------------------------
 
 const START_ARGUMENT =
-  /^(?:\/(?:etc|bin|usr|var|tmp|proc|dev|home|root|opt|sys)(?:\/|$|\s)|~\/|https?:\/\/|ftp:\/\/|\d{1,3}(?:\.\d{1,3}){3}\b|-[ce]\s{1,4}["']?\w|\$\{?[A-Za-z(]|["']\/|[a-z]:\\|>\s?\/|\\|\.\.?\/)/i;
+  /^(?:\/(?:etc|bin|usr|var|tmp|proc|dev|home|root|opt|sys)(?:\/|$|\s)|~\/|https?:\/\/|ftp:\/\/|\d{1,3}(?:\.\d{1,3}){3}\b|-[ce]\s{1,4}["']?\w|\$\{?[A-Za-z(]|["']\/|\/(?:$|\s)|[a-z]:\\|>\s?\/|\\|\.\.?\/)/i;
 
 function atStart(value: string): Finding | undefined {
   let from = 0;

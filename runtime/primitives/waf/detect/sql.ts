@@ -16,6 +16,8 @@ import {
   SEMICOLON,
   STAR,
   WIDE,
+  literalGroup,
+  literalGroups,
 } from "./characters.ts";
 import type { Finding } from "./finding.ts";
 import { SqlTokens } from "./sql-tokens.ts";
@@ -73,6 +75,15 @@ export function detectSql(value: string): Finding | undefined {
   if ((classes & (MARKS & ~(DASH | COLON | BRACKET))) === 0 && !mayHoldBareSql(value))
     return undefined;
   if (value.length < 3) return undefined;
+  // Without quotes, comparisons and doubled signs only words can make a query.
+  if (
+    (classes & QUOTE) === 0 &&
+    (literalGroups(value) & WORDS) === 0 &&
+    !((classes & PAREN) !== 0 && value.length < 24) &&
+    !/--|\/\*|\|\||&&|\.e[(.]|::/i.test(value)
+  ) {
+    return undefined;
+  }
   tokens.open(value);
   let from = 0;
   for (;;) {
@@ -93,6 +104,17 @@ export function detectSql(value: string): Finding | undefined {
   }
   return undefined;
 }
+
+const WORDS = literalGroup([
+  ..."union intersect except minus select order group having waitfor procedure exec declare drop delete insert update truncate create alter shutdown replace merge sleep case between into outfile then rlike regexp limit values where from load copy backup restore".split(
+    " ",
+  ),
+  ..." or | and| xor|\tor |\nor |)or(| or(|)and|(or |1or |\u00a0or |) or|) and| in (|ike(|)lik|) li| if(|;if |;if(| iif|;set".split(
+    "|",
+  ),
+  ...[...ATTACK_FUNCTIONS, ...CATALOGUE].filter((word) => word.length >= 4),
+  ...["user(", "database(", "version("],
+]);
 
 /** The words without which a value of letters, digits and spaces alone cannot be SQL. */
 const BARE_SQL =
@@ -376,6 +398,16 @@ function atStart(): string | undefined {
       /["'\w[|&]/.test(tokens.value.charAt(tokens.start[next + 1] ?? 0))
     )
       return "condition";
+  }
+  // ORDER BY 7 and nothing else: counting columns
+  if (
+    kind === CLAUSE &&
+    /^(?:order|group)$/.test(wordAt(at)) &&
+    wordAt(at + 1) === "by" &&
+    kindAt(at + 2) === NUMBER &&
+    (kindAt(at + 3) === EDGE || cutOff(at + 3))
+  ) {
+    return "order-by";
   }
   // ') like (' and its kin: only punctuation and a comparison
   if (at > 1 && kind === WORD_COMPARE && kindAt(1) === CLOSE && kindAt(at + 1) === OPEN)
@@ -700,6 +732,16 @@ function afterLogic(index: number): string | undefined {
       comparison(after)
     )
       return "numeric-condition";
+  }
+  // or x=x, or (a=a
+  if (
+    kindAt(brackets) === WORD &&
+    textAt(brackets + 1) === "=" &&
+    wordAt(brackets) === wordAt(brackets + 2) &&
+    wordAt(brackets) !== "" &&
+    textAt(index).charCodeAt(0) > 0x40
+  ) {
+    return "tautology";
   }
   const after = operand(next);
   if (after < 0) return undefined;

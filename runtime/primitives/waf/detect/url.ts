@@ -41,6 +41,12 @@ export function detectServerSideRequest(value: string): Finding | undefined {
       return { sign: "scheme", start: match.index, end: match.index + match[0].length };
     }
   }
+  if (
+    !value.includes("//") &&
+    !value.includes("\\\\") &&
+    !/(?:http|ftp|ws|gopher|dict|ldap)s?:/i.test(value)
+  )
+    return localName(value);
   AUTHORITY.lastIndex = 0;
   for (
     let match = AUTHORITY.exec(value), tries = 0;
@@ -56,6 +62,10 @@ export function detectServerSideRequest(value: string): Finding | undefined {
     if (sign !== undefined) return { sign, start: match.index, end: match.index + match[0].length };
     if (match[0].length === 0) AUTHORITY.lastIndex++;
   }
+  return localName(value);
+}
+
+function localName(value: string): Finding | undefined {
   // "localhost/", "host.docker.internal/": a name without a scheme, the whole value
   if (value.length < 80 && /^[\w.-]{3,60}\/[\w./-]{0,20}$/.test(value)) {
     const host = value.slice(0, value.indexOf("/"));

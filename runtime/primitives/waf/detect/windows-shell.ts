@@ -10,6 +10,8 @@ import {
   SPACE,
   EQUAL,
   PAREN,
+  literalGroup,
+  literalGroups,
 } from "./characters.ts";
 import type { Finding } from "./finding.ts";
 import { CMDLET, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
@@ -28,6 +30,36 @@ const LOOP =
 const CONDITION =
   /(?:^|[&|(;\n]|\bdo\s)\s{0,16}if(?:\s{0,16}\/i)?(?:\s{1,16}not)?\s{1,16}(?:exist\s{1,16}["'(]?[\w.:\\%*-]{2,120}["')]?\s{1,16}(?:\(|[a-z]{2,12}\b)|(?:not\s{1,16})?defined\s{1,16}[a-z_]\w{0,40}\s{1,16}(?:\(|set\b|cmd\b|echo\b|goto\b|[a-z]{2,8}\s)|(?:errorlevel|cmdextversion)\s{1,16}\d|[^\s=<>!]{0,60}(?:\s[^\s=<>!]{1,30}["')\]]){0,1}\s{0,16}={2,3}\s{0,16}[^\s=]{1,60}(?:\s[^\s=]{1,30}["')\]]){0,1}(?:\s{1,16}(?:\(|@?[a-z]{2,12}\b|\.{3})|$)|\S{1,60}\s{1,16}(?:equ|neq|lss|leq|gtr|geq)\s{1,16}["'([%\\]?\S{0,60})/i;
 
+const SPECIFIC_WORDS = literalGroup([
+  "cmd ",
+  "cmd.",
+  "ershell",
+  "net ",
+  "net1",
+  "reg ",
+  "reg.",
+  "tutil",
+  "mshta",
+  "dll32",
+  "svr32",
+  "wmic",
+  "ssadmin",
+  "tsadmin",
+  "oke-",
+  "nloadS",
+  "nloadF",
+  "iex ",
+  "iex(",
+  "new-",
+  "set ",
+  "ript.s",
+  "ll.app",
+]);
+
+/** Programs that take words as arguments and that no sentence names. */
+const STRONG =
+  /^(?:netsh|wmic|schtasks|vssadmin|nbtstat|bcdedit|bitsadmin|certutil|cscript|dsquery|wevtutil|qwinsta|reg|net1?)$/;
+
 /** Commands for cmd.exe and PowerShell. */
 export function detectWindowsShell(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -38,13 +70,16 @@ export function detectWindowsShell(value: string): Finding | undefined {
     !/\/|\bif\b/i.test(value)
   )
     return undefined;
+  const lower = value.toLowerCase();
   const found =
-    sign(value, SPECIFIC, "windows-command") ??
+    ((literalGroups(value) & SPECIFIC_WORDS) !== 0
+      ? sign(value, SPECIFIC, "windows-command")
+      : undefined) ??
     ((classes & PERCENT) === 0
       ? undefined
       : (sign(value, VARIABLE, "windows-variable") ?? sign(value, LOOP, "windows-loop"))) ??
     ((classes & DASH) === 0 ? undefined : cmdlet(value)) ??
-    (/\bif\b/i.test(value) ? condition(value) : undefined);
+    (lower.includes("if") && /\bif\b/i.test(value) ? condition(value) : undefined);
   if (found !== undefined) return found;
   return (classes & (PIPE | SEMICOLON)) === 0 ? atStart(value) : (scan(value) ?? atStart(value));
 }
@@ -119,6 +154,7 @@ function judge(value: string, from: number, semicolon: boolean): boolean {
   const rest = value.slice(from + match[0].length);
   if (rest.startsWith("=") || rest.startsWith(":")) return false;
   const trimmed = rest.trimStart().slice(0, 80);
+  if (STRONG.test(name) && trimmed !== rest && /^[a-z]{3,12}\s/.test(trimmed)) return true;
   if (ARGUMENT.test(trimmed))
     return (
       !(trimmed.startsWith("<") && /^<\/?[a-z]+[\s>]/i.test(trimmed)) &&

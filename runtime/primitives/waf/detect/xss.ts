@@ -31,7 +31,7 @@ const URL_ATTRIBUTES =
   /^(?:href|src|action|formaction|data|background|dynsrc|lowsrc|poster|xlink:href|.*:href|code|codebase|from|to|values|by|cite|ping|manifest|folder|content|url|srcset|longdesc|profile|classid|usemap|style|folder|begin)$/;
 const EVENT_NAMES =
   /^on(?:abort|activate|after|animation|auxclick|before|begin|blur|bounce|cancel|canplay|cellchange|change|click|close|command|contentvisibility|contextmenu|contextlost|contextrestored|controlselect|copy|cuechange|cut|data|dblclick|deactivate|drag|drop|durationchange|emptied|encrypted|end|ended|error|errorupdate|filterchange|finish|focus|formdata|fullscreen|gesture|gotpointer|hashchange|help|input|invalid|key|language|layout|load|losecapture|lostpointer|media|message|mouse|move|offline|open|orientation|outofsync|page|paste|pause|play|pointer|popstate|popup|progress|propertychange|ratechange|readystate|received|rejection|repeat|reset|resize|resume|reverse|row|scroll|search|securitypolicy|seek|select|show|slotchange|stalled|start|stop|storage|submit|suspend|syncrestored|timeerror|timeupdate|timeout|toggle|touch|trackchange|transition|unhandled|unload|uropen|urlflip|visibility|volume|waiting|webkit|wheel|zoom)/i;
-const HANDLER = /(?:^|[\s"'`/;<>,\u00a0\\])(on[a-z]{3,40})[\s\0]{0,8}=/gi;
+const HANDLER = /(?:^|[\s"'`/;<>,+\u00a0\\])(on[a-z]{3,40})[\s\0]{0,8}=/gi;
 const SCRIPT_SCHEME =
   /^(?:(?:java|vb|live|j|ecma|type)script|mocha|wscript|mhtml|view-source|jar):/i;
 const DATA_SCHEME =
@@ -277,7 +277,7 @@ function scanHandlers(value: string): Finding | undefined {
       )
         continue;
     } else if (
-      !/^\s{0,8}(?:$|["'`(]|&|\\|[\w$.]{1,40}\s?(?:[(`=[?.;,}>]|$)|\{|\[|=|!|-|\+)/.test(rest)
+      !/^\s{0,8}(?:$|["'`(]|&|\\|[\w$.]{1,40}\s?(?:[(`=[?.;,}>&]|$)|\{|\[|=|!|-|\+)/.test(rest)
     )
       continue;
     // "onload=1&x=2": a flag in a query
