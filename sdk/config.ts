@@ -1,5 +1,6 @@
 // Over 400 lines: the whole configuration in one place, as users look it up; most lines are doc comments.
 import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./balance.ts";
+import type { CompressionConfig } from "./compression-config.ts";
 import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";
 import type { RateLimitConfig } from "./rate-limit-config.ts";
@@ -398,6 +399,8 @@ export interface RouteConfig<U extends string = string> {
   timeouts?: UpstreamTimeouts;
   /** Each key replaces that of the top level. Default: the top level's. */
   requestContent?: RequestContentConfig;
+  /** Each key replaces that of the top level; `false`: none here. Default: the top level's. */
+  compression?: CompressionConfig | false;
   /** Its keys replace the upstream's one by one; `false`: none here. Default: the upstream's. */
   retry?: RetryConfig | RetryFunction | false;
   /** Its keys replace the upstream's one by one; `false`: none here. Default: the upstream's. */
@@ -522,6 +525,8 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
     /** Most that a hook may read of a response's content. Default `"1mb"`. */
     memory?: Size;
   };
+  /** How contents of responses are compressed; `false`: not at all. On by default. */
+  compression?: CompressionConfig | false;
   /** Rules that limit how much clients may ask for; `true`: 100 requests in 10 s by address and User-Agent, 1000 by address. Default: none. */
   rateLimits?: true | Readonly<Record<string, RateLimitConfig>>;
   /** Field rules for everything that passes. Default: none. */

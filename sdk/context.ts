@@ -1,3 +1,4 @@
+import type { ResponseCompression } from "./compression-config.ts";
 import type {
   BlockDecision,
   ChallengeDecision,
@@ -211,10 +212,12 @@ export interface Context<U extends string = string> {
   /** Live figures of the upstreams, by name: for decisions that depend on load and health. */
   readonly upstreams: Readonly<Record<U, UpstreamView>>;
 
+  /** How the content of this response is coded. */
+  readonly compression: ResponseCompression;
+
   /** Names reserved for primitives that come with later parts: each throws "needs X, which is switched off". */
   readonly cache: never;
   readonly waf: never;
-  readonly compression: never;
   readonly tls: never;
   readonly load: never;
   readonly limits: never;

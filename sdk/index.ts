@@ -9,6 +9,11 @@ export type {
   StickyBalance,
   StickyCookieConfig,
 } from "./balance.ts";
+export type {
+  CompressionConfig,
+  CompressionEncoding,
+  ResponseCompression,
+} from "./compression-config.ts";
 export { defineConfig } from "./config.ts";
 export type {
   AcmeConfig,

@@ -1,4 +1,5 @@
 import type {
+  ResolvedCompression,
   ResolvedLimits,
   ResolvedRequestContent,
   ResolvedRetryBudget,
@@ -118,6 +119,14 @@ export const DEFAULT_REQUEST_CONTENT: ResolvedRequestContent = Object.freeze({
 });
 
 export const DEFAULT_CONTENT_BUDGET = { memoryBytes: 256 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 };
+
+export const DEFAULT_COMPRESSION: ResolvedCompression = Object.freeze({
+  encodings: Object.freeze(["zstd", "br", "gzip"] as const),
+  minBytes: 1024,
+  types: undefined,
+  levels: Object.freeze({ gzip: 6, br: 4, zstd: 3 }),
+  upstream: "pass",
+});
 
 export const DEFAULT_UPGRADES: readonly string[] = ["websocket"];
 export const DEFAULT_REDIRECT_STATUS = 308;

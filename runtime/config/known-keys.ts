@@ -11,6 +11,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "routes",
     "requestContent",
     "responseContent",
+    "compression",
     "headers",
     "rateLimits",
     "limits",
@@ -183,6 +184,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "timeouts",
     "upgrades",
     "requestContent",
+    "compression",
     "retry",
     "hedge",
     "mirror",
@@ -212,6 +214,10 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   requestContent: ["buffer", "memory", "max", "minRate", "minRateAfter", "budget"],
   "requestContent.budget": ["memory", "disk"],
   responseContent: ["memory"],
+  compression: ["encodings", "minSize", "types", "levels", "upstream"],
+  "compression.levels": ["gzip", "br", "zstd"],
+  "routes.compression": ["encodings", "minSize", "types", "levels", "upstream"],
+  "routes.compression.levels": ["gzip", "br", "zstd"],
   limits: [
     "head",
     "target",
@@ -237,7 +243,6 @@ const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead", "idle", "total"];
 const LATER: Readonly<Record<string, readonly string[]>> = {
   "": [
     "cache",
-    "compression",
     "rateLimits",
     "allowlists",
     "blocklists",
@@ -253,7 +258,6 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
   ],
   routes: [
     "cache",
-    "compression",
     "rateLimits",
     "allowlists",
     "blocklists",

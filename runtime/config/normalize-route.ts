@@ -2,11 +2,13 @@ import type { RouteConfig, RouteMatch, Rewrite, UpstreamTimeouts } from "@gatewr
 
 import { DEFAULT_REDIRECT_STATUS } from "./defaults.ts";
 import { toMirror } from "./normalize-balance.ts";
+import { toRouteCompression } from "./normalize-compression.ts";
 import { toHeaderRules, toRawFields } from "./normalize-fields.ts";
 import { toRequestContent } from "./normalize-request-content.ts";
 import { toHedge, toRetry } from "./normalize-retry.ts";
 import type {
   ResolvedAction,
+  ResolvedCompression,
   ResolvedMatch,
   ResolvedRequestContent,
   ResolvedRewrite,
@@ -16,12 +18,14 @@ import type {
 import { toHostPattern, toPathPattern } from "./schema-patterns.ts";
 import { parseDuration } from "../units.ts";
 
-export function toRoute(
-  route: RouteConfig,
-  index: number,
-  upgrades: readonly string[],
-  requestContent: ResolvedRequestContent,
-): ResolvedRoute {
+/** What holds where a route says nothing. */
+export interface RouteBase {
+  readonly upgrades: readonly string[];
+  readonly requestContent: ResolvedRequestContent;
+  readonly compression: ResolvedCompression | undefined;
+}
+
+export function toRoute(route: RouteConfig, index: number, base: RouteBase): ResolvedRoute {
   const match = toMatch(route.match);
   return Object.freeze({
     index,
@@ -36,9 +40,10 @@ export function toRoute(
     hedge: toHedge(route.hedge),
     upgrades:
       route.upgrades === undefined
-        ? upgrades
+        ? base.upgrades
         : Object.freeze(route.upgrades.map((token) => token.toLowerCase())),
-    requestContent: toRequestContent(route.requestContent, requestContent),
+    requestContent: toRequestContent(route.requestContent, base.requestContent),
+    compression: toRouteCompression(route.compression, base.compression),
     mirror: toMirror(route.mirror),
     rateLimits: Object.freeze([...(route.rateLimits ?? [])]),
   });

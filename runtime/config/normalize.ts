@@ -28,6 +28,7 @@ import {
 } from "./defaults.ts";
 import { toOnDemand } from "./normalize-acme.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
+import { toCompression } from "./normalize-compression.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
 import { toRateLimits } from "./normalize-rate-limits.ts";
 import { toRequestContent } from "./normalize-request-content.ts";
@@ -55,6 +56,7 @@ export function normalize(
 ): ResolvedConfig {
   const dir = dirname(file);
   const requestContent = toRequestContent(config.requestContent);
+  const compression = toCompression(config.compression);
   const upgrades = lowerCase(config.upgrades ?? DEFAULT_UPGRADES);
   const { forwarded: { forwarded = true, xForwarded = true, via = true } = {}, log = {} } = config;
   return Object.freeze({
@@ -67,13 +69,16 @@ export function normalize(
     trustedProxies: toTrust(config.trustedProxies),
     upstreams: toUpstreams(config, dir),
     routes: Object.freeze(
-      (config.routes ?? []).map((route, index) => toRoute(route, index, upgrades, requestContent)),
+      (config.routes ?? []).map((route, index) =>
+        toRoute(route, index, { upgrades, requestContent, compression }),
+      ),
     ),
     headers: toHeaderRules(config.headers),
     rateLimits: toRateLimits(config.rateLimits),
     requestContent,
     contentBudget: toContentBudget(config.requestContent?.budget),
     responseContentMemory: parseSize(config.responseContent?.memory) ?? DEFAULT_CONTENT_MEMORY,
+    compression,
     hookTimeoutMs: parseDuration(config.timeouts?.hook) ?? DEFAULT_HOOK_TIMEOUT_MS,
     timeouts: toTimeouts(config.timeouts, DEFAULT_TIMEOUTS),
     upgrades,

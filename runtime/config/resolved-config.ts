@@ -1,6 +1,7 @@
 // Over 400 lines: the resolved counterpart of the whole configuration, member by member.
 import type {
   BalanceAlgorithm,
+  CompressionEncoding,
   FetchUpstream,
   GatewrightConfig,
   HealthCheckFunction,
@@ -38,6 +39,8 @@ export interface ResolvedConfig {
   readonly requestContent: ResolvedRequestContent;
   readonly contentBudget: { readonly memoryBytes: number; readonly diskBytes: number };
   readonly responseContentMemory: number;
+  /** Absent: off. */
+  readonly compression: ResolvedCompression | undefined;
   readonly hookTimeoutMs: number;
   readonly timeouts: ResolvedTimeouts;
   readonly upgrades: readonly string[];
@@ -58,6 +61,15 @@ export interface ResolvedConfig {
   readonly retireAfterMs: number;
   readonly closeStreamsAfterMs: number | undefined;
   readonly drainTimeoutMs: number;
+}
+
+export interface ResolvedCompression {
+  readonly encodings: readonly CompressionEncoding[];
+  readonly minBytes: number;
+  /** Absent: what shrinks. */
+  readonly types: readonly string[] | undefined;
+  readonly levels: Readonly<Record<CompressionEncoding, number>>;
+  readonly upstream: "pass" | "identity";
 }
 
 export interface ResolvedRequestContent {
@@ -410,6 +422,8 @@ export interface ResolvedRoute {
   readonly mirror: ResolvedMirror | undefined;
   /** Names of rules, beside those for all requests. */
   readonly rateLimits: readonly string[];
+  /** The global one where nothing is written; absent: off. */
+  readonly compression: ResolvedCompression | undefined;
 }
 
 export type ResolvedAction =

@@ -8,6 +8,7 @@ import {
   upgradeIssue,
   upstreamHostIssue,
 } from "./schema-addresses.ts";
+import { compression } from "./schema-compression.ts";
 import { requestContent, responseContent, routeRequestContent } from "./schema-content.ts";
 import { fieldValueIssue, headerRules } from "./schema-fields.ts";
 import { breaker, healthCheck, outliers } from "./schema-health.ts";
@@ -228,6 +229,7 @@ const route = z.strictObject({
   timeouts: z.strictObject(upstreamTimeouts).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),
   requestContent: routeRequestContent.optional(),
+  compression: compression.optional(),
   retry: routeRetry.optional(),
   hedge: routeHedge.optional(),
   mirror: mirror.optional(),
@@ -285,6 +287,7 @@ export const configSchema = z.strictObject({
   routes: z.array(route).optional(),
   requestContent: requestContent.optional(),
   responseContent: responseContent.optional(),
+  compression: compression.optional(),
   headers: headerRules.optional(),
   rateLimits: rateLimits.optional(),
   limits: limits.optional(),

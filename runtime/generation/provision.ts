@@ -41,6 +41,7 @@ import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
+import { provisionCompression } from "./provision-compression.ts";
 import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
 import { acquireLimits } from "./provision-rate-limits.ts";
@@ -131,13 +132,18 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       onFault: onChoiceFault,
     });
 
+    const compression = provisionCompression(config);
     const pipeline = createPipeline({
       generation: slot.generation,
       routes: createRouteTable(
         config.routes.map((route) => ({
           ...route,
-          payload: { ...routePlan(route, mirrorOf), limits: limits.of(route.rateLimits),
-            attempts: attempts.forRoute(route) },
+          payload: {
+            ...routePlan(route, mirrorOf),
+            ...compression.forRoute(route.compression),
+            limits: limits.of(route.rateLimits),
+            attempts: attempts.forRoute(route),
+          },
         })),
       ),
       upstreams,
@@ -158,6 +164,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       requestContent: config.requestContent,
       contentStore: acquireContentStore(),
       responseContentMemory: config.responseContentMemory,
+      compression: compression.global,
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
       clock,

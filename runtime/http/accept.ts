@@ -30,7 +30,7 @@ export function prefersHtml(accept: string | undefined): boolean {
 }
 
 /** RFC 9110 §12.4.2: 1 unless given. A weight that is no number counts as 0: whoever wrote it did not ask for HTML. */
-function qualityOf(parameters: readonly string[]): number {
+export function qualityOf(parameters: readonly string[]): number {
   for (const parameter of parameters) {
     if (parameter.length < 2 || (parameter.charCodeAt(0) | 0x20) !== 0x71) continue;
     const equals = parameter.indexOf("=");

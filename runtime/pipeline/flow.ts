@@ -103,6 +103,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   forwardOptions: ForwardOptions | undefined = undefined;
   blockReason: string | undefined = undefined;
   limitState: LimitState | undefined = undefined;
+  compressionOff = false;
 
   // The upstream's side.
   upstreamPlan: UpstreamPlan | undefined = undefined;
@@ -337,6 +338,10 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
       if (this.#work > 0) return;
       for (const one of this.#subrequests ?? []) one.discardUnread();
     });
+  }
+
+  switchCompressionOff(): void {
+    this.compressionOff = true;
   }
 
   get limits(): boolean {

@@ -1,6 +1,7 @@
 import { forwardableFields } from "../http/hop-by-hop.ts";
 import { fieldValue, removeField, setField, type RawFields } from "../http/raw-fields.ts";
 import { appendVia } from "../http/via.ts";
+import { uncodedRequest } from "./compress.ts";
 import type { Flow } from "./flow.ts";
 
 /**
@@ -26,6 +27,7 @@ export function outgoingFields(flow: Flow): RawFields {
     removeField(fields, "range");
     removeField(fields, "if-range");
   }
+  uncodedRequest(flow, fields);
   if (flow.method === "OPTIONS" || flow.method === "TRACE") {
     const hops = Number(fieldValue(fields, "max-forwards") ?? Number.NaN);
     if (Number.isInteger(hops) && hops > 0) setField(fields, "Max-Forwards", String(hops - 1));

@@ -2,6 +2,7 @@ import type { ProxyResponse, TransformFunction } from "@gatewright/sdk";
 
 import type { ContentSource } from "../http/content.ts";
 import type { RawFields } from "../http/raw-fields.ts";
+import type { CodedVariants } from "../primitives/compress/coded-variants.ts";
 import type { ReplayBuffer } from "../primitives/content-buffer/content-buffer.ts";
 import type { ResponseState } from "./facade/response-state.ts";
 
@@ -16,6 +17,8 @@ export class OutgoingResponse implements ResponseState {
   contentReplaced = false;
   contentSpent = false;
   transforms: TransformFunction[] | undefined = undefined;
+  /** Of a stored content: its coded forms. */
+  variants: CodedVariants | undefined = undefined;
   readonly #fields: RawFields;
 
   constructor(

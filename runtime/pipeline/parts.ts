@@ -5,6 +5,7 @@ import type { ForwardedWriter } from "../http/forwarded-fields.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import type { Log } from "../log.ts";
 import type { ClientAddressResolver } from "../primitives/client-address.ts";
+import type { Compression } from "../primitives/compress/compression.ts";
 import type { ContentLimits } from "../primitives/content-buffer/guarded-content.ts";
 import type {
   ContentStore,
@@ -50,6 +51,8 @@ export interface PipelineParts {
   readonly requestContent: RequestContentPlan;
   readonly contentStore: ContentStore;
   readonly responseContentMemory: number;
+  /** Where no route says otherwise. Absent: off. */
+  readonly compression?: Compression | undefined;
   readonly hookTimeoutMs: number;
   readonly timeouts: {
     readonly connectMs: number;
@@ -110,6 +113,8 @@ export interface RoutePlan {
   readonly mirror?: MirrorPlan | undefined;
   /** Those that count its requests beside those for all. */
   readonly limits?: readonly LimitUse[];
+  /** Absent: that of all requests. `null`: off. */
+  readonly compression?: Compression | null;
 }
 
 export type RouteAction =

@@ -59,10 +59,12 @@ export function receiveEnd(flow: Flow, trailers: RawFields): void {
 /** Before the head: an error answer. After it: the message is cut, so that half a document never looks whole (RFC 9112 §8). */
 export function receiveError(flow: Flow, error: ProxyError): void {
   if (flow.stage === "over") return;
-  if (flow.upstreamContent !== undefined && !flow.direct) {
-    // Whoever reads the content learns it from there: a hook's `text()` rejects, a transform stops.
-    flow.upstreamContent.fail(error);
-    if (flow.upstreamContent.opened) return;
+  const content = flow.upstreamContent;
+  if (content !== undefined && !flow.direct) {
+    // Whoever reads the content learns it from there: a hook's `text()` rejects, a transform stops. Some tell the flow
+    // at once, which then has no content any more.
+    content.fail(error);
+    if (content.opened) return;
   }
   flow.fail(error);
 }

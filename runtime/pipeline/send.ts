@@ -1,9 +1,11 @@
 import { ProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
+import { parseCodings } from "../http/content-codings.ts";
 import { forwardableTrailers } from "../http/hop-by-hop.ts";
 import { fieldValue, removeField, type RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
-import { parseCodings, unknownCodingError } from "../primitives/content-coding/coding.ts";
+import { unknownCodingError } from "../primitives/content-coding/coding.ts";
+import { codedContent, planCoding } from "./compress.ts";
 import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 import { addLimitFields } from "./rate-limits.ts";
@@ -49,6 +51,11 @@ export function send(flow: Flow): void {
   if (!hasNoContent(exchange.method, response.status)) {
     source = response.buffer === undefined ? response.content : response.buffer.asSource();
     if (transforming && source !== undefined) source = transformed(flow, response, source);
+  }
+  // After the edits, which want the coding that the content has.
+  const coding = planCoding(flow, response);
+  if (coding !== undefined && source !== undefined) {
+    source = codedContent(flow, response, coding, source);
   }
 
   flow.stage = "send";

@@ -74,7 +74,6 @@ const BAD: Readonly<Record<string, Expected>> = {
       "routes[0].rateLimits",
       "routes[0].waf",
       "cache",
-      "compression",
       "rateLimits",
       "blocklists",
       "allowlists",

@@ -83,7 +83,6 @@ describe("capabilities that are switched off", () => {
   it.each<[name: string, use: (ctx: Context<string>) => unknown]>([
     ["cache", (ctx) => ctx.cache],
     ["waf", (ctx) => ctx.waf],
-    ["compression", (ctx) => ctx.compression],
     ["tls", (ctx) => ctx.tls],
     ["load", (ctx) => ctx.load],
     ["limits", (ctx) => ctx.limits],

@@ -21,6 +21,7 @@ useProtocol("HTTP/2", [
 ]);
 
 await import("./client-address.test.ts");
+await import("./compression.test.ts");
 await import("./decoded-response.test.ts");
 await import("./error-answers.test.ts");
 await import("./event-stream.test.ts");

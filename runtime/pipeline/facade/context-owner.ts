@@ -20,6 +20,8 @@ export interface ContextOwner {
   /** `target` is a known upstream's name or an absolute http(s) URL: already checked. Content comes back decoded. */
   fetch(target: string | URL, init: SubrequestInit): Promise<Response>;
   waitUntil(promise: Promise<unknown>): void;
+  /** The response's content goes out as it is. */
+  switchCompressionOff(): void;
   /** There are rate limits. */
   readonly limits: boolean;
   limit(name: string, key: string | readonly string[] | undefined): LimitOutcome;

@@ -35,6 +35,7 @@ export class ContextFacade implements Context {
   #state: RequestState | undefined = undefined;
   #score: RequestScore | undefined = undefined;
   #log: HookLog | undefined = undefined;
+  #compression: Context["compression"] | undefined = undefined;
 
   constructor(owner: ContextOwner) {
     this.#owner = owner;
@@ -173,8 +174,8 @@ export class ContextFacade implements Context {
     throw switchedOff("ctx.waf", "waf");
   }
 
-  get compression(): never {
-    throw switchedOff("ctx.compression", "compression");
+  get compression(): Context["compression"] {
+    return (this.#compression ??= { off: () => this.#owner.switchCompressionOff() });
   }
 
   get tls(): never {

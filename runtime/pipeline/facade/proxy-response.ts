@@ -1,12 +1,9 @@
 import type { BodyInput, HeaderFields, ProxyResponse, TransformFunction } from "@gatewright/sdk";
 
 import { ProxyError } from "../../errors.ts";
+import { parseCodings } from "../../http/content-codings.ts";
 import { createReplayBuffer } from "../../primitives/content-buffer/content-buffer.ts";
-import {
-  decodeBytes,
-  parseCodings,
-  unknownCodingError,
-} from "../../primitives/content-coding/coding.ts";
+import { decodeBytes, unknownCodingError } from "../../primitives/content-coding/coding.ts";
 import { isFinalStatus } from "./decision.ts";
 import { hookRangeError, hookTypeError } from "./field-error.ts";
 import { HeaderFieldsFacade } from "./header-fields.ts";

@@ -2,7 +2,8 @@ import type { BodyInput } from "@gatewright/sdk";
 
 import type { ContentSource } from "../../http/content.ts";
 import { hasField } from "../../http/raw-fields.ts";
-import { DIGEST_FIELDS, dropStale } from "../transform/transformed-fields.ts";
+import { DIGEST_FIELDS } from "../../http/digest-fields.ts";
+import { dropStale } from "../transform/transformed-fields.ts";
 import { toContent } from "./body-input.ts";
 import type { FieldOwner } from "./request-state.ts";
 

@@ -2,8 +2,8 @@ import type { TransformFunction } from "@gatewright/sdk";
 
 import type { DeadlineWheel } from "../../clock.ts";
 import type { ContentSource } from "../../http/content.ts";
+import { parseCodings } from "../../http/content-codings.ts";
 import { decodedSource, encodeContent } from "../../primitives/content-coding/content-coding.ts";
-import { parseCodings } from "../../primitives/content-coding/coding.ts";
 import { TransformedContent } from "./transformed-content.ts";
 
 export interface TransformOptions {

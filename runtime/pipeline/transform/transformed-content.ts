@@ -4,8 +4,7 @@ import { Deadline } from "../../clock.ts";
 import type { DeadlineWheel } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import type { ContentSink, ContentSource } from "../../http/content.ts";
-import type { RawFields } from "../../http/raw-fields.ts";
-import { DIGEST_FIELDS } from "./transformed-fields.ts";
+import { trailersWithoutDigests } from "../../http/digest-fields.ts";
 import { UpstreamChunks, type WaitListener } from "./upstream-chunks.ts";
 
 /** Largest chunk handed on at once: between two of them the client can say that it is full. */
@@ -152,7 +151,7 @@ export class TransformedContent implements ContentSource, WaitListener {
     }
     this.#sink = undefined;
     this.#chunks.stop(undefined);
-    sink.onEnd(exhausted ? keptTrailers(trailers) : []);
+    sink.onEnd(exhausted ? trailersWithoutDigests(trailers) : []);
   }
 
   #timedOut(): void {
@@ -231,15 +230,4 @@ function toBytes(value: unknown): Uint8Array {
   throw new TypeError(
     `a transform yields strings and bytes, got ${value === null ? "null" : typeof value}`,
   );
-}
-
-/** Digests of the old bytes are as wrong in a trailer as in the head. */
-function keptTrailers(trailers: RawFields): RawFields {
-  if (trailers.length === 0) return trailers;
-  const kept: RawFields = [];
-  for (let at = 0; at < trailers.length; at += 2) {
-    const name = trailers[at] as string;
-    if (!DIGEST_FIELDS.includes(name.toLowerCase())) kept.push(name, trailers[at + 1] as string);
-  }
-  return kept;
 }

@@ -1,3 +1,4 @@
+import { DIGEST_FIELDS } from "../../http/digest-fields.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
 
 /**
@@ -8,14 +9,6 @@ import type { RawFields } from "../../http/raw-fields.ts";
 export function transformedFields(fields: RawFields): void {
   dropStale(fields, EDITED_STALE);
 }
-
-/** Fields that are wrong once the bytes are others, whatever the coding. Content-Digest and Repr-Digest: RFC 9530. */
-export const DIGEST_FIELDS: readonly string[] = [
-  "content-digest",
-  "content-md5",
-  "digest",
-  "repr-digest",
-];
 
 const EDITED_STALE: ReadonlySet<string> = new Set([
   "content-length",

@@ -4,38 +4,10 @@ import type { Transform } from "node:stream";
 
 import { ProxyError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
-
-/**
- * Content codings (RFC 9110 §8.4.1). Implemented: gzip (also as `x-gzip`), deflate (zlib format as §8.4.1.2 has it, not
- * the bare deflate that some servers send), br (RFC 7932), zstd (RFC 8878). Not implemented: compress.
- */
-export type Coding = "gzip" | "deflate" | "br" | "zstd";
-
-/** More codings than anybody applies on purpose: a longer list is an attempt to multiply work. */
-const MAX_CODINGS = 3;
+import type { Coding } from "../../http/content-codings.ts";
 
 /** Read-ahead on either side of a coder. Bounds what one stream holds, whatever the ratio. */
 const WINDOW_BYTES = 64 * 1024;
-
-/**
- * The codings of a `Content-Encoding` value in the order in which they were applied; empty for none and for `identity`.
- * `undefined` if one is unknown or there are more than three: such content can be passed on, but not read.
- */
-export function parseCodings(value: string | null | undefined): Coding[] | undefined {
-  const codings: Coding[] = [];
-  if (value === null || value === undefined) return codings;
-  for (const part of value.toLowerCase().split(",", 32)) {
-    const name = part.trim();
-    if (name === "" || name === "identity") continue;
-    const coding = name === "x-gzip" ? "gzip" : name;
-    if (coding !== "gzip" && coding !== "deflate" && coding !== "br" && coding !== "zstd") {
-      return undefined;
-    }
-    if (codings.length === MAX_CODINGS) return undefined;
-    codings.push(coding);
-  }
-  return codings;
-}
 
 /** A zlib stream that takes the coding off. */
 export function createDecoder(coding: Coding): Transform {
@@ -49,30 +21,6 @@ export function createDecoder(coding: Coding): Transform {
       return zlib.createBrotliDecompress(options);
     case "zstd":
       return zlib.createZstdDecompress(options);
-  }
-}
-
-/**
- * A zlib stream that applies the coding at a level meant for content that is made on the fly, and flushes after each
- * write: an event of a stream must not wait in the compressor for the next one.
- */
-export function createEncoder(coding: Coding): Transform {
-  const { constants } = zlib;
-  const window = { highWaterMark: WINDOW_BYTES };
-  switch (coding) {
-    case "gzip":
-      return zlib.createGzip({ ...window, flush: constants.Z_SYNC_FLUSH });
-    case "deflate":
-      return zlib.createDeflate({ ...window, flush: constants.Z_SYNC_FLUSH });
-    case "br":
-      return zlib.createBrotliCompress({
-        ...window,
-        flush: constants.BROTLI_OPERATION_FLUSH,
-        // The default of 11 costs tens of milliseconds for each 64 KiB.
-        params: { [constants.BROTLI_PARAM_QUALITY]: 4 },
-      });
-    case "zstd":
-      return zlib.createZstdCompress({ ...window, flush: constants.ZSTD_e_flush });
   }
 }
 

@@ -2,15 +2,11 @@ import type { Transform } from "node:stream";
 
 import { ProxyError } from "../../errors.ts";
 import type { ContentSink, ContentSource } from "../../http/content.ts";
+import { parseCodings, type Coding } from "../../http/content-codings.ts";
+import { trailersWithoutDigests } from "../../http/digest-fields.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
-import {
-  codingError,
-  createDecoder,
-  createEncoder,
-  parseCodings,
-  unknownCodingError,
-  type Coding,
-} from "./coding.ts";
+import { codingError, createDecoder, unknownCodingError } from "./coding.ts";
+import { createEncoder, encodeSmall, LIVE_LEVELS, type Levels } from "./encoder.ts";
 
 /**
  * Content with everything that `contentEncoding` names taken off, streamed. The same source where that is nothing; a
@@ -26,72 +22,117 @@ export function decodedSource(source: ContentSource, contentEncoding: string): C
 export function decodeContent(source: ContentSource, codings: readonly Coding[]): ContentSource {
   let decoded = source;
   for (const coding of codings.toReversed()) {
-    decoded = new CodedContent(decoded, coding, createDecoder, (cause) =>
-      codingError(coding, cause),
-    );
+    decoded = new CodedContent(decoded, new Decoding(coding));
   }
   return decoded;
 }
 
-/** Content with `codings` applied in order, streamed; what comes in together goes out together, without waiting for more. */
-export function encodeContent(source: ContentSource, codings: readonly Coding[]): ContentSource {
+/**
+ * Content with `codings` applied in order, streamed. What comes in together goes out together and nothing waits for more:
+ * a busy stream is flushed once for each 64 KiB or so, a slow one after each event.
+ */
+export function encodeContent(
+  source: ContentSource,
+  codings: readonly Coding[],
+  levels: Levels = LIVE_LEVELS,
+): ContentSource {
   let encoded = source;
   for (const coding of codings) {
-    encoded = new CodedContent(
-      encoded,
-      coding,
-      createEncoder,
-      (cause) => new ProxyError("PROXY_INTERNAL", { message: `${coding} failed`, cause }),
-    );
+    encoded = new CodedContent(encoded, new Encoding(coding, levels[coding], encoded.length));
   }
   return encoded;
 }
 
+/** Content up to here is encoded on this thread (at most half a millisecond), if all of it comes at once. */
+export const SMALL_BYTES = 32 * 1024;
+
 /** Source bytes waiting for the coder beyond which the source is paused. */
 const QUEUE_BYTES = 64 * 1024;
 
+/** What a {@link CodedContent} does to its bytes. */
+interface Step {
+  /** Called with the first bytes. */
+  createCoder(): Transform;
+  /** The result of the whole content, where it is small and all of it is there; else `undefined`. */
+  wholeOf(chunks: readonly Uint8Array[], bytes: number): Uint8Array | undefined;
+  toError(cause: unknown): Error;
+}
+
+class Decoding implements Step {
+  readonly #coding: Coding;
+
+  constructor(coding: Coding) {
+    this.#coding = coding;
+  }
+
+  createCoder(): Transform {
+    return createDecoder(this.#coding);
+  }
+
+  /** Decoders take no bytes at all for a broken stream; for us it is an empty content. */
+  wholeOf(_chunks: readonly Uint8Array[], bytes: number): Uint8Array | undefined {
+    return bytes === 0 ? NO_BYTES : undefined;
+  }
+
+  toError(cause: unknown): Error {
+    return codingError(this.#coding, cause);
+  }
+}
+
+class Encoding implements Step {
+  readonly #coding: Coding;
+  readonly #level: number;
+  readonly #size: number | undefined;
+
+  constructor(coding: Coding, level: number, size: number | undefined) {
+    this.#coding = coding;
+    this.#level = level;
+    this.#size = size;
+  }
+
+  createCoder(): Transform {
+    return createEncoder(this.#coding, { level: this.#level, size: this.#size });
+  }
+
+  wholeOf(chunks: readonly Uint8Array[], bytes: number): Uint8Array | undefined {
+    return bytes > SMALL_BYTES ? undefined : encodeSmall(this.#coding, joined(chunks), this.#level);
+  }
+
+  toError(cause: unknown): Error {
+    return new ProxyError("PROXY_INTERNAL", { message: `${this.#coding} failed`, cause });
+  }
+}
+
 /**
- * One coder between a source and a sink. Chunks that arrive while the coder works are joined into its next write: the
- * flush after each write then costs once for all of them, and a slow producer still gets one for each.
+ * One coder between a source and a sink. Chunks that arrive in one turn of the event loop, and those that arrive while
+ * the coder works, are joined into its next write: the flush after each write then costs once for all of them, and a
+ * slow producer still gets one for each.
  */
 class CodedContent implements ContentSource, ContentSink {
   readonly length = undefined;
   readonly bytes = undefined;
   readonly #source: ContentSource;
-  readonly #coding: Coding;
-  readonly #create: (coding: Coding) => Transform;
-  readonly #toError: (cause: unknown) => Error;
+  readonly #step: Step;
   #sink: ContentSink | undefined;
   #coder: Transform | undefined;
   #queue: Uint8Array[] = [];
   #queued = 0;
+  /** The coder has bytes to work on, or will get them in this turn of the loop. */
   #working = false;
   #ended = false;
   #paused = false;
   #sourcePaused = false;
-  #empty = true;
+  /** Of content that was coded as a whole while the sink was paused. */
+  #whole: Uint8Array | undefined;
   #trailers: RawFields = [];
 
-  constructor(
-    source: ContentSource,
-    coding: Coding,
-    create: (coding: Coding) => Transform,
-    toError: (cause: unknown) => Error,
-  ) {
+  constructor(source: ContentSource, step: Step) {
     this.#source = source;
-    this.#coding = coding;
-    this.#create = create;
-    this.#toError = toError;
+    this.#step = step;
   }
 
   open(sink: ContentSink): void {
     this.#sink = sink;
-    const coder = this.#create(this.#coding);
-    this.#coder = coder;
-    coder.on("data", (chunk: Uint8Array) => this.#sink?.onData(chunk));
-    coder.on("end", () => this.#finish());
-    coder.on("error", (error) => this.#fail(this.#toError(error)));
-    if (this.#paused) coder.pause();
     this.#source.open(this);
   }
 
@@ -103,6 +144,7 @@ class CodedContent implements ContentSource, ContentSink {
   resume(): void {
     this.#paused = false;
     this.#coder?.resume();
+    if (this.#whole !== undefined) this.#deliver(this.#whole);
   }
 
   cancel(): void {
@@ -113,11 +155,13 @@ class CodedContent implements ContentSource, ContentSink {
 
   onData(chunk: Uint8Array): void {
     if (this.#sink === undefined || chunk.length === 0) return;
-    this.#empty = false;
     this.#queue.push(chunk);
     this.#queued += chunk.length;
-    if (!this.#working) this.#work();
-    else if (this.#queued >= QUEUE_BYTES && !this.#sourcePaused) {
+    if (!this.#working) {
+      this.#working = true;
+      // Not yet: the rest, or the end, is often in the same packet.
+      setImmediate(work, this);
+    } else if (this.#queued >= QUEUE_BYTES && !this.#sourcePaused) {
       this.#sourcePaused = true;
       this.#source.pause();
     }
@@ -126,41 +170,63 @@ class CodedContent implements ContentSource, ContentSink {
   onEnd(trailers: RawFields): void {
     if (this.#sink === undefined) return;
     this.#ended = true;
-    this.#trailers = trailers;
-    if (!this.#working) this.#work();
+    this.#trailers = trailersWithoutDigests(trailers);
+    if (this.#coder === undefined) {
+      const whole = this.#step.wholeOf(this.#queue, this.#queued);
+      if (whole !== undefined) {
+        this.#deliver(whole);
+        return;
+      }
+    }
+    if (!this.#working) this.work();
   }
 
   onError(error: Error): void {
     this.#fail(error);
   }
 
-  /** Gives the coder what waits for it, all at once, or its end. */
-  #work(): void {
-    const coder = this.#coder;
-    if (coder === undefined) return;
-    if (this.#queued === 0) {
-      if (!this.#ended) return;
-      this.#working = true;
-      // Decoders take no bytes at all for a broken stream; for us it is an empty content.
-      if (this.#empty && this.#create === createDecoder) this.#finish();
-      else coder.end();
-      return;
-    }
-    const chunk =
-      this.#queue.length === 1 ? (this.#queue[0] as Uint8Array) : Buffer.concat(this.#queue);
+  /** Gives the coder what waits for it, all at once, and its end. */
+  work(): void {
+    if (this.#sink === undefined || this.#whole !== undefined) return;
+    const chunk = this.#queued === 0 ? undefined : joined(this.#queue);
     this.#queue = [];
     this.#queued = 0;
-    this.#working = true;
-    coder.write(chunk, () => this.#worked());
+    this.#working = chunk !== undefined;
+    if (chunk === undefined && !this.#ended) return;
+    const coder = (this.#coder ??= this.#start());
+    if (this.#ended) {
+      this.#working = true;
+      if (chunk === undefined) coder.end();
+      else coder.end(chunk);
+    } else {
+      coder.write(chunk, () => this.work());
+    }
     if (this.#sourcePaused) {
       this.#sourcePaused = false;
       this.#source.resume();
     }
   }
 
-  #worked(): void {
-    this.#working = false;
-    if (this.#sink !== undefined && (this.#queued > 0 || this.#ended)) this.#work();
+  #start(): Transform {
+    const coder = this.#step.createCoder();
+    coder.on("data", (chunk: Uint8Array) => this.#sink?.onData(chunk));
+    coder.on("end", () => this.#finish());
+    coder.on("error", (error) => this.#fail(this.#step.toError(error)));
+    if (this.#paused) coder.pause();
+    return coder;
+  }
+
+  /** What was coded as a whole, and the end: once the sink takes it. */
+  #deliver(whole: Uint8Array): void {
+    this.#whole = whole;
+    if (this.#paused) return;
+    if (whole.length > 0) {
+      this.#whole = NO_BYTES;
+      this.#sink?.onData(whole);
+      // The sink may have paused or cancelled: the end then waits for it.
+      if (this.#paused) return;
+    }
+    this.#finish();
   }
 
   #finish(): void {
@@ -182,11 +248,22 @@ class CodedContent implements ContentSource, ContentSink {
   #close(): void {
     this.#queue = [];
     this.#queued = 0;
+    this.#whole = undefined;
     const coder = this.#coder;
     this.#coder = undefined;
     // `destroy` frees the native state now rather than at the next collection; a late error has no one to go to.
     coder?.on("error", ignore).destroy();
   }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function work(content: CodedContent): void {
+  content.work();
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
 }
 
 /** Instead of content that cannot be had. */

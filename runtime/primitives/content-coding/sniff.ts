@@ -1,6 +1,6 @@
 import { brotliDecompressSync, constants, inflateRawSync } from "node:zlib";
 
-import { parseCodings } from "./coding.ts";
+import { parseCodings } from "../../http/content-codings.ts";
 
 /** As much of the first chunk as is looked at, and the most that a trial may make of it. */
 const TRIAL_BYTES = 4096;

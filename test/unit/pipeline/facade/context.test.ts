@@ -36,6 +36,10 @@ class FakeOwner implements ContextOwner {
     this.calls.push(["waitUntil", promise]);
   }
 
+  switchCompressionOff(): void {
+    this.calls.push(["switchCompressionOff"]);
+  }
+
   readonly limits = false;
 
   limit(): never {
@@ -218,7 +222,7 @@ describe("the capabilities of a context", () => {
     expect(() => ctx.earlyHints("</a>\r\nX: 1")).toThrow(TypeError);
   });
 
-  it.each(["cache", "waf", "compression", "tls", "load", "limits"] as const)(
+  it.each(["cache", "waf", "tls", "load", "limits"] as const)(
     "say that %s is switched off",
     (name) => {
       const { ctx } = make();

@@ -3,7 +3,8 @@ import zlib from "node:zlib";
 import { describe, expect, it } from "vitest";
 
 import { createInflateForInspection } from "../../../../runtime/primitives/content-buffer/inflate.ts";
-import { decodeBytes, type Coding } from "../../../../runtime/primitives/content-coding/coding.ts";
+import type { Coding } from "../../../../runtime/http/content-codings.ts";
+import { decodeBytes } from "../../../../runtime/primitives/content-coding/coding.ts";
 
 const inflate = createInflateForInspection<Coding>(decodeBytes);
 const MB = 1024 ** 2;

@@ -4,11 +4,8 @@ import zlib from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import {
-  decodeBytes,
-  parseCodings,
-  type Coding,
-} from "../../../../runtime/primitives/content-coding/coding.ts";
+import type { Coding } from "../../../../runtime/http/content-codings.ts";
+import { decodeBytes } from "../../../../runtime/primitives/content-coding/coding.ts";
 
 const ENCODE: Record<Coding, (bytes: Uint8Array) => Buffer> = {
   gzip: (bytes) => zlib.gzipSync(bytes),
@@ -18,27 +15,6 @@ const ENCODE: Record<Coding, (bytes: Uint8Array) => Buffer> = {
 };
 const CODINGS = Object.keys(ENCODE) as Coding[];
 const plain = (buffer: Buffer): Uint8Array<ArrayBuffer> => Uint8Array.from(buffer);
-
-describe("parseCodings", () => {
-  it.each([
-    [null, []],
-    [undefined, []],
-    ["", []],
-    ["identity", []],
-    ["gzip", ["gzip"]],
-    ["GZIP", ["gzip"]],
-    ["x-gzip", ["gzip"]],
-    ["gzip, br", ["gzip", "br"]],
-    ["deflate ,, identity,zstd", ["deflate", "zstd"]],
-    ["compress", undefined],
-    ["gzip, compress", undefined],
-    ["gzip;q=1", undefined],
-    ["gzip, gzip, gzip", ["gzip", "gzip", "gzip"]],
-    ["gzip, gzip, gzip, gzip", undefined],
-  ])("reads %j as %j (RFC 9110 §8.4)", (value, codings) => {
-    expect(parseCodings(value)).toEqual(codings);
-  });
-});
 
 describe("decodeBytes", () => {
   it.each(CODINGS)("takes %s off", async (coding) => {

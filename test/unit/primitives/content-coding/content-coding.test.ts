@@ -4,10 +4,8 @@ import zlib from "node:zlib";
 
 import { describe, expect, it } from "vitest";
 
-import {
-  createDecoder,
-  type Coding,
-} from "../../../../runtime/primitives/content-coding/coding.ts";
+import type { Coding } from "../../../../runtime/http/content-codings.ts";
+import { createDecoder } from "../../../../runtime/primitives/content-coding/coding.ts";
 import {
   decodeContent,
   decodedSource,

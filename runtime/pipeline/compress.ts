@@ -1,0 +1,135 @@
+import type { ContentSource } from "../http/content.ts";
+import type { Coding } from "../http/content-codings.ts";
+import { DIGEST_FIELDS } from "../http/digest-fields.ts";
+import { fieldValue, removeField, setField, type RawFields } from "../http/raw-fields.ts";
+import { sourceFromBytes } from "../http/readable-source.ts";
+import type { Compression, CodingPlan } from "../primitives/compress/compression.ts";
+import { codedFields, varyByCoding } from "../primitives/compress/coded-fields.ts";
+import { hasVariantTag, notModifiedTag, toOriginTags } from "../primitives/compress/variant-tag.ts";
+import {
+  decodeContent,
+  encodeContent,
+  SMALL_BYTES,
+} from "../primitives/content-coding/content-coding.ts";
+import { encodeBytes, encodeSmall, STORED_LEVELS } from "../primitives/content-coding/encoder.ts";
+import type { Flow } from "./flow.ts";
+import type { OutgoingResponse } from "./outgoing-response.ts";
+
+/** The rules for this request, or `undefined` where the config switches compression off. */
+function compressionOf(flow: Flow): Compression | undefined {
+  const own = flow.routePlan?.compression;
+  return own === undefined ? flow.parts.compression : (own ?? undefined);
+}
+
+/** Step 14, the head: decides, and brings the fields in line. `undefined`: the content goes out as it is. */
+export function planCoding(flow: Flow, response: OutgoingResponse): CodingPlan | undefined {
+  const compression = compressionOf(flow);
+  if (compression === undefined) return undefined;
+  const { fields, status } = response;
+  const { exchange } = flow;
+  if (status === 304 || status === 206) {
+    if (compression.varies(fields)) varyByCoding(fields);
+    if (status === 304) restoreTag(flow, fields);
+    return undefined;
+  }
+  if (flow.compressionOff) return undefined;
+  if (status === 204 || status === 416 || flow.method === "CONNECT") return undefined;
+  if (response.content === undefined && exchange.method !== "HEAD") return undefined;
+  const length = fieldValue(fields, "content-length");
+  const plan = compression.plan(
+    fieldValue(exchange.fields, "accept-encoding"),
+    exchange.fields,
+    fields,
+    length === undefined ? undefined : Number(length),
+  );
+  if (plan.varies) varyByCoding(fields);
+  if (plan.decode.length === 0 && plan.encode === undefined) return undefined;
+  // Without chunks the end of the message is that of the connection, and half of it would look whole.
+  if (exchange.protocol === "HTTP/1.0" && plan.decode.length === 0) return undefined;
+  codedFields(fields, plan.encode);
+  return plan;
+}
+
+/** Step 14, the content. Sets Content-Length where the result is known at once. */
+export function codedContent(
+  flow: Flow,
+  response: OutgoingResponse,
+  plan: CodingPlan,
+  source: ContentSource,
+): ContentSource {
+  const { decode, encode } = plan;
+  const plain = decodeContent(source, decode);
+  const levels = compressionOf(flow)?.options.levels;
+  if (encode === undefined || levels === undefined) return plain;
+  const bytes = plain.bytes;
+  if (bytes !== undefined) {
+    const variant = storedVariant(flow, response, encode, bytes);
+    const coded =
+      variant ??
+      (bytes.length <= SMALL_BYTES ? encodeSmall(encode, bytes, levels[encode]) : undefined);
+    if (coded !== undefined) {
+      setField(response.fields, "Content-Length", String(coded.length));
+      return sourceFromBytes(coded);
+    }
+  }
+  return encodeContent(plain, [encode], levels);
+}
+
+/** What the store has; else it is made for the next one, unless hooks made this client's content its own. */
+function storedVariant(
+  flow: Flow,
+  response: OutgoingResponse,
+  coding: Coding,
+  bytes: Uint8Array,
+): Uint8Array | undefined {
+  const { variants } = response;
+  if (variants === undefined || response.contentReplaced || response.transforms !== undefined)
+    return undefined;
+  const known = variants.get(coding);
+  if (known !== undefined || !variants.claim(coding)) return known;
+  flow.parts.waitUntil(
+    encodeBytes(coding, bytes, STORED_LEVELS[coding]).then(
+      (coded) => variants.put(coding, coded),
+      () => variants.put(coding, undefined),
+    ),
+  );
+  return undefined;
+}
+
+const STALE_IN_304 = ["accept-ranges", "content-length", ...DIGEST_FIELDS];
+
+/** RFC 9110 §15.4.5: a 304 has the ETag that the 200 would have had, which is that of the client's variant. */
+function restoreTag(flow: Flow, fields: RawFields): void {
+  const asked = fieldValue(flow.exchange.fields, "if-none-match");
+  const tag = fieldValue(fields, "etag");
+  if (asked === undefined || tag === undefined || !hasVariantTag(asked)) return;
+  const stored = notModifiedTag(tag, asked);
+  if (stored === tag) return;
+  setField(fields, "ETag", stored);
+  // The client puts these into its stored head (RFC 9111 §3.2), and they are of other bytes.
+  for (const name of STALE_IN_304) removeField(fields, name);
+}
+
+/**
+ * The request's side: upstreams get tags that they know, in place. If-Match too: who holds the variant of `"v1"` holds
+ * all that `"v1"` says. Not so If-Range (RFC 9110 §13.1.5): the client's part is one of coded bytes, which no part of
+ * ours continues, so the range is dropped and it gets the whole.
+ */
+export function uncodedRequest(flow: Flow, fields: RawFields): void {
+  const compression = compressionOf(flow);
+  if (compression === undefined) return;
+  translate(fields, "If-None-Match", "if-none-match");
+  translate(fields, "If-Match", "if-match");
+  const ifRange = fieldValue(fields, "if-range");
+  if (ifRange !== undefined && hasVariantTag(ifRange)) {
+    removeField(fields, "range");
+    removeField(fields, "if-range");
+  }
+  if (compression.options.asksIdentity) setField(fields, "Accept-Encoding", "identity");
+}
+
+function translate(fields: RawFields, name: string, lower: string): void {
+  const value = fieldValue(fields, lower);
+  if (value !== undefined && hasVariantTag(value))
+    setField(fields, name, toOriginTags(value), lower);
+}
