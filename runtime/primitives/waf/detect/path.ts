@@ -271,7 +271,7 @@ function sign(value: string, pattern: RegExp, name: string, length: number): Fin
 // a command, a parameter or a scheme.
 function mentioned(value: string, found: Finding): boolean {
   const before = value.slice(Math.max(0, found.start - 40), found.start + 1);
-  if (!/(?:^|[\s(,.])[A-Za-z\u00c0-\uffff]{2,}[,:]?\s["'`(]?$/.test(before)) return false;
+  if (!/[A-Za-z\u00c0-\uffff]{2}[,:]?\s["'`(]?$/.test(before)) return false;
   if (
     /(?:^|[;|&$`\n]\s{0,4})(?:cat|more|less|head|tail|nl|tac|type|ls|cp|mv|rm|vi|nano|grep|sed|awk|curl|wget|file|source|od|xxd|strings|sort|cut|rev|diff|find|tee|dir|copy|ln|chmod|chown|include|require)\s(?:-\S{1,12}\s){0,3}["'`(]?$/i.test(
       before,

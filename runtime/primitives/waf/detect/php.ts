@@ -131,11 +131,9 @@ function namedCall(value: string): Finding | undefined {
       }
     } else if (gap > 0) {
       // name #comment ⏎ (
-      const line = /([a-z_]{3,24})\s{0,4}(?:#|\/\/)[^\n(]{0,40}[\s]{1,4}$/i.exec(
-        value.slice(Math.max(0, end - 70), at),
-      );
-      if (line !== null && COMMON_NAMES.has(line[1]!.toLowerCase()))
-        return { sign: "call", start: Math.max(0, end - 70) + line.index, end: at + 1 };
+      const commented = nameBeforeComment(value.slice(Math.max(0, end - 70), at));
+      if (COMMON_NAMES.has(commented))
+        return { sign: "call", start: Math.max(0, end - 70), end: at + 1 };
     }
     if (value.charCodeAt(end - 1) === 0x3d && end > 1) {
       end--; // Shell_exec=(…)
@@ -232,4 +230,15 @@ function isWholeCall(value: string, start: number, at: number): boolean {
   return (
     /^$|[;({=@!.&|"'`/]\s{0,2}$/.test(before) && /^\s{0,4}(?:$|[;)}&|.,"'`?]|\/\/|#|s$)/.test(after)
   );
+}
+
+// "exec #why" before a line end and the bracket: the name, or ""
+function nameBeforeComment(text: string): string {
+  const mark = Math.max(text.lastIndexOf("#"), text.lastIndexOf("//"));
+  if (mark < 0 || !/[\n\r]/.test(text.slice(mark))) return "";
+  let end = mark;
+  while (end > 0 && isSpaceCode(text.charCodeAt(end - 1))) end--;
+  let start = end;
+  while (start > 0 && isWordCode(text.charCodeAt(start - 1))) start--;
+  return text.slice(start, end).toLowerCase();
 }

@@ -72,7 +72,7 @@ const SUM =
 const ENCODED =
   /\|\s{0,4}(?:base64|base32|xxd|openssl|rev|tac)\b[^|]{0,40}\|\s{0,4}(?:ba|z|k|c|da)?sh\b|\|\s{0,4}(?:ba|z|k|da)?sh\s{0,4}(?:$|[-;|&"'`)<])/;
 const REVERSE_SHELL =
-  /\b(?:nc|ncat|netcat)\b.{0,40}\s-(?:e|c)\s|\bmkfifo\s\/|\b(?:fsockopen|TCPSocket|socket\.socket|IO::Socket)\b.{0,80}\b(?:exec|sh|dup2|spawn)\b|\bsocat\s.{0,40}\bexec:/i;
+  /\b(?:nc|ncat|netcat)\s(?:-?[\w.:]{1,40}\s){0,4}-[a-z]{0,3}[ec]\s|\bmkfifo\s\/|\bsocat\s[\w:.,-]{1,40}\s(?:exec|system):|\bIO::Socket|\bTCPSocket\.(?:new|open)|\bsocket\.socket\s?\(/i;
 const REVERSE_WORDS = literalGroup([
   "ncat",
   "netcat",
@@ -438,7 +438,7 @@ function wordsOnly(value: string, at: number): boolean {
   const before = value.slice(Math.max(0, at - 40), at).trim();
   if (before === "") return at > 40;
   if (PREFIXES.test(before)) return false;
-  if (/[a-z]{2,}["']?$/i.test(before)) return !/^[\w.-]+\.[a-z]{2,6}$|^\/|[=$`/\\]/i.test(before);
+  if (/[a-z]{2}["']?$/i.test(before)) return !/^[\w.-]+\.[a-z]{2,6}$|^\/|[=$`/\\]/i.test(before);
   return /[.!?)]$/.test(before) && /\s/.test(before);
 }
 

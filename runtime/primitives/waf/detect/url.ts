@@ -125,7 +125,7 @@ function hostSign(
       : "local-name";
   }
   if (host.startsWith("[")) {
-    const inner = host.replace(/[[\]]/g, "").replace(/%.*$/, "");
+    const inner = host.replace(/[[\]]/g, "").split("%", 1)[0]!;
     if (
       /^(?:::|::1|0{1,4}(?::0{1,4}){6,7}(?::0{0,3}1)?|::ffff:(?:127\.|7f|0:|169\.254|a9fe|10\.|0\.)[0-9a-f.:]*|::(?:127|169\.254)\.[0-9.]+|fd00:ec2::254|0{1,4}(?::0{1,4}){4}:ffff:(?:7f|a9fe|127\.|169\.254).*|fe80::.*)$/.test(
         inner,

@@ -67,7 +67,7 @@ function scan(value: string, classes: number): Finding | undefined {
     if (found !== undefined) return found;
     if ((classes & (EQUAL | AT | BACKSLASH)) !== 0) {
       const style =
-        /(?:^|[\s"'`;{])(?:style|\w{1,20})\s{0,4}=[^<>]{0,2000}?:\s{0,4}url\s{0,4}\(\s{0,4}["']?\s{0,4}(?:java|vb)script|-moz-binding\s?:\s?url/i.exec(
+        /(?::\s{0,4}url\s{0,4}\(\s{0,4}["']?\s{0,4}(?:java|vb)script|-moz-binding\s?:\s?url)/i.exec(
           value,
         );
       if (style !== null)
@@ -219,7 +219,7 @@ function attributeSign(tag: Tag): string | undefined {
 }
 
 /** Schemes that are code, read as browsers read them: references decoded, blanks dropped. */
-export function isScriptUrl(text: string, attribute: string): boolean {
+function isScriptUrl(text: string, attribute: string): boolean {
   const decoded = text.includes("&") ? decodeEntities(text) : text;
   const url = squeeze(decoded.slice(0, 200));
   const colon = url.indexOf(":");

@@ -145,7 +145,7 @@ export const SESSION_RULES: readonly WafRule[] = [
     variables: ["ARGS", "ARGS_NAMES", "REQUEST_COOKIES", "REQUEST_BODY", "XML", "XML_ATTRIBUTES"],
     transformations: [["urlDecodeDeep", "htmlEntityDecode"]],
     operator: {
-      rx: /\.cookie\b[^;]{0,200};\W{0,8}(?:expires|domain|path|max-age)\W{0,4}=|\bhttp-equiv\W{1,8}set-cookie\b/i,
+      rx: /\.cookie\b[^;.]{0,60};\W{0,8}(?:expires|domain|path|max-age)\W{0,4}=|\bhttp-equiv\W{1,8}set-cookie\b/i,
     },
     needs: { literals: ["cookie"] },
   },

@@ -51,7 +51,7 @@ export const SQLI_RULES: readonly WafRule[] = [
     variables: INPUT,
     transformations: DECODED,
     operator: {
-      rx: /\b(?:select\s[\w*,.()\s]{1,80}\sfrom\s{1,4}\w|insert\s{1,4}into\s|update\s{1,4}\w{1,40}\s{1,4}set\s|delete\s{1,4}from\s|drop\s{1,4}table\s|union\s{1,4}(?:all\s{1,4})?select\b)/i,
+      rx: /\b(?:select\s{1,4}(?:\*|\w{1,30}(?:\s?,\s?\w{1,30}){0,8})\s{1,4}from\s|insert\s{1,4}into\s|update\s{1,4}\w{1,40}\s{1,4}set\s|delete\s{1,4}from\s|drop\s{1,4}table\s|union\s{1,4}(?:all\s{1,4})?select\b)/i,
     },
     needs: { literals: ["select", "insert", "update", "delete", "drop", "union"] },
   },
