@@ -49,6 +49,7 @@ export const ERRORS = {
   PROXY_CONTENT_STORAGE: row(507, "internal", "The content cannot be stored at present."),
   PROXY_CLIENT_ABORTED: row(499, "downstream", "The client went away."),
   PROXY_ROUTE_NOT_FOUND: row(404, "config", "Nothing is configured for this address."),
+  PROXY_ADDRESS_BLOCKED: row(403, "downstream", "The request was refused."),
   PROXY_RATE_LIMITED: row(429, "downstream", "Too many requests."),
   PROXY_BLOCKED: row(403, "hook", "The request was refused."),
   PROXY_LOOP: row(508, "upstream", "The request came back to this proxy."),

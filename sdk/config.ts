@@ -3,6 +3,7 @@ import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./b
 import type { CompressionConfig } from "./compression-config.ts";
 import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";
+import type { BlocklistConfig, IpListConfig } from "./ip-list-config.ts";
 import type { RateLimitConfig } from "./rate-limit-config.ts";
 import type { BreakerConfig, HealthCheckConfig, OutlierConfig } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
@@ -527,6 +528,10 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   };
   /** How contents of responses are compressed; `false`: not at all. On by default. */
   compression?: CompressionConfig | false;
+  /** Clients that no blocklist stops. Default: none. */
+  allowlists?: Readonly<Record<string, IpListConfig>>;
+  /** Clients that are refused. Allowlists win. Default: none. */
+  blocklists?: Readonly<Record<string, BlocklistConfig>>;
   /** Rules that limit how much clients may ask for; `true`: 100 requests in 10 s by address and User-Agent, 1000 by address. Default: none. */
   rateLimits?: true | Readonly<Record<string, RateLimitConfig>>;
   /** Field rules for everything that passes. Default: none. */

@@ -8,6 +8,7 @@ import type {
   RespondDecision,
 } from "./decisions.ts";
 import type { BodyInput, HeadersInput } from "./headers.ts";
+import type { IpListView } from "./ip-list-config.ts";
 import type { LimitOutcome } from "./rate-limit-config.ts";
 
 /** A client's certificate, verified against the authorities of the listener or host. */
@@ -208,6 +209,10 @@ export interface Context<U extends string = string> {
    * of it: nothing is refused by itself. Needs `rateLimits`. An unknown name is a 500.
    */
   limit(name: string, key?: string | readonly string[]): LimitOutcome;
+  /** Whether the client is on this allowlist or blocklist. Needs one. An unknown name is a 500. */
+  listed(list: string): boolean;
+  /** A list of the config, to look at and to change at run time. Needs one. An unknown name is a 500. */
+  list(name: string): IpListView;
 
   /** Live figures of the upstreams, by name: for decisions that depend on load and health. */
   readonly upstreams: Readonly<Record<U, UpstreamView>>;

@@ -2,6 +2,18 @@
  * Keys by place, for "did you mean", and keys of later versions, so that a config written from newer docs is told so
  * instead of being asked about a misspelling. Places are option paths without names and numbers.
  */
+const LIST_KEYS = [
+  "ranges",
+  "file",
+  "url",
+  "crowdsec",
+  "column",
+  "interval",
+  "timeout",
+  "maxSize",
+  "maxShrink",
+];
+
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "": [
     "listen",
@@ -14,6 +26,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "compression",
     "headers",
     "rateLimits",
+    "allowlists",
+    "blocklists",
     "limits",
     "timeouts",
     "upgrades",
@@ -189,6 +203,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "hedge",
     "mirror",
   ],
+  "allowlists.*": LIST_KEYS,
+  "blocklists.*": [...LIST_KEYS, "mode", "points"],
   "rateLimits.*": [
     "key",
     "limit",
@@ -295,7 +311,7 @@ function placeOf(path: readonly PropertyKey[]): string {
 /** Whether the word is a name that the user gave. */
 function isName(words: readonly PropertyKey[], index: number): boolean {
   return (
-    (index === 1 && (words[0] === "upstreams" || words[0] === "rateLimits")) ||
+    (index === 1 && ["upstreams", "rateLimits", "allowlists", "blocklists"].includes(String(words[0]))) ||
     (index === 3 && words[1] === "tls" && words[2] === "hosts")
   );
 }

@@ -30,6 +30,7 @@ import { toOnDemand } from "./normalize-acme.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { toCompression } from "./normalize-compression.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
+import { toAllowlists, toBlocklists } from "./normalize-ip-lists.ts";
 import { toRateLimits } from "./normalize-rate-limits.ts";
 import { toRequestContent } from "./normalize-request-content.ts";
 import { toRoute } from "./normalize-route.ts";
@@ -75,6 +76,8 @@ export function normalize(
     ),
     headers: toHeaderRules(config.headers),
     rateLimits: toRateLimits(config.rateLimits),
+    allowlists: toAllowlists(config.allowlists, dir),
+    blocklists: toBlocklists(config.blocklists, dir),
     requestContent,
     contentBudget: toContentBudget(config.requestContent?.budget),
     responseContentMemory: parseSize(config.responseContent?.memory) ?? DEFAULT_CONTENT_MEMORY,

@@ -14,6 +14,7 @@ import type {
   TlsConfig,
 } from "@gatewright/sdk";
 
+import type { ResolvedBlocklist, ResolvedIpList } from "./normalize-ip-lists.ts";
 import type { ResolvedRateLimit } from "./normalize-rate-limits.ts";
 
 /**
@@ -36,6 +37,8 @@ export interface ResolvedConfig {
   /** What applies to requests that match no route: the global rules. */
   readonly headers: ResolvedHeaderRules;
   readonly rateLimits: readonly ResolvedRateLimit[];
+  readonly allowlists: readonly ResolvedIpList[];
+  readonly blocklists: readonly ResolvedBlocklist[];
   readonly requestContent: ResolvedRequestContent;
   readonly contentBudget: { readonly memoryBytes: number; readonly diskBytes: number };
   readonly responseContentMemory: number;

@@ -35,6 +35,7 @@ import {
   regExpIssue,
   valueMatchIssue,
 } from "./schema-patterns.ts";
+import { allowlists, blocklists } from "./schema-ip-list.ts";
 import { rateLimits, routeRateLimits } from "./schema-rate-limit.ts";
 import { hedge, retry, routeHedge, routeRetry } from "./schema-retry.ts";
 import { panicThreshold, resolve, targets, upstreamTls } from "./schema-targets.ts";
@@ -290,6 +291,8 @@ export const configSchema = z.strictObject({
   compression: compression.optional(),
   headers: headerRules.optional(),
   rateLimits: rateLimits.optional(),
+  allowlists: allowlists.optional(),
+  blocklists: blocklists.optional(),
   limits: limits.optional(),
   timeouts: z.strictObject({ ...upstreamTimeouts, hook: duration.optional() }).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),

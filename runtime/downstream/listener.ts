@@ -10,6 +10,7 @@ import { createHttp1Parser, type Http1Parser } from "./http1-server.ts";
 import { Http2Acceptor, type Http2AcceptorOwner } from "./http2-acceptor.ts";
 import { PrefaceGate, type PrefaceGateOwner } from "./http2-preface.ts";
 import { ProxyProtocolGate, type GateOwner, type PeerTest } from "./proxy-protocol-gate.ts";
+import { endsOf } from "./proxy-protocol-ends.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SecureConnection } from "./secure-connection.ts";
 import { TlsAcceptor, type TlsAcceptorOwner } from "./tls-acceptor.ts";
@@ -29,6 +30,8 @@ export interface ListenerOptions {
   readonly onRefused?: (refused: Refusal) => void;
   /** Protocols (lower case) that an upgrade may go to; others are ordinary requests. Default: none. */
   readonly mayUpgrade?: (token: string) => boolean;
+  /** Whether a client's connection is taken, asked before TLS, with the address that a PROXY header names. Default: every one. */
+  readonly admits?: (address: string) => boolean;
   /** Peers that must begin with a PROXY header; all others are refused. Default: no PROXY protocol. */
   readonly mayProxy?: PeerTest | undefined;
   readonly wheel?: DeadlineWheel;
@@ -297,6 +300,14 @@ class PortListener
 
   /** Its PROXY header is read, if the listener asks for one. */
   onAdmitted(socket: Socket): void {
+    const { admits } = this.#options;
+    if (admits !== undefined && !admits(endsOf(socket).peerAddress)) {
+      this.#refused += 1;
+      socket.on("error", () => {});
+      socket.destroy();
+      this.#settle();
+      return;
+    }
     if (this.#speaksTls && this.#tls !== undefined) this.#tls.accept(socket);
     else if (this.#h2c) this.#preface.prepare(socket);
     else this.onProtocol(socket, false);

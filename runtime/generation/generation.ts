@@ -92,6 +92,11 @@ export class Generation {
     return this.#parts.provisioned.pipeline;
   }
 
+  /** Whether a connection of this peer is taken. */
+  admits(address: string): boolean {
+    return this.#parts.provisioned.admits?.(address) ?? true;
+  }
+
   get upgradeTokens(): ReadonlySet<string> {
     return this.#parts.provisioned.upgradeTokens;
   }

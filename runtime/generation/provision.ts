@@ -44,6 +44,7 @@ import { generatedSecret } from "./generated-secret.ts";
 import { provisionCompression } from "./provision-compression.ts";
 import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
+import { acquireIpLists, peerAdmission } from "./provision-ip-lists.ts";
 import { acquireLimits } from "./provision-rate-limits.ts";
 import { acquireNetworkUpstream, loadUpstreamTls } from "./provision-upstream.ts";
 import type { ResourceRegistry } from "./resources.ts";
@@ -53,6 +54,8 @@ export interface Provisioned {
   readonly pipeline: Pipeline;
   /** Upgrade tokens that any route allows, lower case. */
   readonly upgradeTokens: ReadonlySet<string>;
+  /** Whether a connection of this peer is taken, before TLS. Absent: every one is. */
+  readonly admits?: ((address: string) => boolean) | undefined;
   /** Those that the config names, for the admin's figures. */
   readonly upstreams: readonly Upstream[];
   /** TLS of each listener, in the config's order; `undefined`: plain text. */
@@ -112,6 +115,17 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     // It waits for files, and a certificate that cannot be used ends the preparation.
     const tls = await acquireTls();
 
+    const ipLists = await acquireIpLists({
+      config,
+      resources,
+      log,
+      clock,
+      watchFiles: dependencies.watchFiles,
+    }).catch(async (error: unknown) => {
+      await Promise.all(held.splice(0).map((key) => resources.release(key)));
+      throw error;
+    });
+    held.push(...ipLists.keys);
     const limits = acquireLimits(config.rateLimits, resources, clock);
     held.push(...limits.keys);
     adjust.push(() => limits.commit());
@@ -153,6 +167,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       withholdRange:
         config.plugins.some((plugin) => plugin.transforms) || config.hooks.transforms === true,
       globalRules: directionRules(config.headers),
+      ipLists: ipLists.plan,
       limits: limits.plan,
       challengeAnswers: board,
       clientAddress: createClientAddress(config.trustedProxies),
@@ -182,6 +197,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
 
     return {
       pipeline,
+      admits: peerAdmission(config, ipLists.plan),
       upgradeTokens: new Set([
         ...config.upgrades,
         ...config.routes.flatMap((route) => route.upgrades),

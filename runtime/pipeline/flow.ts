@@ -16,6 +16,7 @@ import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { ContentSource } from "../http/content.ts";
 import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import type { RequestBuffer } from "../primitives/content-buffer/request-buffer.ts";
+import type { IpList } from "../primitives/ip-list/ip-list.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import { complete } from "./complete.ts";
 import { settleDecision, type FinalDecision } from "./decide.ts";
@@ -342,6 +343,10 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   switchCompressionOff(): void {
     this.compressionOff = true;
+  }
+
+  get ipLists(): ReadonlyMap<string, IpList> | undefined {
+    return this.parts.ipLists?.byName;
   }
 
   get limits(): boolean {

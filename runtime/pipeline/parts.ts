@@ -14,6 +14,7 @@ import type {
 import type { BalanceRequest } from "../upstream/balance/balancer.ts";
 import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { IpListPlan } from "./ip-lists.ts";
 import type { LimitPlan, LimitUse } from "./rate-limits.ts";
 import type { RouteTable } from "./routing/route-table.ts";
 import type { RewriteRule } from "./routing/rewrite.ts";
@@ -34,6 +35,8 @@ export interface PipelineParts {
   /** A response hook edits content: Range is withheld from upstreams, so that it never sees a part as the whole. */
   readonly withholdRange: boolean;
   readonly globalRules: DirectionRules;
+  /** Absent: none. */
+  readonly ipLists?: IpListPlan | undefined;
   /** Absent: none. */
   readonly limits?: LimitPlan | undefined;
   readonly clientAddress: ClientAddressResolver;

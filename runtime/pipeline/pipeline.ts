@@ -2,6 +2,7 @@
  * START HERE: one request, top to bottom. Each step is a function in the file of its name.
  *
  *   begin            client address, id, path, Host and loop checks; the route, once
+ *   ip-lists         allowlists and blocklists
  *   rate-limits      how much its client may ask for
  *   request-phase    onRequest (and onUpgrade): answer, refuse, or choose the upstream
  *   request-content  the whole content, in memory or in a file; or streamed
@@ -20,6 +21,7 @@ import type { ExplainInput, Explanation } from "./explain.ts";
 import { explainRequest } from "./explain-request.ts";
 import { Flow, type FlowRegistry } from "./flow.ts";
 import type { PipelineParts } from "./parts.ts";
+import { passIpLists } from "./ip-lists.ts";
 import { passLimits } from "./rate-limits.ts";
 import { runRequestHooks } from "./request-phase.ts";
 
@@ -40,7 +42,8 @@ export interface Pipeline {
 }
 
 function checkLimits(flow: Flow): void {
-  const { limits } = flow.parts;
+  const { ipLists, limits } = flow.parts;
+  if (ipLists !== undefined && !passIpLists(flow, ipLists)) return;
   if (limits === undefined || passLimits(flow, limits, runRequestHooks)) runRequestHooks(flow);
 }
 

@@ -296,6 +296,7 @@ class Worker {
       mayProxy: toPeerTest(listen),
       ticketKeys: this.#ticketKeys,
       serve: this.#switch.serve,
+      admits: (address) => this.#switch.current?.admits(address) ?? true,
       mayUpgrade: (token) => this.#switch.current?.upgradeTokens.has(token) === true,
       onError: (error) =>
         this.#log.error(this.#options.stackMapper.errorFields(error), "a listener failed"),

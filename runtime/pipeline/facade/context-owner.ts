@@ -1,5 +1,7 @@
 import type { ClientInfo, Context, HookLog, LimitOutcome, SubrequestInit } from "@gatewright/sdk";
 
+import type { IpList } from "../../primitives/ip-list/ip-list.ts";
+
 /** What a hook's context stands on. The flow implements it. */
 export interface ContextOwner {
   readonly id: string;
@@ -22,6 +24,8 @@ export interface ContextOwner {
   waitUntil(promise: Promise<unknown>): void;
   /** The response's content goes out as it is. */
   switchCompressionOff(): void;
+  /** Absent: there are none. */
+  readonly ipLists: ReadonlyMap<string, IpList> | undefined;
   /** There are rate limits. */
   readonly limits: boolean;
   limit(name: string, key: string | readonly string[] | undefined): LimitOutcome;

@@ -9,6 +9,7 @@ import type {
   ForwardOptions,
   HeadersInput,
   HookLog,
+  IpListView,
   LimitOutcome,
   RequestState,
   RespondDecision,
@@ -21,6 +22,7 @@ import { safeLocation } from "../../http/location.ts";
 import { isFinalStatus, isRefusal, unknownUpstream } from "./decision.ts";
 import { fieldValueText } from "./field-checks.ts";
 import { hookRangeError, hookTypeError } from "./field-error.ts";
+import { listView } from "./list-view.ts";
 import type { ContextOwner } from "./context-owner.ts";
 import { RequestScore } from "./request-score.ts";
 
@@ -162,8 +164,14 @@ export class ContextFacade implements Context {
     return this.#owner.limit(name, key);
   }
 
-  listed(): never {
-    throw switchedOff("ctx.listed()", "blocklists");
+  listed(name: string): boolean {
+    if (this.#owner.ipLists === undefined) throw switchedOff("ctx.listed()", "blocklists");
+    return listView(this.#owner, name).has();
+  }
+
+  list(name: string): IpListView {
+    if (this.#owner.ipLists === undefined) throw switchedOff("ctx.list()", "blocklists");
+    return listView(this.#owner, name);
   }
 
   get cache(): never {

@@ -40,6 +40,7 @@ class FakeOwner implements ContextOwner {
     this.calls.push(["switchCompressionOff"]);
   }
 
+  readonly ipLists = undefined;
   readonly limits = false;
 
   limit(): never {
@@ -239,7 +240,7 @@ describe("the capabilities of a context", () => {
     ["challenge", "challenge"],
     ["listed", "blocklists"],
   ] as const)("say that %s() is switched off", (name, option) => {
-    expect(() => make().ctx[name]()).toThrow(
+    expect(() => make().ctx[name]("x")).toThrow(
       `ctx.${name}() needs \`${option}\`, which is switched off`,
     );
   });

@@ -1,0 +1,281 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { Clock } from "../../clock.ts";
+import { NO_IP, parseIp, type IpFamily, type IpWords } from "../../http/ip-address.ts";
+import type { Log } from "../../log.ts";
+import { parseList } from "./parse-list.ts";
+import { inSlices, RangeBuilder, type RangeTable } from "./range-table.ts";
+import { TimedRanges } from "./timed-ranges.ts";
+
+export type IpListSource =
+  | { readonly kind: "inline" }
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "crowdsec"; readonly url: string; readonly key: string };
+
+export interface IpListTerms {
+  readonly name: string;
+  readonly ranges: readonly string[];
+  readonly source: IpListSource;
+  readonly column: number | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  /** A list from a URL that is smaller by more than this share is refused. */
+  readonly maxShrink: number;
+}
+
+export interface FetchedText {
+  readonly status: number;
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+  readonly text: string;
+}
+
+/** Rejects for what is no answer, too large or too late. */
+export type FetchText = (
+  url: string,
+  fields: Readonly<Record<string, string>>,
+  limits: { readonly timeoutMs: number; readonly maxBytes: number; readonly signal: AbortSignal },
+) => Promise<FetchedText>;
+
+export type WatchFile = (onChange: () => void) => {
+  update(files: readonly string[], folders: readonly string[]): void;
+  close(): void;
+};
+
+export interface IpListOptions {
+  readonly terms: IpListTerms;
+  readonly dataDir: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly fetchText: FetchText;
+  readonly watchFile: WatchFile | undefined;
+}
+
+interface LastGood {
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
+}
+
+const JITTER = 0.1;
+const EMPTY: RangeTable = { size: 0, has: () => false };
+const words = new Uint32Array(4);
+
+/** One list of addresses, kept up to date from its source. Lives on over reloads that leave its source alone. */
+export class IpList {
+  readonly name: string;
+  readonly #options: IpListOptions;
+  readonly #added = new TimedRanges();
+  readonly #removed = new TimedRanges();
+  readonly #ended = new AbortController();
+  readonly #decisions = new Set<string>();
+  #table: RangeTable = EMPTY;
+  /** Of the source, before ranges were merged. */
+  #entries = 0;
+  #validators: LastGood = {};
+  #timer: NodeJS.Timeout | undefined;
+  #watch: ReturnType<WatchFile> | undefined;
+  #loading: Promise<void> = Promise.resolve();
+  #started = false;
+
+  constructor(options: IpListOptions) {
+    this.#options = options;
+    this.name = options.terms.name;
+  }
+
+  /** Ranges of the source, and those that were added at run time. */
+  get size(): number {
+    return this.#table.size + this.#added.size;
+  }
+
+  has(family: IpFamily, address: IpWords): boolean {
+    const now = this.#options.clock.monotonic();
+    if (this.#removed.has(family, address, now)) return false;
+    return this.#added.has(family, address, now) || this.#table.has(family, address);
+  }
+
+  hasAddress(text: string): boolean {
+    const family = parseIp(text, words);
+    return family !== NO_IP && this.has(family, words);
+  }
+
+  /** Until the time is over, or the process ends. False if it is no range or there is no room. */
+  add(range: string, forMs: number | undefined): boolean {
+    const now = this.#options.clock.monotonic();
+    this.#removed.remove(range);
+    return this.#added.add(range, forMs === undefined ? Infinity : now + forMs, now);
+  }
+
+  /** Takes it out again; what the source says of it is passed over. */
+  remove(range: string, forMs: number | undefined): boolean {
+    const now = this.#options.clock.monotonic();
+    this.#added.remove(range);
+    return this.#removed.add(range, forMs === undefined ? Infinity : now + forMs, now);
+  }
+
+  /** First load. Rejects for a file that cannot be read; a URL that does not answer is tried again later. */
+  async start(): Promise<void> {
+    const { terms, watchFile } = this.#options;
+    const { source } = terms;
+    if (source.kind === "inline") {
+      await this.#build("", false);
+    } else if (source.kind === "file") {
+      await this.#loadFile(source.path);
+      this.#watch = watchFile?.(() => this.#refreshLater());
+      this.#watch?.update([source.path], []);
+    } else {
+      await this.#build("", false);
+      const hasOld = source.kind === "url" && (await this.#loadLastGood());
+      const first = this.refresh();
+      // Nothing to go on with: worth waiting for, and the time is bounded by the fetch's own.
+      if (!hasOld) await first;
+      else void first;
+      this.#schedule();
+    }
+    this.#started = true;
+  }
+
+  /** Looks at the source now. Never rejects: what is there stays where it fails. */
+  refresh(): Promise<void> {
+    this.#loading = this.#loading.then(async () => {
+      const { source, name } = this.#options.terms;
+      if (this.#ended.signal.aborted) return;
+      try {
+        if (source.kind === "file") await this.#loadFile(source.path);
+        else if (source.kind === "url") await this.#loadUrl(source.url);
+        else if (source.kind === "crowdsec") await this.#loadDecisions(source.url, source.key);
+      } catch (error) {
+        if (this.#ended.signal.aborted) return;
+        this.#options.log.warn(
+          { list: name, ranges: this.size, error },
+          "an IP list could not be updated; it stays as it is",
+        );
+      }
+    });
+    return this.#loading;
+  }
+
+  close(): void {
+    this.#ended.abort();
+    clearTimeout(this.#timer);
+    this.#watch?.close();
+  }
+
+  #refreshLater(): void {
+    if (this.#started) void this.refresh();
+  }
+
+  #schedule(): void {
+    const spread = 1 + JITTER * (Math.random() * 2 - 1);
+    this.#timer = setTimeout(() => {
+      void this.refresh().then(() => {
+        if (!this.#ended.signal.aborted) this.#schedule();
+      });
+    }, this.#options.terms.intervalMs * spread).unref();
+  }
+
+  async #loadFile(path: string): Promise<void> {
+    const { size } = await stat(path);
+    if (size > this.#options.terms.maxBytes) throw new Error(`${path} is larger than maxSize`);
+    await this.#build(await readFile(path, "latin1"), true);
+  }
+
+  async #loadUrl(url: string): Promise<void> {
+    const { etag, lastModified } = this.#validators;
+    const answer = await this.#fetch(url, {
+      ...(etag === undefined ? {} : { "if-none-match": etag }),
+      ...(lastModified === undefined ? {} : { "if-modified-since": lastModified }),
+    });
+    if (answer.status === 304) return;
+    if (answer.status !== 200) throw new Error(`the list's server answers ${answer.status}`);
+    await this.#build(answer.text, true, this.#entries);
+    this.#validators = { etag: answer.etag, lastModified: answer.lastModified };
+    await this.#saveLastGood(answer.text);
+  }
+
+  /** All decisions at first, then what changed since the last time we asked. */
+  async #loadDecisions(url: string, key: string): Promise<void> {
+    const isFirst = this.#decisions.size === 0;
+    const target = `${url.replace(/\/+$/, "")}/v1/decisions/stream?startup=${isFirst}&scopes=ip,range`;
+    const answer = await this.#fetch(target, { "x-api-key": key });
+    if (answer.status !== 200) throw new Error(`CrowdSec answers ${answer.status}`);
+    const { new: added, deleted } = JSON.parse(answer.text) as Readonly<Record<string, unknown>>;
+    for (const value of bansIn(deleted)) this.#decisions.delete(value);
+    for (const value of bansIn(added)) this.#decisions.add(value);
+    await this.#build([...this.#decisions].join("\n"), false);
+  }
+
+  async #fetch(url: string, fields: Readonly<Record<string, string>>): Promise<FetchedText> {
+    const { timeoutMs, maxBytes } = this.#options.terms;
+    return this.#options.fetchText(url, fields, {
+      timeoutMs,
+      maxBytes,
+      signal: this.#ended.signal,
+    });
+  }
+
+  /** `checks`: a text that is mostly no list is refused; `before`: so is one that lost too much. */
+  async #build(text: string, checks: boolean, before = 0): Promise<void> {
+    const { ranges, column, maxShrink, name } = this.#options.terms;
+    const builder = new RangeBuilder();
+    await inSlices(parseList(ranges.join("\n"), undefined, builder));
+    const { entries, invalid } = await inSlices(parseList(text, column, builder));
+    if (checks && invalid > entries) {
+      throw new Error(`${invalid} of ${invalid + entries} lines are no addresses`);
+    }
+    // Entries as written: neighbours that are merged would hide how much is missing.
+    if (entries < before * (1 - maxShrink)) {
+      throw new Error(
+        `the list went from ${before} to ${entries} entries, which maxShrink refuses`,
+      );
+    }
+    const table = await inSlices(builder.finish());
+    this.#table = table;
+    this.#entries = entries;
+    this.#options.log.debug({ list: name, ranges: table.size, invalid }, "an IP list is loaded");
+  }
+
+  get #lastGoodFile(): string {
+    const { name, source } = this.#options.terms;
+    const digest = createHash("sha256")
+      .update(JSON.stringify([name, source]))
+      .digest("hex");
+    return join(this.#options.dataDir, "lists", `${digest.slice(0, 32)}.list`);
+  }
+
+  async #loadLastGood(): Promise<boolean> {
+    try {
+      const saved = await readFile(this.#lastGoodFile, "latin1");
+      const newline = saved.indexOf("\n");
+      const validators = JSON.parse(saved.slice(0, newline)) as LastGood;
+      await this.#build(saved.slice(newline + 1), true);
+      this.#validators = validators;
+      return true;
+    } catch {
+      // None yet, or half a file: the source is asked anyway.
+      return false;
+    }
+  }
+
+  async #saveLastGood(text: string): Promise<void> {
+    const file = this.#lastGoodFile;
+    const draft = `${file}.${randomBytes(6).toString("hex")}`;
+    await mkdir(join(this.#options.dataDir, "lists"), { recursive: true, mode: 0o700 });
+    await writeFile(draft, `${JSON.stringify(this.#validators)}\n${text}`, {
+      encoding: "latin1",
+      mode: 0o600,
+    });
+    await rename(draft, file);
+  }
+}
+
+function bansIn(decisions: unknown): string[] {
+  if (!Array.isArray(decisions)) return [];
+  return (decisions as readonly unknown[]).flatMap((one) => {
+    const { value, type } = (one ?? {}) as Readonly<Record<string, unknown>>;
+    return typeof value === "string" && type === "ban" ? [value] : [];
+  });
+}

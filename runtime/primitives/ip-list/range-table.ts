@@ -1,0 +1,202 @@
+/**
+ * Ranges of addresses, sorted and merged in typed arrays: 8 bytes a range for IPv4, 32 for IPv6, found by bisection.
+ * Never changed: a list that changes gets a new table. Building is cut into steps, so that a list of a million ranges
+ * keeps no request waiting.
+ */
+import { IPV4, IPV6, maskWord, type IpFamily, type IpWords } from "../../http/ip-address.ts";
+
+const OPERATIONS_A_STEP = 2048;
+
+export interface RangeTable {
+  /** Ranges, merged where they overlap. */
+  readonly size: number;
+  has(family: IpFamily, words: IpWords): boolean;
+}
+
+/** Ranges in any order. */
+export class RangeBuilder {
+  readonly #ipv4 = new Spans(1);
+  readonly #ipv6 = new Spans(4);
+
+  /** A prefix; what lies beyond its bits is ignored. */
+  add(family: IpFamily, words: IpWords, bits: number): void {
+    (family === IPV4 ? this.#ipv4 : this.#ipv6).add(words, bits);
+  }
+
+  /** Both ends included; `false` if they are the wrong way round. */
+  addIpv4Span(first: number, last: number): boolean {
+    return first <= last && this.#ipv4.addSpan(first, last);
+  }
+
+  *finish(): Generator<void, RangeTable> {
+    const ipv4 = yield* this.#ipv4.sorted();
+    const ipv6 = yield* this.#ipv6.sorted();
+    return {
+      size: ipv4.count + ipv6.count,
+      has: (family, words) =>
+        family === IPV4 ? ipv4.has(words) : family === IPV6 && ipv6.has(words),
+    };
+  }
+}
+
+/** Runs the steps, never longer than `sliceMs` at a time. */
+export async function inSlices<T>(steps: Generator<void, T>, sliceMs = 4): Promise<T> {
+  let began = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - began < sliceMs) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    began = performance.now();
+  }
+}
+
+class SortedSpans {
+  readonly count: number;
+  readonly #bounds: Uint32Array;
+  readonly #width: number;
+
+  /** First and last address of each span, one after the other. */
+  constructor(bounds: Uint32Array, width: number) {
+    this.#bounds = bounds;
+    this.#width = width;
+    this.count = bounds.length / width / 2;
+  }
+
+  has(words: IpWords): boolean {
+    const bounds = this.#bounds;
+    const width = this.#width;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compare(bounds, middle * width * 2, words, 0, width) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && compare(words, 0, bounds, (low * 2 - 1) * width, width) <= 0;
+  }
+}
+
+class Spans {
+  readonly #width: number;
+  #bounds: Uint32Array;
+  #count = 0;
+
+  constructor(width: number) {
+    this.#width = width;
+    this.#bounds = new Uint32Array(width * 2 * 64);
+  }
+
+  add(words: IpWords, bits: number): void {
+    const at = this.#next();
+    const width = this.#width;
+    for (let word = 0; word < width; word++) {
+      const mask = maskWord(bits - word * 32);
+      const value = words[word] as number;
+      this.#bounds[at + word] = value & mask;
+      this.#bounds[at + width + word] = value | ~mask;
+    }
+  }
+
+  addSpan(first: number, last: number): true {
+    const at = this.#next();
+    this.#bounds[at] = first;
+    this.#bounds[at + 1] = last;
+    return true;
+  }
+
+  *sorted(): Generator<void, SortedSpans> {
+    const order = yield* this.#order();
+    const stride = this.#width * 2;
+    const width = this.#width;
+    const from = this.#bounds;
+    const into = new Uint32Array(this.#count * stride);
+    let end = 0;
+    for (let at = 0; at < this.#count; at++) {
+      const start = (order === undefined ? at : (order[at] as number)) * stride;
+      const last = end - width;
+      if (end > 0 && touches(from, start, into, last, width)) {
+        if (compare(from, start + width, into, last, width) > 0) {
+          copy(from, start + width, into, last, width);
+        }
+      } else {
+        copy(from, start, into, end, stride);
+        end += stride;
+      }
+      if (at % OPERATIONS_A_STEP === 0) yield;
+    }
+    this.#bounds = new Uint32Array(0);
+    return new SortedSpans(end === into.length ? into : into.slice(0, end), width);
+  }
+
+  /** Merge sort of positions; `undefined` where they are sorted, as most published lists are. */
+  *#order(): Generator<void, Uint32Array | undefined> {
+    const count = this.#count;
+    const bounds = this.#bounds;
+    const width = this.#width;
+    const stride = width * 2;
+    let isSorted = true;
+    for (let at = 1; at < count && isSorted; at++) {
+      isSorted = compare(bounds, (at - 1) * stride, bounds, at * stride, width) <= 0;
+      if (at % OPERATIONS_A_STEP === 0) yield;
+    }
+    if (isSorted) return undefined;
+    let from = new Uint32Array(count);
+    let into = new Uint32Array(count);
+    for (let at = 0; at < count; at++) from[at] = at;
+    for (let run = 1; run < count; run *= 2) {
+      for (let start = 0; start < count; start += run * 2) {
+        const middle = Math.min(start + run, count);
+        const end = Math.min(start + run * 2, count);
+        let left = start;
+        let right = middle;
+        for (let at = start; at < end; at++) {
+          const takesLeft =
+            left < middle &&
+            (right >= end ||
+              compare(
+                bounds,
+                (from[left] as number) * stride,
+                bounds,
+                (from[right] as number) * stride,
+                width,
+              ) <= 0);
+          into[at] = from[takesLeft ? left++ : right++] as number;
+          if (at % OPERATIONS_A_STEP === 0) yield;
+        }
+      }
+      [from, into] = [into, from];
+    }
+    return from;
+  }
+
+  #next(): number {
+    const stride = this.#width * 2;
+    const at = this.#count * stride;
+    if (at + stride > this.#bounds.length) {
+      const larger = new Uint32Array(this.#bounds.length * 2);
+      larger.set(this.#bounds);
+      this.#bounds = larger;
+    }
+    this.#count += 1;
+    return at;
+  }
+}
+
+function compare(a: Uint32Array, at: number, b: Uint32Array, bt: number, width: number): number {
+  for (let word = 0; word < width; word++) {
+    const difference = (a[at + word] as number) - (b[bt + word] as number);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** The next span begins within the last one, or right behind it (IPv4 only: there it is worth it). */
+function touches(a: Uint32Array, at: number, b: Uint32Array, bt: number, width: number): boolean {
+  if (width === 1) return (a[at] as number) <= (b[bt] as number) + 1;
+  return compare(a, at, b, bt, width) <= 0;
+}
+
+function copy(a: Uint32Array, at: number, b: Uint32Array, bt: number, count: number): void {
+  for (let word = 0; word < count; word++) b[bt + word] = a[at + word] as number;
+}

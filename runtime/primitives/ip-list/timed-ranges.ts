@@ -1,0 +1,70 @@
+import { IPV4, maskIp, NO_IP, type IpFamily, type IpWords } from "../../http/ip-address.ts";
+import { parseRange } from "./parse-list.ts";
+
+/** Entries of one list that come and go at run time. Full: refused, so that a loop in a hook fills no memory. */
+export const MAX_TIMED = 100_000;
+
+const words = new Uint32Array(4);
+const masked = new Uint32Array(4);
+const prefix = { bits: 0 };
+
+/** Ranges that come and go one by one: looked up once for each length of prefix that is there. */
+export class TimedRanges {
+  /** By family and length of prefix: the masked address to the time at which it ends. */
+  readonly #byPrefix = new Map<number, Map<string | number, number>>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** False if the text is no range, or there is no room. `until`: monotonic milliseconds, or Infinity. */
+  add(text: string, until: number, nowMs: number): boolean {
+    const family = parseRange(text, words, prefix);
+    if (family === NO_IP) return false;
+    if (this.#size >= MAX_TIMED) this.#expire(nowMs);
+    if (this.#size >= MAX_TIMED) return false;
+    const place = family * 256 + prefix.bits;
+    let ranges = this.#byPrefix.get(place);
+    if (ranges === undefined) this.#byPrefix.set(place, (ranges = new Map()));
+    const key = keyOf(family, words, prefix.bits);
+    if (!ranges.has(key)) this.#size += 1;
+    ranges.set(key, until);
+    return true;
+  }
+
+  remove(text: string): boolean {
+    const family = parseRange(text, words, prefix);
+    const place = family * 256 + prefix.bits;
+    const ranges = this.#byPrefix.get(place);
+    if (ranges?.delete(keyOf(family, words, prefix.bits)) !== true) return false;
+    this.#size -= 1;
+    if (ranges.size === 0) this.#byPrefix.delete(place);
+    return true;
+  }
+
+  has(family: IpFamily, address: IpWords, nowMs: number): boolean {
+    if (this.#size === 0) return false;
+    for (const [place, ranges] of this.#byPrefix) {
+      if (place >>> 8 !== family) continue;
+      const until = ranges.get(keyOf(family, address, place & 255));
+      if (until !== undefined && until > nowMs) return true;
+    }
+    return false;
+  }
+
+  #expire(nowMs: number): void {
+    for (const [place, ranges] of this.#byPrefix) {
+      for (const [key, until] of ranges) {
+        if (until <= nowMs && ranges.delete(key)) this.#size -= 1;
+      }
+      if (ranges.size === 0) this.#byPrefix.delete(place);
+    }
+  }
+}
+
+function keyOf(family: IpFamily, address: IpWords, bits: number): string | number {
+  masked.set(address);
+  maskIp(masked, family, bits);
+  return family === IPV4 ? (masked[0] as number) : masked.join();
+}

@@ -1,0 +1,36 @@
+import { fetch } from "undici";
+
+export interface FetchTextLimits {
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** A text from a URL, byte for byte as Latin-1, bounded in size and time. Follows redirects. */
+export async function fetchText(
+  url: string,
+  fields: Readonly<Record<string, string>>,
+  { timeoutMs, maxBytes, signal }: FetchTextLimits,
+): Promise<{
+  status: number;
+  etag: string | undefined;
+  lastModified: string | undefined;
+  text: string;
+}> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const response = await fetch(url, { headers: { ...fields }, signal: limit });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += (chunk as Uint8Array).length;
+    // Leaving the loop cancels the rest. Counted decoded: a small answer may grow.
+    if (bytes > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
+    chunks.push(chunk as Uint8Array);
+  }
+  return {
+    status: response.status,
+    etag: response.headers.get("etag") ?? undefined,
+    lastModified: response.headers.get("last-modified") ?? undefined,
+    text: Buffer.concat(chunks).toString("latin1"),
+  };
+}

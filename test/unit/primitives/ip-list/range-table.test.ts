@@ -1,0 +1,154 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { parseIp } from "../../../../runtime/http/ip-address.ts";
+import { parseList } from "../../../../runtime/primitives/ip-list/parse-list.ts";
+import {
+  inSlices,
+  RangeBuilder,
+  type RangeTable,
+} from "../../../../runtime/primitives/ip-list/range-table.ts";
+import { TimedRanges } from "../../../../runtime/primitives/ip-list/timed-ranges.ts";
+import { scaled } from "../../../helpers/scale.ts";
+
+const words = new Uint32Array(4);
+
+async function tableOf(text: string, column?: number): Promise<RangeTable & { invalid: number }> {
+  const builder = new RangeBuilder();
+  const { invalid } = await inSlices(parseList(text, column, builder));
+  const table = await inSlices(builder.finish());
+  return { size: table.size, has: table.has, invalid };
+}
+
+function has(table: RangeTable, address: string): boolean {
+  return table.has(parseIp(address, words), words);
+}
+
+describe("a table of ranges", () => {
+  it("has what a walk over all ranges has", async () => {
+    // Few bits, so that ranges overlap and addresses hit.
+    const byte = fc.constantFrom(0, 1, 127, 128, 254, 255);
+    const range = fc.tuple(
+      fc.array(byte, { minLength: 4, maxLength: 4 }),
+      fc.nat(32),
+      fc.boolean(),
+    );
+    const address = fc.tuple(fc.array(byte, { minLength: 4, maxLength: 4 }), fc.boolean());
+    const text = (bytes: readonly number[], isIpv6: boolean): string =>
+      isIpv6 ? `2001:db8::${bytes.map((one) => one.toString(16)).join(":")}` : bytes.join(".");
+    const bits = (bytes: readonly number[], isIpv6: boolean): string =>
+      bytes.map((one) => one.toString(2).padStart(isIpv6 ? 16 : 8, "0")).join("");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(range, { maxLength: 40 }),
+        fc.array(address),
+        async (ranges, asked) => {
+          const lines = ranges.map(
+            ([bytes, length, six]) => `${text(bytes, six)}/${six ? 64 + length * 2 : length}`,
+          );
+          const table = await tableOf(lines.join("\n"));
+          for (const [bytes, six] of asked) {
+            const own = bits(bytes, six);
+            const naive = ranges.some(
+              ([base, length, baseSix]) =>
+                baseSix === six &&
+                bits(base, six).slice(0, six ? length * 2 : length) ===
+                  own.slice(0, six ? length * 2 : length),
+            );
+            expect(has(table, text(bytes, six))).toBe(naive);
+          }
+        },
+      ),
+    );
+  });
+
+  it("matches an IPv4 range in each notation of the address, and no zone changes that (PUB-32)", async () => {
+    const table = await tableOf("203.0.113.0/24\nfe80::/10\n::ffff:198.51.100.0/120");
+    const inside = ["::ffff:203.0.113.5", "::FFFF:CB00:7105", "fe80::1%eth0", "198.51.100.7"];
+    expect(inside.filter((address) => !has(table, address))).toEqual([]);
+    expect(has(table, "203.0.114.1")).toBe(false);
+  });
+
+  it("is built from many ranges without a long pause", async () => {
+    const count = scaled(50_000, 1_000_000);
+    const lines: string[] = [];
+    for (let at = 0; at < count; at++) {
+      const value = Math.imul(at, 0x9e_37_79_b1) >>> 0;
+      lines.push(`${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`);
+    }
+    const table = await tableOf(lines.join("\n"));
+    expect(table.size).toBeLessThanOrEqual(count);
+    expect(lines.filter((_line, at) => at % 97 === 0).every((line) => has(table, line))).toBe(true);
+    const turns = await countTurns(() => tableOf(lines.join("\n")));
+    expect(turns).toBeGreaterThan(2);
+  });
+});
+
+/** How often others had their turn meanwhile. */
+async function countTurns(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isOver = false;
+  const tick = (): void => {
+    turns += 1;
+    if (!isOver) setImmediate(tick);
+  };
+  setImmediate(tick);
+  await work();
+  isOver = true;
+  return turns;
+}
+
+describe("the text of a list", () => {
+  it.each([
+    ["FireHOL netsets", "# maintainer\n192.0.2.0/24\n198.51.100.7\n"],
+    ["Spamhaus DROP", "; expires\n192.0.2.0/24 ; SBL1\n198.51.100.7/32 ; SBL2\r\n"],
+    [
+      "JSON lines",
+      '{"cidr":"192.0.2.0/24","sblid":"1"}\n{"ip":"198.51.100.7"}\n{"type":"metadata"}\n',
+    ],
+    ["ipset save", "create bad hash:net\nadd bad 192.0.2.0/24\nadd bad 198.51.100.7\n"],
+    ["spans", "192.0.2.0-192.0.2.255\n198.51.100.7"],
+  ])("may be %s", async (_name, text) => {
+    const table = await tableOf(text);
+    expect(table.invalid).toBe(0);
+    expect(["192.0.2.255", "198.51.100.7"].every((address) => has(table, address))).toBe(true);
+    expect(table.size).toBe(2);
+  });
+
+  it("may be a column of CSV", async () => {
+    const table = await tableOf('# id,ip\n1,"192.0.2.1",x\n2,192.0.2.9,y', 1);
+    expect(has(table, "192.0.2.9") && has(table, "192.0.2.1")).toBe(true);
+  });
+
+  it("never throws, whatever it is", async () => {
+    const line = fc.oneof(fc.string({ unit: "binary" }), fc.json(), fc.ipV4Extended(), fc.ipV6());
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(line),
+        fc.option(fc.nat(3), { nil: undefined }),
+        async (lines, column) => {
+          await tableOf(lines.join("\n"), column);
+        },
+      ),
+    );
+  });
+
+  it("counts what is no address", async () => {
+    expect((await tableOf("<html>\n10.0.0.0/33\n10.0.0.1-9.0.0.1\n10.0.0.1")).invalid).toBe(3);
+  });
+});
+
+describe("ranges that come and go", () => {
+  it("end when their time is over, and when they are taken out", () => {
+    const ranges = new TimedRanges();
+    expect(ranges.add("203.0.113.0/24", 100, 0)).toBe(true);
+    expect(ranges.add("2001:db8::/64", Infinity, 0)).toBe(true);
+    expect(ranges.add("nonsense", 100, 0)).toBe(false);
+    const family = parseIp("203.0.113.9", words);
+    expect([ranges.has(family, words, 99), ranges.has(family, words, 100)]).toEqual([true, false]);
+    expect(parseIp("2001:db8::5", words)).toBe(6);
+    expect(ranges.has(6, words, 1e9)).toBe(true);
+    expect(ranges.remove("2001:db8::/64")).toBe(true);
+    expect(ranges.has(6, words, 0)).toBe(false);
+  });
+});
