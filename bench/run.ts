@@ -9,6 +9,7 @@
 import { benchH2 } from "./h2.ts";
 import { benchHttp1 } from "./http1.ts";
 import { benchIdle } from "./idle.ts";
+import { benchLimits } from "./limits.ts";
 import { benchTls } from "./tls.ts";
 import { benchTransfer } from "./transfer.ts";
 
@@ -18,6 +19,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   h2: benchH2,
   idle: benchIdle,
   transfer: benchTransfer,
+  limits: benchLimits,
 };
 
 const wanted = process.argv.slice(2);

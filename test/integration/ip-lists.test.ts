@@ -22,7 +22,7 @@ async function listServer(answer: (request: IncomingMessage) => { status: number
     response.writeHead(status, { etag: '"1"' }).end(text);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  onTestFinished(() => void server.close().closeAllConnections());
+  onTestFinished(() => server.close().closeAllConnections());
   return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}/`, seen };
 }
 

@@ -68,6 +68,16 @@ class SortedSpans {
     const width = this.#width;
     let low = 0;
     let high = this.count;
+    if (width === 1) {
+      // Most of the traffic: no call for each step.
+      const address = words[0] as number;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if ((bounds[middle * 2] as number) <= address) low = middle + 1;
+        else high = middle;
+      }
+      return low > 0 && address <= (bounds[low * 2 - 1] as number);
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (compare(bounds, middle * width * 2, words, 0, width) <= 0) low = middle + 1;
