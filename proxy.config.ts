@@ -55,6 +55,8 @@ export default defineConfig({
     { match: { path: "/*" }, upstream: "demo" },
   ],
   headers: { response: { default: { "x-content-type-options": "nosniff" } } },
+  // 100 requests in 10 seconds by address and User-Agent, 1000 by address. More: docs/rate-limits.md, docs/ip-lists.md
+  rateLimits: true,
 
   onRequest(request, ctx) {
     if (request.path === "/old") return ctx.redirect("/", 308);
