@@ -2,7 +2,7 @@ import { IPV4, maskIp, NO_IP, type IpFamily, type IpWords } from "../../http/ip-
 import { parseRange } from "./parse-list.ts";
 
 /** Entries of one list that come and go at run time. Full: refused, so that a loop in a hook fills no memory. */
-export const MAX_TIMED = 100_000;
+const MAX_TIMED = 100_000;
 
 const words = new Uint32Array(4);
 const masked = new Uint32Array(4);

@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
 
 import fc from "fast-check";
-import ipaddr from "ipaddr.js";
 import { describe, expect, it } from "vitest";
 
 import { maskIp, parseIp } from "../../../runtime/http/ip-address.ts";
+import { canonicalAddress } from "../../../runtime/primitives/client-address.ts";
 
 const words = new Uint32Array(4);
 
@@ -15,13 +15,17 @@ function parsed(text: string): readonly number[] {
 
 /** What another parser makes of it. */
 function reference(text: string): readonly number[] {
-  const bare = text.replace(/%.*$/s, "");
-  if (isIP(bare) === 0) return [0];
-  const address = ipaddr.process(bare);
-  const bytes = address.toByteArray();
-  const view = new DataView(Uint8Array.from(bytes).buffer);
-  const count = bytes.length / 4;
-  return [count === 1 ? 4 : 6, ...Array.from({ length: count }, (_, at) => view.getUint32(at * 4))];
+  const canonical = canonicalAddress(text);
+  if (canonical === undefined) return [0];
+  if (isIP(canonical) === 4) {
+    return [4, canonical.split(".").reduce((value, byte) => value * 256 + Number(byte), 0)];
+  }
+  const [before = "", after] = canonical.split("::");
+  const left = before.split(":").filter((group) => group !== "");
+  const right = (after ?? "").split(":").filter((group) => group !== "");
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => "0");
+  const groups = [...left, ...zeros, ...right].map((group) => Number.parseInt(group, 16));
+  return [6, ...[0, 2, 4, 6].map((at) => (groups[at] ?? 0) * 65_536 + (groups[at + 1] ?? 0))];
 }
 
 describe("parseIp", () => {
