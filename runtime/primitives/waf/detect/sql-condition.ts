@@ -1,0 +1,153 @@
+import {
+  callName,
+  callOpen,
+  comparison,
+  cutOff,
+  kindAt,
+  operand,
+  operandFollows,
+  operandIsOpen,
+  operandIsSql,
+  operandKind,
+  textAt,
+  tokens,
+  wordAt,
+  worldlyCall,
+} from "./sql-grammar.ts";
+import {
+  ARITHMETIC,
+  ATTACK_FUNCTIONS,
+  CLOSE,
+  COMPARE,
+  EDGE,
+  LITERAL,
+  LOGIC,
+  NOT,
+  NUMBER,
+  OPEN,
+  QUOTE_MARK,
+  SELECT,
+  VARIABLE,
+  WORD,
+  WORD_COMPARE,
+} from "./sql-words.ts";
+
+// AND, OR and their kin without a quote before them.
+
+/** AND, OR, XOR, &&, || wherever they stand. */
+export function afterLogic(index: number): string | undefined {
+  const before = kindAt(index - 1);
+  let next = index + 1;
+  while (
+    next < index + 12 &&
+    (kindAt(next) === NOT || (kindAt(next) === LOGIC && next < index + 4))
+  )
+    next++;
+  const afterNumberOrClose = before === NUMBER || before === CLOSE || before === QUOTE_MARK;
+  let brackets = next;
+  while (kindAt(brackets) === OPEN && brackets < next + 6) brackets++;
+  // 526=527, 'a'='a': between constants, whatever stands before
+  if (
+    kindAt(brackets) === NUMBER ||
+    (kindAt(brackets) === ARITHMETIC && kindAt(brackets + 1) === NUMBER)
+  ) {
+    const after = operand(brackets);
+    if (after > 0 && kindAt(after) === COMPARE) {
+      const right = kindAt(after + 1);
+      // "x > 5 and 20 > 15" goes on with a comparison: arithmetic, or a filter
+      const goesOn = kindAt(index - 2) === COMPARE && textAt(index - 2).charCodeAt(0) !== 0x3d;
+      if (textAt(after).charCodeAt(0) === 0x3d || (afterNumberOrClose && !goesOn)) {
+        if (
+          right === NUMBER ||
+          right === OPEN ||
+          (right === ARITHMETIC && kindAt(after + 2) === NUMBER)
+        )
+          return "tautology";
+        if (right === QUOTE_MARK && afterNumberOrClose) return "tautology";
+        if (right === VARIABLE) return "tautology";
+        if (right === WORD && (afterNumberOrClose || before === WORD) && worldlyCall(after + 1))
+          return "numeric-condition";
+      }
+    }
+    if (afterNumberOrClose && after > 0) {
+      if (cutOff(after) && textAt(index).length > 1 && before !== QUOTE_MARK)
+        return "numeric-condition";
+      if (comparison(after) && kindAt(after) !== COMPARE) return "numeric-condition";
+    }
+  } else if (kindAt(brackets) === QUOTE_MARK) {
+    const after = operand(brackets);
+    if (
+      after > 0 &&
+      !operandIsOpen &&
+      kindAt(after) === COMPARE &&
+      kindAt(after + 1) === QUOTE_MARK &&
+      textAt(index).charCodeAt(0) > 0x40
+    ) {
+      const left = tokens.value.slice(tokens.end[brackets]!, tokens.start[after - 1]!);
+      const right = tokens.value.slice(
+        tokens.end[after + 1]!,
+        tokens.end[after + 1]! + left.length,
+      );
+      if (left === right) return "tautology";
+      if (afterNumberOrClose) return "numeric-condition";
+    }
+    if (
+      after > 0 &&
+      (before === NUMBER || before === CLOSE) &&
+      kindAt(after) === WORD_COMPARE &&
+      comparison(after)
+    )
+      return "numeric-condition";
+  }
+  // or x=x, or (a=a
+  if (
+    kindAt(brackets) === WORD &&
+    textAt(brackets + 1) === "=" &&
+    wordAt(brackets) === wordAt(brackets + 2) &&
+    wordAt(brackets) !== "" &&
+    textAt(index).charCodeAt(0) > 0x40
+  ) {
+    return "tautology";
+  }
+  const after = operand(next);
+  if (after < 0) return undefined;
+  const kind = operandKind;
+  const worded = textAt(index).charCodeAt(0) > 0x40;
+  if (operandIsSql && kind === OPEN) {
+    const name = callName(next);
+    if (ATTACK_FUNCTIONS.has(name)) return "condition-call";
+    if (name === "sleep" && kindAt(callOpen(next) + 1) === NUMBER && worded)
+      return "condition-call";
+    if (
+      afterNumberOrClose &&
+      worded &&
+      (comparison(after) || kindAt(after) === ARITHMETIC || cutOff(after))
+    )
+      return "numeric-condition";
+    if (
+      worded &&
+      (name === "exists" || name === "if" || name === "not") &&
+      (kindAt(callOpen(next) + 1) === SELECT || ATTACK_FUNCTIONS.has(wordAt(callOpen(next) + 1)))
+    ) {
+      return "condition-subquery";
+    }
+  }
+  if (operandIsSql && kind === SELECT && worded) return "condition-subquery";
+  if (before === NUMBER || before === CLOSE) {
+    if (
+      kind === WORD &&
+      worded &&
+      kindAt(index - 2) !== COMPARE &&
+      comparison(after) &&
+      (kindAt(after) !== COMPARE || operandFollows(after + 1))
+    )
+      return "numeric-condition";
+    if (
+      kind === LITERAL &&
+      worded &&
+      (kindAt(after) === EDGE || cutOff(after) || comparison(after))
+    )
+      return "numeric-condition";
+  }
+  return undefined;
+}

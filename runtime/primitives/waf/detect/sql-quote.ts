@@ -1,0 +1,296 @@
+import { isSpaceCode } from "./characters.ts";
+import {
+  commentCuts,
+  comparison,
+  cutOff,
+  dotted,
+  kindAt,
+  operand,
+  operandFollows,
+  operandIsOpen,
+  operandIsSql,
+  operandKind,
+  textAt,
+  tokens,
+  touches,
+  wordAt,
+} from "./sql-grammar.ts";
+import {
+  ARITHMETIC,
+  ATTACK_FUNCTIONS,
+  CAST,
+  CLAUSE,
+  CLOSE,
+  COMMA,
+  COMMENT,
+  COMPARE,
+  EDGE,
+  LITERAL,
+  LOGIC,
+  NOT,
+  NUMBER,
+  OPEN,
+  OTHER_MARK,
+  QUOTE_MARK,
+  SELECT,
+  SEMICOLON_MARK,
+  STATEMENT,
+  VARIABLE,
+  WORD,
+  WORD_COMPARE,
+} from "./sql-words.ts";
+
+// A quote that ends the application's string, and what goes on behind it.
+
+/** A quote that may have ended the application's string. */
+export function afterQuote(index: number): string | undefined {
+  let at = index + 1;
+  // '''  "')  ')) : more marks that close
+  while (at < index + 12 && kindAt(at) === CLOSE) at++;
+  const odd = tokens.odd[index] === 1;
+  const kind = kindAt(at);
+  // Back ticks are Markdown's and JavaScript's first of all.
+  if (tokens.value.charCodeAt(tokens.start[index]!) === 0x60) {
+    if (!odd || (isOpening(index) && tokens.start[index] !== 0)) return undefined;
+    if (kind === COMMENT && kindAt(at + 1) !== EDGE) return undefined;
+    if (kind === LOGIC && tokens.count > 40) return undefined;
+  }
+  switch (kind) {
+    case LOGIC:
+      return quoteLogic(index, at, odd);
+    case COMMENT: {
+      if (!odd || !commentCuts(at)) return undefined;
+      const before = tokens.start[index]! - 1;
+      // 5' -- : feet; the mark after a space opens a string
+      if (isOpening(index) && tokens.start[index] !== 0) return undefined;
+      if (before >= 0 && kindAt(index - 1) === NUMBER && at === index + 1 && !touches(index)) {
+        return kindAt(at + 1) === EDGE ? "quote-comment" : undefined;
+      }
+      return "quote-comment";
+    }
+    case SEMICOLON_MARK:
+      if (kindAt(at + 1) === STATEMENT || kindAt(at + 1) === SELECT) return undefined; // stacked() decides
+      if (!odd || isOpening(index)) return undefined;
+      if (kindAt(at + 1) === COMMENT) return commentCuts(at + 1) ? "quote-comment" : undefined;
+      return kindAt(at + 1) === EDGE &&
+        tokens.count < 12 &&
+        !/\s/.test(tokens.value.slice(0, tokens.start[index]!).trim())
+        ? "quote-end"
+        : undefined;
+    case COMPARE:
+      return odd && quoteCompare(index, at) ? "quote-comparison" : undefined;
+    case NOT:
+    case WORD_COMPARE:
+      if (tokens.start[index] === 0 && touches(index) && touches(at)) return undefined; // "LIKE" stamp
+      return odd && (!isOpening(index) || tokens.start[index] === 0) && comparison(at)
+        ? "quote-comparison"
+        : undefined;
+    case ARITHMETIC:
+      return quoteArithmetic(index, at, odd);
+    case CLAUSE:
+      return quoteClause(at);
+    case COMMA:
+      if (!odd) return undefined;
+      if (kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT) return "quote-subquery";
+      return undefined;
+    case CAST:
+      return undefined; // cast() decides
+    default:
+      break;
+  }
+  // ' sleep(5) ', ' (select load_file(…)) ': a call right behind the mark
+  if (odd && at === index + 1 && kind === WORD) {
+    const after = dotted(at + 1);
+    if (kindAt(after) === OPEN && touches(after - 1)) {
+      const name = wordAt(after - 1);
+      if (name === "sleep" && kindAt(after + 1) === NUMBER) return "quote-call";
+      if (ATTACK_FUNCTIONS.has(name)) return "quote-call";
+    }
+  }
+  return undefined;
+}
+
+/** Whether the mark stands where prose and code open a quotation: after white space or "(". */
+function isOpening(index: number): boolean {
+  const start = tokens.start[index]!;
+  if (start === 0) return true;
+  const before = tokens.value.charCodeAt(start - 1);
+  return (
+    isSpaceCode(before) ||
+    before === 0x28 ||
+    before === 0x3d ||
+    before === 0x5b ||
+    before === 0x7b ||
+    before === 0x3a ||
+    before === 0x2c
+  );
+}
+
+function quoteLogic(index: number, at: number, odd: boolean): string | undefined {
+  const symbol = textAt(at);
+  let next = at + 1;
+  if (symbol === "||" || symbol === "&&") {
+    // a'||'b, a'||(select…), a'||pg_sleep(5)
+    const right = kindAt(next);
+    if (
+      odd &&
+      (right === QUOTE_MARK || right === EDGE) &&
+      touches(index) &&
+      touches(at) &&
+      !isOpeningCode(index)
+    ) {
+      return "quote-concatenation";
+    }
+  }
+  while (next < at + 12 && (kindAt(next) === LOGIC || kindAt(next) === NOT)) next++;
+  const after = operand(next);
+  if (after < 0) return undefined;
+  const left = operandKind;
+  const sql = operandIsSql;
+  const open = operandIsOpen;
+  const worded = symbol.charCodeAt(0) > 0x40;
+  if (sql && (odd || left !== SELECT)) return "quote-function";
+  if (comparison(after)) {
+    if (left !== WORD || kindAt(after) !== COMPARE)
+      return odd || left === NUMBER || left === QUOTE_MARK ? "quote-condition" : undefined;
+    // ' or x='y  but not  'a' && b === 'c'
+    return odd && worded ? "quote-condition" : undefined;
+  }
+  if (!odd) return undefined;
+  if (
+    (left === NUMBER || left === LITERAL || left === QUOTE_MARK || left === VARIABLE) &&
+    cutOff(after)
+  )
+    return "quote-condition";
+  if (left === NUMBER && (kindAt(after) === LOGIC || kindAt(after) === CLOSE))
+    return "quote-condition";
+  if (left === LITERAL && worded && kindAt(after) === EDGE) return "quote-condition";
+  if (left === QUOTE_MARK && open && worded && !isOpening(index) && tokens.count - after <= 1) {
+    // ' or 'a : the application's own quote will close it
+    const rest = tokens.value.slice(tokens.end[next]!);
+    return rest.length <= 3 && !/[a-z]{2}/i.test(rest) ? "quote-condition" : undefined;
+  }
+  if (left === QUOTE_MARK && worded && kindAt(after) === LOGIC) return "quote-condition";
+  if (left === QUOTE_MARK && kindAt(after) === ARITHMETIC && kindAt(after + 1) === QUOTE_MARK)
+    return "quote-condition";
+  if (left === QUOTE_MARK && worded && after === next + 2) return "quote-condition"; // ' or ''
+  if (left === WORD && cutOff(after) && touches(after - 1) && worded && !isOpening(index))
+    return "quote-condition";
+  if (left === NUMBER && worded && kindAt(after) === EDGE && kindAt(index - 1) !== NUMBER)
+    return "quote-condition";
+  return undefined;
+}
+
+function isOpeningCode(index: number): boolean {
+  const start = tokens.start[index]!;
+  return start > 0 && isOpening(index) && tokens.value.charCodeAt(start - 1) !== 0x28;
+}
+
+// '='  '<>'  '=0--  '>'
+function quoteCompare(index: number, at: number): boolean {
+  const next = kindAt(at + 1);
+  const opening = isOpening(index) && tokens.start[index] !== 0;
+  if (opening) return false;
+  const symbol = textAt(at);
+  if (symbol === ">" || symbol === "/>") {
+    // markup: <a title='x'>
+    if (tokens.value.includes("<")) return false;
+  }
+  if (next === QUOTE_MARK && tokens.count <= 7 && kindAt(index - 1) !== OTHER_MARK)
+    return kindAt(at + 2) === EDGE || kindAt(at + 3) === EDGE;
+  if (next === QUOTE_MARK)
+    return touches(at) && (touches(index) || kindAt(at + 2) === EDGE || symbol !== ">");
+  if (next === NUMBER) {
+    if (kindAt(index - 1) === NUMBER && touches(index - 1)) return cutOff(at + 2);
+    return cutOff(at + 2) || (touches(at) && (kindAt(at + 2) === EDGE || kindAt(at + 2) === LOGIC));
+  }
+  if (next === OPEN && kindAt(at + 2) === SELECT) return true;
+  return false;
+}
+
+// '+'  '-'  '*'  '+(select…)  '-sleep(5)-'
+function quoteArithmetic(index: number, at: number, odd: boolean): string | undefined {
+  if (!odd) return undefined;
+  const next = kindAt(at + 1);
+  if (textAt(at) !== "%" && wordAt(at) !== "" && tokens.start[index] === 0 && touches(index))
+    return undefined; // "MOD"
+  if (next === OPEN && kindAt(at + 2) === SELECT) return "quote-subquery";
+  if (
+    next === QUOTE_MARK &&
+    tokens.count <= 7 &&
+    kindAt(index - 1) !== OTHER_MARK &&
+    (!isOpening(index) || index === 1)
+  ) {
+    // a' ^ 'b, ' & ' : the operands are the application's
+    return kindAt(at + 2) === EDGE || kindAt(at + 3) === EDGE ? "quote-arithmetic" : undefined;
+  }
+  if (next === QUOTE_MARK && touches(index) && touches(at) && at === index + 1) {
+    if (isOpeningCode(index)) return undefined;
+    // 'a'+'b' at the start of a value is a break-out; inside code it follows an opening quote
+    return kindAt(at + 2) === EDGE ||
+      kindAt(index - 1) === WORD ||
+      kindAt(index - 1) === EDGE ||
+      kindAt(index - 1) === NUMBER
+      ? "quote-arithmetic"
+      : undefined;
+  }
+  const after = operand(at + 1);
+  if (after > 0 && operandIsSql && operandKind !== SELECT) {
+    const name = wordAt(at + 1);
+    return ATTACK_FUNCTIONS.has(name) ||
+      name === "sleep" ||
+      name === "if" ||
+      name === "ascii" ||
+      name === "substr" ||
+      name === "substring"
+      ? "quote-call"
+      : undefined;
+  }
+  if (
+    after > 0 &&
+    operandKind === NUMBER &&
+    touches(index) &&
+    (cutOff(after) || (kindAt(after) === ARITHMETIC && kindAt(after + 1) === QUOTE_MARK))
+  ) {
+    return "quote-arithmetic";
+  }
+  return undefined;
+}
+
+function quoteClause(at: number): string | undefined {
+  const word = wordAt(at);
+  const next = kindAt(at + 1);
+  switch (word) {
+    case "order":
+    case "group":
+      return wordAt(at + 1) === "by" &&
+        (operandFollows(at + 2) ||
+          kindAt(at + 2) === OPEN ||
+          cutOff(at + 3) ||
+          (kindAt(at + 2) === WORD && kindAt(at + 3) === CLAUSE && wordAt(at + 3) === "having"))
+        ? "quote-order-by"
+        : undefined;
+    case "having":
+    case "where": {
+      const after = operand(at + 1);
+      return after > 0 && comparison(after) ? "quote-clause" : undefined;
+    }
+    case "limit":
+    case "offset":
+      return next === NUMBER &&
+        (cutOff(at + 2) ||
+          kindAt(at + 2) === COMMA ||
+          kindAt(at + 2) === CLAUSE ||
+          kindAt(at + 2) === EDGE)
+        ? "quote-clause"
+        : undefined;
+    case "procedure":
+      return wordAt(at + 1).startsWith("analyse") ? "quote-clause" : undefined;
+    case "into":
+      return wordAt(at + 1) === "outfile" || wordAt(at + 1) === "dumpfile"
+        ? "quote-clause"
+        : undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,459 @@
+import {
+  comparison,
+  dotted,
+  kindAt,
+  operand,
+  textAt,
+  tokens,
+  touches,
+  touchesOrKnown,
+  wordAt,
+} from "./sql-grammar.ts";
+import {
+  ARITHMETIC,
+  ATTACK_FUNCTIONS,
+  CATALOGUE,
+  CLAUSE,
+  CLOSE,
+  COMMA,
+  COMMENT,
+  COMMON_FUNCTIONS,
+  COMPARE,
+  DOT_MARK,
+  EDGE,
+  FROM,
+  LITERAL,
+  LOGIC,
+  NUMBER,
+  OPEN,
+  OTHER_MARK,
+  QUOTE_MARK,
+  SELECT,
+  SEMICOLON_MARK,
+  STATEMENT,
+  UNION,
+  VARIABLE,
+  WORD,
+} from "./sql-words.ts";
+
+// Longer than 400 lines: each kind of statement has a shape of its own, and they share what may be selected.
+//
+// UNION, SELECT and statements behind a semicolon or on their own.
+
+export function unionSelect(index: number): string | undefined {
+  let at = index + 1;
+  for (let steps = 0; steps < 4; steps++) {
+    const word = wordAt(at);
+    if (
+      word === "all" ||
+      word === "distinct" ||
+      word === "distinctrow" ||
+      word === "by" ||
+      word === "n"
+    )
+      at++;
+    else if (kindAt(at) === OPEN || kindAt(at) === COMMENT) at++;
+    else if (kindAt(at) === ARITHMETIC && textAt(at) === "+") at++;
+    else break;
+  }
+  if (kindAt(at) !== SELECT) {
+    return wordAt(index) === "union" && wordAt(at) === "values" && kindAt(at + 1) === OPEN
+      ? "union-select"
+      : undefined;
+  }
+  // union minus except: English too; "select" after them is not enough
+  const next = selected(at + 1);
+  if (next) return "union-select";
+  if (mixedCase(index) || mixedCase(at)) return "union-select";
+  // nothing follows: the value is cut there, after a break-out
+  if (kindAt(at + 1) === EDGE || kindAt(at + 1) === ARITHMETIC) {
+    const before = kindAt(index - 1);
+    return before === QUOTE_MARK || before === NUMBER || before === CLOSE || before === COMMENT
+      ? "union-select"
+      : undefined;
+  }
+  return undefined;
+}
+
+/** Whether what follows SELECT can be selected: not the next word of a sentence. */
+function selected(index: number): boolean {
+  let at = index;
+  for (let steps = 0; steps < 3; steps++) {
+    if (/^(?:all|distinct|top|sql_\w+|high_priority)$/.test(wordAt(at))) at++;
+    else if (kindAt(at) === ARITHMETIC && textAt(at) === "+" && touches(at)) at++;
+    else break;
+  }
+  switch (kindAt(at)) {
+    case NUMBER:
+    case VARIABLE:
+    case QUOTE_MARK:
+    case LITERAL:
+    case OPEN:
+      return true;
+    case ARITHMETIC:
+      return true;
+    case WORD: {
+      const after = dotted(at + 1);
+      const kind = kindAt(after);
+      if (kind === OPEN) return touchesOrKnown(after - 1);
+      if (kind === COMMA) return listed(after + 1);
+      if (kind === FROM)
+        return (
+          kindAt(after + 1) === WORD ||
+          kindAt(after + 1) === OPEN ||
+          kindAt(after + 1) === QUOTE_MARK ||
+          kindAt(after + 1) === EDGE
+        );
+      return kind === COMMENT || (kind === LOGIC && textAt(after).charCodeAt(0) === 0x7c);
+    }
+    default:
+      return false;
+  }
+}
+
+function listed(index: number): boolean {
+  let at = index;
+  for (let items = 0; items < 12; items++) {
+    const kind = kindAt(at);
+    if (
+      kind === NUMBER ||
+      kind === VARIABLE ||
+      kind === LITERAL ||
+      kind === QUOTE_MARK ||
+      kind === ARITHMETIC ||
+      kind === OPEN
+    )
+      return true;
+    if (kind !== WORD) return kind === EDGE;
+    at = dotted(at + 1);
+    if (kindAt(at) === OPEN) return true;
+    if (kindAt(at) === FROM) return true;
+    if (kindAt(at) !== COMMA) return kindAt(at) === EDGE || kindAt(at) === COMMENT;
+    at++;
+  }
+  return true;
+}
+
+function mixedCase(index: number): boolean {
+  const text = textAt(index);
+  const rest = text.slice(1);
+  return rest !== rest.toLowerCase() && text !== text.toUpperCase();
+}
+
+export function select(index: number): string | undefined {
+  const before = kindAt(index - 1);
+  const next = kindAt(index + 1);
+  if (
+    mixedCase(index) &&
+    (next === OPEN || next === WORD || next === NUMBER || next === ARITHMETIC) &&
+    tokens.count < 400
+  ) {
+    if (selected(index + 1)) return "select";
+  }
+  if (next === VARIABLE && textAt(index + 1).startsWith("@@")) return "select-variable";
+  if (next === OPEN && touches(index)) {
+    // select(…): never written so in prose; in a stylesheet or script it is a call
+    if (
+      kindAt(index + 2) === SELECT ||
+      ATTACK_FUNCTIONS.has(wordAt(index + 2)) ||
+      COMMON_FUNCTIONS.has(wordAt(index + 2))
+    )
+      return "select-call";
+    if (
+      before === OPEN &&
+      (kindAt(index + 2) === NUMBER ||
+        kindAt(index + 2) === QUOTE_MARK ||
+        kindAt(index + 2) === ARITHMETIC)
+    )
+      return "subquery";
+    if (kindAt(index + 2) === ARITHMETIC && textAt(index + 2) === "*") return "select-call";
+  }
+  const distance = fromFollows(index);
+  if (before === OPEN && selected(index + 1)) {
+    if (distance > 0 || next !== WORD || kindAt(dotted(index + 2)) === OPEN) return "subquery";
+  }
+  // a call of a function that only databases have, or of if, char, group_concat …
+  const afterName = dotted(index + 2);
+  if (next === WORD && kindAt(afterName) === OPEN) {
+    const name = wordAt(afterName - 1);
+    if (
+      ATTACK_FUNCTIONS.has(name) ||
+      (COMMON_FUNCTIONS.has(name) && (touches(afterName - 1) || name === "sleep"))
+    )
+      return "select-call";
+  }
+  if (next === WORD && ATTACK_FUNCTIONS.has(wordAt(index + 1))) return "select-call";
+  if (
+    before === QUOTE_MARK &&
+    tokens.odd[index - 1] === 1 &&
+    tokens.value.charCodeAt(tokens.start[index - 1]!) !== 0x60 &&
+    (selected(index + 1) || kindAt(index + 2) === EDGE) &&
+    tokens.count < 200
+  )
+    return "quote-select";
+  if (distance > 0) {
+    const source = index + distance + 1;
+    if (
+      CATALOGUE.has(wordAt(source)) ||
+      CATALOGUE.has(wordAt(source + 2)) ||
+      (kindAt(source) === QUOTE_MARK && CATALOGUE.has(wordAt(source + 1)))
+    )
+      return "select-catalogue";
+    if (kindAt(source) === OPEN && kindAt(source + 1) === SELECT) return "subquery";
+    // The value is a statement and nothing else.
+    if (tokens.start[index] === tokens.start[1] || before === NUMBER || before === SEMICOLON_MARK) {
+      if (statementRichness(index, distance) >= 2) return "select-statement";
+    }
+    if (before === CLOSE && kindAt(index - 2) !== WORD && selected(index + 1))
+      return "select-statement";
+  }
+  return undefined;
+}
+
+function fromFollows(index: number): number {
+  const end = Math.min(tokens.count, index + 40);
+  for (let at = index + 1; at < end; at++) {
+    if (tokens.kind[at] === FROM) return at - index;
+    if (tokens.kind[at] === SEMICOLON_MARK) return -1;
+  }
+  return -1;
+}
+
+// How much of what follows only SQL has: a star, a list, a call, a condition, a cut.
+function statementRichness(index: number, distance: number): number {
+  let signs = 0;
+  const from = index + distance;
+  let words = 0;
+  for (let at = index + 1; at < from; at++) {
+    const kind = tokens.kind[at]!;
+    if (kind === WORD) {
+      if (++words > 1 && kindAt(at - 1) === WORD) return 0;
+    } else words = 0;
+    if (kind === ARITHMETIC && textAt(at) === "*") signs++;
+    else if (kind === OPEN || kind === VARIABLE) signs++;
+  }
+  if (kindAt(from + 1) !== WORD && kindAt(from + 1) !== QUOTE_MARK) return 0;
+  const end = Math.min(tokens.count, from + 24);
+  for (let at = from + 2; at < end; at++) {
+    const kind = tokens.kind[at]!;
+    if (
+      kind === CLAUSE &&
+      wordAt(at) === "where" &&
+      operand(at + 1) > 0 &&
+      comparison(operand(at + 1))
+    )
+      signs += 2;
+    else if (kind === CLAUSE && wordAt(at) === "limit" && kindAt(at + 1) === NUMBER) signs += 2;
+    else if (kind === COMMENT) signs++;
+    else if (kind === SEMICOLON_MARK && kindAt(at + 1) === EDGE) signs++;
+    else if (kind === UNION && kindAt(at + 1) === SELECT) signs += 2;
+  }
+  if (kindAt(from + 2) === EDGE) signs++;
+  return signs;
+}
+
+/** After ";": another statement. */
+export function stacked(index: number): string | undefined {
+  let at = index + 1;
+  while (
+    at < index + 12 &&
+    (kindAt(at) === SEMICOLON_MARK || kindAt(at) === COMMENT || kindAt(at) === OPEN)
+  )
+    at++;
+  const kind = kindAt(at);
+  if (kind === SELECT) {
+    const quoted = kindAt(index - 1) === QUOTE_MARK && tokens.odd[index - 1] === 1;
+    if (quoted && kindAt(at + 1) !== EDGE) return "stacked-select";
+    return (selected(at + 1) && kindAt(at + 1) !== WORD) ||
+      (fromFollows(at) > 0 && selected(at + 1)) ||
+      (fromFollows(at) > 0 && kindAt(index - 1) === NUMBER)
+      ? "stacked-select"
+      : undefined;
+  }
+  if (kind === STATEMENT) return statementShape(at, true) ? "stacked-statement" : undefined;
+  if (kind === WORD) {
+    const name = wordAt(at);
+    if (
+      (ATTACK_FUNCTIONS.has(name) && kindAt(at + 1) === OPEN) ||
+      name.startsWith("xp_") ||
+      name.startsWith("sp_")
+    )
+      return "stacked-call";
+    if (name === "sleep" && kindAt(at + 1) === OPEN && kindAt(at + 2) === NUMBER)
+      return "stacked-call";
+    if (name === "set" && kindAt(at + 1) === VARIABLE) return "stacked-statement";
+    if (name === "if" && kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT)
+      return "stacked-statement";
+  }
+  if (kind === CLAUSE && wordAt(at) === "if") return undefined;
+  return undefined;
+}
+
+/** A statement without ";" before it: at the start, or of a form that only databases have. */
+export function statement(index: number): string | undefined {
+  const before = kindAt(index - 1);
+  if (before === SEMICOLON_MARK) return undefined; // stacked() decides
+  const breaksOut =
+    before === EDGE ||
+    before === NUMBER ||
+    before === CLOSE ||
+    (before === QUOTE_MARK && tokens.odd[index - 1] === 1);
+  const word = wordAt(index);
+  if (word === "declare" && kindAt(index + 1) === VARIABLE) return "declare";
+  if (
+    word === "waitfor" &&
+    (wordAt(index + 1) === "delay" || wordAt(index + 1) === "time") &&
+    (kindAt(index + 2) === QUOTE_MARK || kindAt(index + 2) === VARIABLE)
+  )
+    return "waitfor";
+  if ((word === "exec" || word === "execute") && isExecuted(index + 1)) return "execute";
+  if (!breaksOut) return undefined;
+  return statementShape(index, false) ? "statement" : undefined;
+}
+
+function isExecuted(index: number): boolean {
+  const word = wordAt(index);
+  const kind = kindAt(index);
+  if (word.startsWith("xp_") || word.startsWith("sp_")) return true;
+  if (word === "master" && kindAt(index + 1) === DOT_MARK) return true;
+  if (word === "immediate" && (kindAt(index + 1) === QUOTE_MARK || kindAt(index + 1) === VARIABLE))
+    return true;
+  if (
+    kind === OPEN &&
+    (kindAt(index + 1) === VARIABLE ||
+      (kindAt(index + 1) === OTHER_MARK && textAt(index + 1) === "@"))
+  )
+    return true;
+  return kind === VARIABLE;
+}
+
+function statementShape(index: number, afterSemicolon: boolean): boolean {
+  const next = wordAt(index + 1);
+  const nextKind = kindAt(index + 1);
+  switch (wordAt(index)) {
+    case "insert":
+    case "replace":
+      return (
+        (next === "into" &&
+          (kindAt(index + 2) === WORD || kindAt(index + 2) === QUOTE_MARK) &&
+          shapeFollows(index + 3, afterSemicolon)) ||
+        (afterSemicolon && nextKind === WORD && kindAt(index + 2) === OPEN && touches(index + 1))
+      );
+    case "update": {
+      const at = dotted(index + 2);
+      return (
+        (nextKind === WORD || nextKind === QUOTE_MARK) &&
+        wordAt(at) === "set" &&
+        kindAt(dotted(at + 2)) === COMPARE
+      );
+    }
+    case "delete":
+      return (
+        nextKind === FROM &&
+        kindAt(index + 2) === WORD &&
+        (afterSemicolon
+          ? kindAt(index + 3) !== WORD
+          : wordAt(dotted(index + 3)) === "where" ||
+            kindAt(index + 3) === SEMICOLON_MARK ||
+            kindAt(index + 3) === COMMENT)
+      );
+    case "drop":
+    case "create":
+    case "alter":
+      return (
+        /^(?:table|database|schema|view|index|procedure|function|trigger|user|login|role|alias|or|temp|temporary|unique|global|sequence|column|constraint|aggregate)$/.test(
+          next,
+        ) &&
+        kindAt(index + 2) !== EDGE &&
+        (afterSemicolon
+          ? kindAt(index + 3) !== WORD || wordAt(index + 2) === "if" || kindAt(index + 4) === OPEN
+          : ddlShape(index))
+      );
+    case "truncate":
+      return next === "table"
+        ? kindAt(index + 2) === WORD && (afterSemicolon || kindAt(index + 3) === SEMICOLON_MARK)
+        : afterSemicolon && textAt(index + 1) === "[";
+    case "exec":
+    case "execute":
+      return (
+        isExecuted(index + 1) ||
+        (afterSemicolon &&
+          nextKind === WORD &&
+          (kindAt(index + 2) === DOT_MARK || kindAt(index + 2) === QUOTE_MARK))
+      );
+    case "declare":
+      return (
+        nextKind === VARIABLE ||
+        (afterSemicolon && nextKind === WORD && kindAt(index + 3) === SEMICOLON_MARK)
+      );
+    case "shutdown":
+      return (
+        afterSemicolon &&
+        (next === "with" ||
+          nextKind === COMMENT ||
+          nextKind === EDGE ||
+          nextKind === SEMICOLON_MARK)
+      );
+    case "waitfor":
+      return next === "delay" || next === "time";
+    case "grant":
+      return /^(?:all|select|dba|connect|insert|execute)$/.test(next) && afterSemicolon;
+    case "merge":
+      return next === "into" && afterSemicolon;
+    case "copy":
+      return (
+        (nextKind === WORD || nextKind === OPEN) &&
+        (kindAt(index + 2) === FROM || wordAt(index + 2) === "to" || kindAt(index + 2) === OPEN) &&
+        afterSemicolon
+      );
+    case "load":
+      return next === "data" && (wordAt(index + 2) === "infile" || wordAt(index + 2) === "local");
+    case "call":
+      return (
+        afterSemicolon &&
+        nextKind === WORD &&
+        kindAt(dotted(index + 2)) === OPEN &&
+        touches(dotted(index + 2) - 1)
+      );
+    case "backup":
+    case "restore":
+      return next === "database" && kindAt(index + 2) === WORD;
+    case "attach":
+      return next === "database" && kindAt(index + 2) === QUOTE_MARK;
+    case "handler":
+      return nextKind === WORD && wordAt(index + 2) === "open";
+    case "rollback":
+    case "commit":
+      return (
+        afterSemicolon &&
+        (nextKind === COMMENT || nextKind === SEMICOLON_MARK) &&
+        kindAt(index - 2) === QUOTE_MARK
+      );
+    case "begin":
+      return afterSemicolon && next.startsWith("dbms_");
+    default:
+      return false;
+  }
+}
+
+function shapeFollows(index: number, afterSemicolon: boolean): boolean {
+  const at = dotted(index);
+  const kind = kindAt(at);
+  if (kind === OPEN || wordAt(at) === "values" || kind === SELECT || wordAt(at) === "set")
+    return true;
+  return afterSemicolon && (kind === EDGE || kind === QUOTE_MARK);
+}
+
+// A definition without ";" before it must go on as one: CREATE TABLE x (…, ALTER TABLE `x` ADD …
+function ddlShape(index: number): boolean {
+  const end = Math.min(tokens.count, index + 8);
+  let words = 0;
+  for (let at = index + 2; at < end; at++) {
+    const kind = tokens.kind[at]!;
+    if (kind === OPEN || kind === QUOTE_MARK || kind === COMMENT || kind === SEMICOLON_MARK)
+      return words <= 3 || kind === OPEN;
+    if (/^(?:add|change|modify|rename)$/.test(wordAt(at)) && wordAt(index) === "alter") return true;
+    words++;
+  }
+  return false;
+}
