@@ -311,7 +311,8 @@ function placeOf(path: readonly PropertyKey[]): string {
 /** Whether the word is a name that the user gave. */
 function isName(words: readonly PropertyKey[], index: number): boolean {
   return (
-    (index === 1 && ["upstreams", "rateLimits", "allowlists", "blocklists"].includes(String(words[0]))) ||
+    (index === 1 &&
+      ["upstreams", "rateLimits", "allowlists", "blocklists"].includes(String(words[0]))) ||
     (index === 3 && words[1] === "tls" && words[2] === "hosts")
   );
 }
