@@ -9,6 +9,7 @@ import type {
 } from "./decisions.ts";
 import type { BodyInput, HeadersInput } from "./headers.ts";
 import type { IpListView } from "./ip-list-config.ts";
+import type { LoadView } from "./load.ts";
 import type { LimitOutcome } from "./rate-limit-config.ts";
 
 /** A client's certificate, verified against the authorities of the listener or host. */
@@ -220,10 +221,12 @@ export interface Context<U extends string = string> {
   /** How the content of this response is coded. */
   readonly compression: ResponseCompression;
 
+  /** How busy this proxy is: for decisions that depend on load. */
+  readonly load: LoadView;
+
   /** Names reserved for primitives that come with later parts: each throws "needs X, which is switched off". */
   readonly cache: never;
   readonly waf: never;
   readonly tls: never;
-  readonly load: never;
   readonly limits: never;
 }

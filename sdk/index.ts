@@ -87,6 +87,7 @@ export type {
 } from "./decisions.ts";
 export type { BodyInput, HeaderFields, HeadersInput } from "./headers.ts";
 export type { AccessRecord, Hooks, ProxyErrorView } from "./hooks.ts";
+export type { LoadView } from "./load.ts";
 export { definePlugin } from "./plugin.ts";
 export type { Plugin, PluginEnv } from "./plugin.ts";
 export type { ProxyRequest } from "./request.ts";

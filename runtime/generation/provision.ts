@@ -29,6 +29,7 @@ import { ContentBudget } from "../primitives/content-buffer/content-budget.ts";
 import type { ContentStore } from "../primitives/content-buffer/request-buffer.ts";
 import { cleanSpillFolder, createSpillFolder } from "../primitives/content-buffer/spill-file.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
+import { LoadMeter } from "../primitives/load-meter.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
 import type { AcmeLimits } from "../primitives/tls/acme/acme-limits.ts";
 import { ChallengeBoard } from "../primitives/tls/acme/challenge-board.ts";
@@ -97,6 +98,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
   const wheel = dependencies.wheel ?? new DeadlineWheel(clock);
   // A challenge may be answered by a request of any generation.
   const board = new ChallengeBoard();
+  const load = new LoadMeter(clock);
 
   return async ({ loaded, resources, log, lease, waitUntil }) => {
     const { config, slot } = loaded;
@@ -182,6 +184,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       compression: compression.global,
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
+      load,
       clock,
       wheel,
       log,

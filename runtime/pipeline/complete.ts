@@ -25,10 +25,13 @@ export function complete(flow: Flow, whole: boolean): void {
   }
   if (flow.limitState !== undefined) leaveLimits(flow.limitState);
   flow.buffer?.release();
+  flow.ahead?.release();
   // A hook's content that nobody was sent.
   if (flow.contentReplaced && !flow.contentSpent) flow.content?.cancel();
   flow.discardUnreadIfOver();
   flow.registry.live.delete(flow);
+  // A tunnel has left when it was opened; an explanation has never been counted.
+  if (flow.trace === null && before !== "tunnel") parts.load.end();
   if (flow.trace === null && (parts.accessLog !== undefined || parts.hooks.complete.length > 0)) {
     tell(flow);
   }

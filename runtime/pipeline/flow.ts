@@ -45,6 +45,7 @@ import {
 } from "./receive.ts";
 import { respond, respondWeb } from "./respond.ts";
 import { runResponseHooks, runUpstreamResponseHooks } from "./response-phase.ts";
+import type { SendAhead } from "./send-ahead.ts";
 import { drained, send } from "./send.ts";
 import { subrequest, type Subrequest } from "./subrequest.ts";
 import { openTunnel } from "./tunnel.ts";
@@ -125,6 +126,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   upstreamContent: UpstreamContent | undefined = undefined;
   /** Upstream chunks go straight to the client. */
   direct = false;
+  /** What waits for a client that has no room. */
+  ahead: SendAhead | undefined = undefined;
   /** Who is paused while the client is slow, if not the upstream's call. */
   sending: ContentSource | undefined = undefined;
   errorHooksDone = false;
@@ -347,6 +350,10 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   get ipLists(): ReadonlyMap<string, IpList> | undefined {
     return this.parts.ipLists?.byName;
+  }
+
+  get load(): Context["load"] {
+    return this.parts.load;
   }
 
   get limits(): boolean {

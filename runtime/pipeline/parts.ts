@@ -14,8 +14,10 @@ import type {
 import type { BalanceRequest } from "../upstream/balance/balancer.ts";
 import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { LoadMeter } from "../primitives/load-meter.ts";
 import type { IpListPlan } from "./ip-lists.ts";
 import type { LimitPlan, LimitUse } from "./rate-limits.ts";
+import type { SlowReaders } from "./slow-readers.ts";
 import type { RouteTable } from "./routing/route-table.ts";
 import type { RewriteRule } from "./routing/rewrite.ts";
 
@@ -54,6 +56,8 @@ export interface PipelineParts {
   readonly requestContent: RequestContentPlan;
   readonly contentStore: ContentStore;
   readonly responseContentMemory: number;
+  /** Of all generations together. */
+  readonly slowReaders: SlowReaders;
   /** Where no route says otherwise. Absent: off. */
   readonly compression?: Compression | undefined;
   readonly hookTimeoutMs: number;
@@ -63,6 +67,8 @@ export interface PipelineParts {
     /** Absent: a response may be silent for as long as it likes. */
     readonly idleMs?: number | undefined;
   };
+  /** Of all generations together. */
+  readonly load: LoadMeter;
   readonly clock: Clock;
   readonly wheel: DeadlineWheel;
   readonly log: Log;

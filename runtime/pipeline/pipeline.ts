@@ -56,6 +56,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       exchange.receiver = flow;
       registry.live.add(flow);
       parts.lease.acquire();
+      parts.load.begin(flow.startedTick);
       try {
         if (begin(flow)) checkLimits(flow);
       } catch (error) {

@@ -9,6 +9,7 @@ import { codedContent, planCoding } from "./compress.ts";
 import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 import { addLimitFields } from "./rate-limits.ts";
+import { SendAhead } from "./send-ahead.ts";
 import { runTransforms } from "./transform/run-transforms.ts";
 import { transformedFields } from "./transform/transformed-fields.ts";
 
@@ -62,6 +63,8 @@ export function send(flow: Flow): void {
   response.contentSpent = true;
   if (!transforming) flow.releaseLease();
   exchange.writeHead(response.status, fields);
+  const now = parts.clock.monotonic();
+  parts.load.answered(now, now - flow.startedTick);
   if (source === undefined) {
     // Content that nobody may send: HEAD with a hook's body, 204, 304.
     response.content?.cancel();
@@ -82,25 +85,45 @@ function sendDirect(flow: Flow): void {
   const content = flow.upstreamContent;
   if (content === undefined) return;
   flow.direct = true;
-  let room = true;
-  for (const chunk of content.takeWaiting()) room = writeChunk(flow, chunk);
+  for (const chunk of content.takeWaiting()) sendChunk(flow, chunk);
   const end = content.ended;
   if (end !== undefined) {
-    if (end.error === undefined) flow.exchange.end(forwardableTrailers(end.trailers));
+    if (end.error === undefined) sendEnd(flow, end.trailers);
     else flow.fail(end.error as ProxyError);
-  } else if (room) {
+  } else if (flow.ahead?.isHeld !== true) {
     flow.call?.resume();
   }
 }
 
-export function writeChunk(flow: Flow, chunk: Uint8Array): boolean {
-  return flow.exchange.write(chunk);
+/** At once, if the client has room; else it waits, and so does who it comes from when too much waits. */
+export function sendChunk(flow: Flow, chunk: Uint8Array): void {
+  const { ahead } = flow;
+  if (ahead?.isBlocked === true) {
+    ahead.push(chunk);
+  } else if (!flow.exchange.write(chunk)) {
+    if (ahead === undefined) flow.ahead = new SendAhead(flow, aheadBytes(flow));
+    else ahead.block();
+  }
+}
+
+export function sendEnd(flow: Flow, trailers: RawFields): void {
+  if (flow.ahead === undefined) {
+    flow.exchange.end(trailers.length === 0 ? trailers : forwardableTrailers(trailers));
+  } else {
+    flow.ahead.end(trailers);
+  }
 }
 
 /** The client can take more. */
 export function drained(flow: Flow): void {
-  if (flow.direct) flow.call?.resume();
-  else flow.sending?.resume();
+  flow.ahead?.drained();
+}
+
+/** An edit holds some of a content itself; what keeps no upstream waiting need not be hurried. */
+function aheadBytes(flow: Flow): number {
+  const { aheadBytes: most } = flow.parts.slowReaders.limits;
+  if (flow.direct) return most;
+  return flow.response?.source === "upstream" ? most / 2 : 0;
 }
 
 /** Carries a source to the client: made only where the short way does not do. */
@@ -112,11 +135,11 @@ class ContentPump implements ContentSink {
   }
 
   onData(chunk: Uint8Array): void {
-    if (!writeChunk(this.#flow, chunk)) this.#flow.sending?.pause();
+    sendChunk(this.#flow, chunk);
   }
 
   onEnd(trailers: RawFields): void {
-    this.#flow.exchange.end(trailers.length === 0 ? trailers : forwardableTrailers(trailers));
+    sendEnd(this.#flow, trailers);
   }
 
   onError(error: Error): void {

@@ -39,6 +39,7 @@ export function openTunnel(flow: Flow, fields: RawFields, upstream: Duplex): voi
     return;
   }
   flow.stage = "tunnel";
+  flow.parts.load.end();
   flow.tunnel = new Tunnel(client, upstream, token === "websocket", flow.parts.wheel, () => {
     flow.registry.tunnels -= 1;
   });

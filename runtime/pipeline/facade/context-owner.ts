@@ -26,6 +26,7 @@ export interface ContextOwner {
   switchCompressionOff(): void;
   /** Absent: there are none. */
   readonly ipLists: ReadonlyMap<string, IpList> | undefined;
+  readonly load: Context["load"];
   /** There are rate limits. */
   readonly limits: boolean;
   limit(name: string, key: string | readonly string[] | undefined): LimitOutcome;

@@ -194,8 +194,8 @@ export class ContextFacade implements Context {
     return this.#owner.upstreamViews;
   }
 
-  get load(): never {
-    throw switchedOff("ctx.load", "load");
+  get load(): Context["load"] {
+    return this.#owner.load;
   }
 
   get limits(): never {

@@ -27,7 +27,7 @@ function tunnel(accept?: () => Duplex): {
     headAt: 0,
     tunnel: undefined,
     registry: { live: new Set(), tunnels: 0 },
-    parts: { clock: systemClock, wheel: time.wheel },
+    parts: { clock: systemClock, wheel: time.wheel, load: { end() {} } },
     exchange: { upgrade: "websocket", acceptUpgrade: accept ?? (() => ourClient) },
     releaseLease: vi.fn(),
     failInternal: vi.fn(),
