@@ -23,8 +23,8 @@ export const SPACE = 1 << 18; // space, tab
 export const BREAK = 1 << 19; // CR, LF
 export const CONTROL = 1 << 20; // other control characters, NUL
 export const WIDE = 1 << 21; // above ASCII
-export const TILDE = 1 << 22; // ~
-export const BANG = 1 << 23; // !
+const TILDE = 1 << 22; // ~
+const BANG = 1 << 23; // !
 export const PLUS = 1 << 24; // +
 export const QUESTION = 1 << 25; // ?
 export const DIGIT = 1 << 26; // 0-9
@@ -76,6 +76,7 @@ let nextGroup = 0;
 
 /** Registers words of four characters or more and returns their bit. Any case. At most 31 groups. */
 export function literalGroup(words: readonly string[]): number {
+  if (nextGroup > 30) throw new RangeError("no bit is left for another group of words");
   const bit = 1 << nextGroup++;
   for (const word of words) {
     let gram = 0;

@@ -25,7 +25,7 @@ import {
 // string: every one of them may be the one that ends the application's string.
 
 /** Tokens kept at a time; longer values are read in overlapping windows. */
-export const WINDOW = 4096;
+const WINDOW = 4096;
 const LONGEST_WORD = 40;
 
 /** One window of tokens over a value. Reused: one detection runs at a time. */
