@@ -55,8 +55,8 @@ export default defineConfig({
     { match: { path: "/*" }, upstream: "demo" },
   ],
   headers: { response: { default: { "x-content-type-options": "nosniff" } } },
-  // 100 requests in 10 seconds by address and User-Agent, 1000 by address. More: docs/rate-limits.md, docs/ip-lists.md
-  rateLimits: true,
+  // `true` is what a site wants: 100 in 10 seconds. More, and lists of addresses: docs/rate-limits.md, docs/ip-lists.md
+  rateLimits: { perClient: { key: ["ip", "user-agent"], limit: 10_000, window: "10s" } },
 
   onRequest(request, ctx) {
     if (request.path === "/old") return ctx.redirect("/", 308);
