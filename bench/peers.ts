@@ -26,6 +26,9 @@ export const LOAD_CORE = 1;
 /** Size of `/large` at the origin. */
 export const LARGE_BYTES = 256 * 1024 * 1024;
 
+/** Size of `/json` at the origin. */
+export const JSON_BYTES = 100 * 1024;
+
 const BENCH = import.meta.dirname;
 const LUA_MODULE = "/usr/lib/nginx/modules/ngx_http_lua_module.so";
 
@@ -54,7 +57,25 @@ export function startOrigin(dir: string, port: number): ChildProcess {
   // Sparse: costs no disk, reads as zeros.
   writeFileSync(join(dir, "large"), "");
   truncateSync(join(dir, "large"), LARGE_BYTES);
+  writeFileSync(join(dir, "json"), jsonDocument(JSON_BYTES));
   return pinned(LOAD_CORE, "nginx", ["-c", file, "-p", dir]);
+}
+
+/** What an API sends: records whose keys repeat and whose values do not. */
+function jsonDocument(length: number): string {
+  let text = "[";
+  for (let id = 1; text.length < length; id++) {
+    const user = ((id * 7919) % 9973).toString(36);
+    const record = {
+      id,
+      user,
+      email: `${user}@a.test`,
+      active: id % 3 === 0,
+      score: (id * 37) % 101,
+    };
+    text += `${JSON.stringify(record)},`;
+  }
+  return text.slice(0, length);
 }
 
 /** Text of a peer's configuration. */

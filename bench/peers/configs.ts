@@ -39,12 +39,33 @@ export function nginxOrigin(dir: string, port: number): string {
     listen 127.0.0.1:${port};
     location / { default_type application/json; return 200 '${ORIGIN_BODY}'; }
     location = /large { root ${dir}; default_type application/octet-stream; sendfile on; }
+    location = /json { root ${dir}; default_type application/json; sendfile on; }
   }`,
   );
 }
 
 export function nginxProxy(dir: string, port: number, originPort: number): string {
   return nginx(dir, "", nginxServer(`listen 127.0.0.1:${port};`, originPort));
+}
+
+export function nginxCompressing(dir: string, port: number, originPort: number): string {
+  const gzip = `gzip on;
+  gzip_comp_level 6;
+  gzip_types application/json;
+  gzip_proxied any;
+  gzip_vary on;`;
+  return nginx(dir, "", `${gzip}\n${nginxServer(`listen 127.0.0.1:${port};`, originPort)}`);
+}
+
+/** gzip has the same level, and the other codings their own. */
+export function gatewrightCompressing(port: number, originPort: number): string {
+  return `export default {
+  listen: { port: ${port} },
+  log: { access: false, format: "json", level: "info" },
+  upstreams: { origin: { targets: ["http://127.0.0.1:${originPort}"] } },
+  compression: { levels: { gzip: 6 } },
+};
+`;
 }
 
 export function nginxTlsProxy(

@@ -9,9 +9,9 @@ import { hasVariantTag, notModifiedTag, toOriginTags } from "../primitives/compr
 import {
   decodeContent,
   encodeContent,
-  SMALL_BYTES,
+  encodedAtOnce,
 } from "../primitives/content-coding/content-coding.ts";
-import { encodeBytes, encodeSmall, STORED_LEVELS } from "../primitives/content-coding/encoder.ts";
+import { encodeBytes } from "../primitives/content-coding/encoder.ts";
 import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 
@@ -64,9 +64,7 @@ export function codedContent(
   const bytes = plain.bytes;
   if (bytes !== undefined) {
     const variant = storedVariant(flow, response, encode, bytes);
-    const coded =
-      variant ??
-      (bytes.length <= SMALL_BYTES ? encodeSmall(encode, bytes, levels[encode]) : undefined);
+    const coded = variant ?? encodedAtOnce(encode, bytes, levels[encode]);
     if (coded !== undefined) {
       setField(response.fields, "Content-Length", String(coded.length));
       return sourceFromBytes(coded);
@@ -88,7 +86,7 @@ function storedVariant(
   const known = variants.get(coding);
   if (known !== undefined || !variants.claim(coding)) return known;
   flow.parts.waitUntil(
-    encodeBytes(coding, bytes, STORED_LEVELS[coding]).then(
+    encodeBytes(coding, bytes).then(
       (coded) => variants.put(coding, coded),
       () => variants.put(coding, undefined),
     ),

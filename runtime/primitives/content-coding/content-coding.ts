@@ -6,7 +6,15 @@ import { parseCodings, type Coding } from "../../http/content-codings.ts";
 import { trailersWithoutDigests } from "../../http/digest-fields.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
 import { codingError, createDecoder, unknownCodingError } from "./coding.ts";
-import { createEncoder, encodeSmall, LIVE_LEVELS, type Levels } from "./encoder.ts";
+import {
+  createEncoder,
+  encodeSmall,
+  FLUSH,
+  LIVE_LEVELS,
+  QUICK_LEVELS,
+  type Encoder,
+  type Levels,
+} from "./encoder.ts";
 
 /**
  * Content with everything that `contentEncoding` names taken off, streamed. The same source where that is nothing; a
@@ -28,8 +36,8 @@ export function decodeContent(source: ContentSource, codings: readonly Coding[])
 }
 
 /**
- * Content with `codings` applied in order, streamed. What comes in together goes out together and nothing waits for more:
- * a busy stream is flushed once for each 64 KiB or so, a slow one after each event.
+ * Content with `codings` applied in order, streamed. What a coder holds back is flushed when the source pauses, so nothing
+ * waits for more to come; a busy stream is not flushed at all.
  */
 export function encodeContent(
   source: ContentSource,
@@ -43,8 +51,18 @@ export function encodeContent(
   return encoded;
 }
 
-/** Content up to here is encoded on this thread (at most half a millisecond), if all of it comes at once. */
-export const SMALL_BYTES = 32 * 1024;
+/** Content up to here is encoded on this thread, if all of it comes at once. */
+const SMALL_BYTES = 32 * 1024;
+
+/** Content that is in memory, if it is small enough for an answer at once; else `undefined`. */
+export function encodedAtOnce(
+  coding: Coding,
+  bytes: Uint8Array,
+  level: number = LIVE_LEVELS[coding],
+): Uint8Array | undefined {
+  const quick = bytes.length <= SMALL_BYTES && level <= QUICK_LEVELS[coding];
+  return quick ? encodeSmall(coding, bytes, level) : undefined;
+}
 
 /** Source bytes waiting for the coder beyond which the source is paused. */
 const QUEUE_BYTES = 64 * 1024;
@@ -56,6 +74,8 @@ interface Step {
   /** The result of the whole content, where it is small and all of it is there; else `undefined`. */
   wholeOf(chunks: readonly Uint8Array[], bytes: number): Uint8Array | undefined;
   toError(cause: unknown): Error;
+  /** Makes the coder give out what it holds back. Absent: it holds nothing. */
+  flush?(coder: Transform, done: () => void): void;
 }
 
 class Decoding implements Step {
@@ -95,7 +115,12 @@ class Encoding implements Step {
   }
 
   wholeOf(chunks: readonly Uint8Array[], bytes: number): Uint8Array | undefined {
-    return bytes > SMALL_BYTES ? undefined : encodeSmall(this.#coding, joined(chunks), this.#level);
+    if (bytes > SMALL_BYTES) return undefined;
+    return encodedAtOnce(this.#coding, joined(chunks), this.#level);
+  }
+
+  flush(coder: Transform, done: () => void): void {
+    (coder as Encoder).flush(FLUSH[this.#coding], done);
   }
 
   toError(cause: unknown): Error {
@@ -105,8 +130,8 @@ class Encoding implements Step {
 
 /**
  * One coder between a source and a sink. Chunks that arrive in one turn of the event loop, and those that arrive while
- * the coder works, are joined into its next write: the flush after each write then costs once for all of them, and a
- * slow producer still gets one for each.
+ * the coder works, are joined into its next write. When it has nothing to do and nothing has come in that turn, what it
+ * holds back is flushed.
  */
 class CodedContent implements ContentSource, ContentSink {
   readonly length = undefined;
@@ -119,6 +144,8 @@ class CodedContent implements ContentSource, ContentSink {
   #queued = 0;
   /** The coder has bytes to work on, or will get them in this turn of the loop. */
   #working = false;
+  /** The coder may hold something back. */
+  #dirty = false;
   #ended = false;
   #paused = false;
   #sourcePaused = false;
@@ -191,20 +218,32 @@ class CodedContent implements ContentSource, ContentSink {
     const chunk = this.#queued === 0 ? undefined : joined(this.#queue);
     this.#queue = [];
     this.#queued = 0;
-    this.#working = chunk !== undefined;
-    if (chunk === undefined && !this.#ended) return;
+    this.#working = chunk !== undefined || this.#ended;
+    if (!this.#working) {
+      if (this.#dirty && this.#step.flush !== undefined) setImmediate(flush, this);
+      return;
+    }
     const coder = (this.#coder ??= this.#start());
     if (this.#ended) {
-      this.#working = true;
       if (chunk === undefined) coder.end();
       else coder.end(chunk);
     } else {
+      this.#dirty = true;
       coder.write(chunk, () => this.work());
     }
     if (this.#sourcePaused) {
       this.#sourcePaused = false;
       this.#source.resume();
     }
+  }
+
+  /** Nothing came in the turn of the loop in which the coder had done its work. */
+  flushIfIdle(): void {
+    const coder = this.#coder;
+    if (this.#working || !this.#dirty || this.#ended || coder === undefined) return;
+    this.#dirty = false;
+    this.#working = true;
+    this.#step.flush?.(coder, () => this.work());
   }
 
   #start(): Transform {
@@ -260,6 +299,10 @@ const NO_BYTES = new Uint8Array(0);
 
 function work(content: CodedContent): void {
   content.work();
+}
+
+function flush(content: CodedContent): void {
+  content.flushIfIdle();
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

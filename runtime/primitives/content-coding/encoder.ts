@@ -10,6 +10,9 @@ export type Levels = Readonly<Record<Coding, number>>;
 /** For content that is coded while a client waits for it: where each of them still keeps up with a connection. */
 export const LIVE_LEVELS: Levels = { gzip: 6, deflate: 6, br: 4, zstd: 3 };
 
+/** Levels up to which a small content may be coded on the main thread: a few hundred microseconds for 32 KiB. */
+export const QUICK_LEVELS: Levels = { gzip: 9, deflate: 9, br: 5, zstd: 6 };
+
 /** For content that is coded once, in the background, and sent often. Brotli's 10 and 11 cost ten times as much for 5 % less. */
 export const STORED_LEVELS: Levels = { gzip: 9, deflate: 9, br: 9, zstd: 12 };
 
@@ -32,39 +35,31 @@ const DEFLATE_BITS = 15;
 
 const { constants } = zlib;
 
-/**
- * A zlib stream that applies the coding and flushes after each write: an event of a stream must not wait in the
- * compressor for the next one. Write together what comes together.
- */
-export function createEncoder(coding: Coding, options: EncoderOptions): Transform {
+/** What the codings' streams have in common. */
+export type Encoder = Transform & { flush(kind: number, done: () => void): void };
+
+/** A zlib stream that applies the coding. What it holds back comes out with {@link FLUSH}. */
+export function createEncoder(coding: Coding, options: EncoderOptions): Encoder {
   const window = { highWaterMark: READ_AHEAD_BYTES };
   switch (coding) {
     case "gzip":
-      return zlib.createGzip({
-        ...window,
-        ...deflateOptions(options),
-        flush: constants.Z_SYNC_FLUSH,
-      });
+      return zlib.createGzip({ ...window, ...deflateOptions(options) });
     case "deflate":
-      return zlib.createDeflate({
-        ...window,
-        ...deflateOptions(options),
-        flush: constants.Z_SYNC_FLUSH,
-      });
+      return zlib.createDeflate({ ...window, ...deflateOptions(options) });
     case "br":
-      return zlib.createBrotliCompress({
-        ...window,
-        ...brotliOptions(options),
-        flush: constants.BROTLI_OPERATION_FLUSH,
-      });
+      return zlib.createBrotliCompress({ ...window, ...brotliOptions(options) });
     case "zstd":
-      return zlib.createZstdCompress({
-        ...window,
-        ...zstdOptions(options),
-        flush: constants.ZSTD_e_flush,
-      });
+      return zlib.createZstdCompress({ ...window, ...zstdOptions(options) });
   }
 }
+
+/** Kinds of flush after which all that was written can be decoded, and the window is kept. */
+export const FLUSH: Readonly<Record<Coding, number>> = {
+  gzip: constants.Z_SYNC_FLUSH,
+  deflate: constants.Z_SYNC_FLUSH,
+  br: constants.BROTLI_OPERATION_FLUSH,
+  zstd: constants.ZSTD_e_flush,
+};
 
 /**
  * Applies the coding at once, on this thread: for content so small that handing it to another one costs as much. The
