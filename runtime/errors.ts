@@ -48,6 +48,7 @@ export const ERRORS = {
   PROXY_CONTENT_MEMORY: row(503, "internal", "Too many requests with content are under way."),
   PROXY_CONTENT_STORAGE: row(507, "internal", "The content cannot be stored at present."),
   PROXY_CLIENT_ABORTED: row(499, "downstream", "The client went away."),
+  PROXY_CLIENT_STALLED: row(408, "downstream", "The response was not taken."),
   PROXY_ROUTE_NOT_FOUND: row(404, "config", "Nothing is configured for this address."),
   PROXY_ADDRESS_BLOCKED: row(403, "downstream", "The request was refused."),
   PROXY_RATE_LIMITED: row(429, "downstream", "Too many requests."),

@@ -429,6 +429,12 @@ export interface LimitsConfig {
    * connection is cut, over HTTP/2 its stream. A paused video is such a client. Default `"60s"`.
    */
   sendIdle?: Duration;
+  /**
+   * Bytes a second that a client must take of a response, if others wait for the upstream's connection or for the memory
+   * that it holds. Who takes less for two seconds is cut then, those that wait longest first; while nobody waits, nobody
+   * is. Default 1000; 0: never. _Risk_ of a high one: honest clients on slow lines are cut when you are busy.
+   */
+  sendRate?: Size;
   /** How long a client's connection may be unused. Default `"60s"`. */
   keepAlive?: Duration;
   /** Open connections for each listener; more are closed at accept. Default 10000. */
@@ -477,6 +483,20 @@ export interface RequestContentConfig {
   minRateAfter?: Duration;
 }
 
+/** How contents of responses are held. */
+export interface ResponseContentConfig {
+  /** Most that a hook may read of a response's content. Default `"1mb"`. */
+  memory?: Size;
+  /**
+   * How much of a response may wait for its client, so that its upstream's connection is free for others before a slow
+   * client has read it all. Of a response that is edited or compressed it is half of that. What the client takes is never
+   * held back. Default `"1mb"`. _Risk_: so much memory for each slow client, within `budget`.
+   */
+  ahead?: Size;
+  /** What all responses of a process may have waiting. When it is full, upstreams wait for their clients. Default `"256mb"`. */
+  budget?: Size;
+}
+
 /** What the contents of all requests of a process may take together. */
 export interface ContentBudgetConfig {
   /** When it is full, contents go to the disk early; what hooks read is refused with `PROXY_CONTENT_MEMORY` (503). Default `"256mb"`. */
@@ -522,10 +542,7 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   /** How the content of requests is taken. */
   requestContent?: RequestContentConfig & { budget?: ContentBudgetConfig };
   /** How contents of responses are held for hooks that read them. */
-  responseContent?: {
-    /** Most that a hook may read of a response's content. Default `"1mb"`. */
-    memory?: Size;
-  };
+  responseContent?: ResponseContentConfig;
   /** How contents of responses are compressed; `false`: not at all. On by default. */
   compression?: CompressionConfig | false;
   /** Clients that no blocklist stops. Default: none. */

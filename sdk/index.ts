@@ -36,6 +36,7 @@ export type {
   NetworkUpstream,
   Rewrite,
   RequestContentConfig,
+  ResponseContentConfig,
   RouteConfig,
   RouteMatch,
   ResolveConfig,

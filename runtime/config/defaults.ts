@@ -110,6 +110,12 @@ export const DEFAULT_HEDGE_MAX = 1;
 
 export const DEFAULT_CONTENT_MEMORY = 1024 ** 2;
 
+export const DEFAULT_SLOW_READERS = {
+  aheadBytes: 1024 ** 2,
+  budgetBytes: 256 * 1024 ** 2,
+  minRate: 1000,
+} as const;
+
 export const DEFAULT_REQUEST_CONTENT: ResolvedRequestContent = Object.freeze({
   buffer: true,
   memoryBytes: DEFAULT_CONTENT_MEMORY,

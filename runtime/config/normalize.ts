@@ -23,6 +23,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LISTEN,
   DEFAULT_RETIRE_AFTER_MS,
+  DEFAULT_SLOW_READERS,
   DEFAULT_TIMEOUTS,
   DEFAULT_UPGRADES,
 } from "./defaults.ts";
@@ -80,6 +81,7 @@ export function normalize(
     blocklists: toBlocklists(config.blocklists, dir),
     requestContent,
     contentBudget: toContentBudget(config.requestContent?.budget),
+    slowReaders: toSlowReaders(config),
     responseContentMemory: parseSize(config.responseContent?.memory) ?? DEFAULT_CONTENT_MEMORY,
     compression,
     hookTimeoutMs: parseDuration(config.timeouts?.hook) ?? DEFAULT_HOOK_TIMEOUT_MS,
@@ -100,6 +102,18 @@ export function normalize(
     retireAfterMs: parseDuration(config.retireAfter) ?? DEFAULT_RETIRE_AFTER_MS,
     closeStreamsAfterMs: parseDuration(config.closeStreamsAfter),
     drainTimeoutMs: parseDuration(config.drainTimeout) ?? DEFAULT_DRAIN_TIMEOUT_MS,
+  });
+}
+
+function toSlowReaders({
+  responseContent = {},
+  limits = {},
+}: UserConfig): ResolvedConfig["slowReaders"] {
+  return Object.freeze({
+    aheadBytes: parseSize(responseContent.ahead) ?? DEFAULT_SLOW_READERS.aheadBytes,
+    budgetBytes: parseSize(responseContent.budget) ?? DEFAULT_SLOW_READERS.budgetBytes,
+    minRate:
+      limits.sendRate === 0 ? 0 : (parseSize(limits.sendRate) ?? DEFAULT_SLOW_READERS.minRate),
   });
 }
 

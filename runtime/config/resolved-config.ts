@@ -42,6 +42,11 @@ export interface ResolvedConfig {
   readonly requestContent: ResolvedRequestContent;
   readonly contentBudget: { readonly memoryBytes: number; readonly diskBytes: number };
   readonly responseContentMemory: number;
+  readonly slowReaders: {
+    readonly aheadBytes: number;
+    readonly budgetBytes: number;
+    readonly minRate: number;
+  };
   /** Absent: off. */
   readonly compression: ResolvedCompression | undefined;
   readonly hookTimeoutMs: number;

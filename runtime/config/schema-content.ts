@@ -3,7 +3,7 @@ import { z } from "zod";
 import { SIZE_EXPECTED, parseSize } from "../units.ts";
 import { boolean, duration, leaf, size } from "./schema-leaf.ts";
 
-const rate = leaf((value) =>
+export const rate: z.ZodType = leaf((value) =>
   value === 0 || parseSize(value) !== undefined
     ? undefined
     : { message: "Not a rate.", expected: `bytes a second: 0, or ${SIZE_EXPECTED}` },
@@ -25,4 +25,8 @@ export const requestContent: z.ZodType = z.strictObject({
   budget: z.strictObject({ memory: size.optional(), disk: size.optional() }).optional(),
 });
 
-export const responseContent: z.ZodType = z.strictObject({ memory: size.optional() });
+export const responseContent: z.ZodType = z.strictObject({
+  memory: size.optional(),
+  ahead: size.optional(),
+  budget: size.optional(),
+});

@@ -9,7 +9,7 @@ import {
   upstreamHostIssue,
 } from "./schema-addresses.ts";
 import { compression } from "./schema-compression.ts";
-import { requestContent, responseContent, routeRequestContent } from "./schema-content.ts";
+import { rate, requestContent, responseContent, routeRequestContent } from "./schema-content.ts";
 import { fieldValueIssue, headerRules } from "./schema-fields.ts";
 import { breaker, healthCheck, outliers } from "./schema-health.ts";
 import { isAsyncFunction } from "./schema-functions.ts";
@@ -243,6 +243,7 @@ const limits = z.strictObject({
   headTime: duration.optional(),
   contentIdle: duration.optional(),
   sendIdle: duration.optional(),
+  sendRate: rate.optional(),
   keepAlive: duration.optional(),
   connections: wholeNumber(1).optional(),
   pipelined: wholeNumber(0, 10_000).optional(),

@@ -56,6 +56,8 @@ export interface Exchange {
   /** Bytes of content received and sent so far; of a tunnel once it is closed. */
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** How much of what was sent the client's side has taken, kernels included. Over HTTP/2 it goes up with whole chunks. */
+  readonly takenBytes: number;
 
   receiver: ExchangeReceiver | null;
 

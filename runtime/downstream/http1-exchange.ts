@@ -7,6 +7,7 @@ import type { Http1Connection } from "./http1-connection.ts";
 import type { Http1Content } from "./http1-content.ts";
 import type { Http1Request } from "./http1-request.ts";
 import type { HeadFacts } from "./request-head.ts";
+import { unsentBytes } from "./stalled-reader.ts";
 import { fieldLines, statusLine, writeResponseHead, type Framing } from "./response-head.ts";
 
 /** Up to this size, head and content are copied into one buffer: cheaper than a gathered write. */
@@ -79,6 +80,10 @@ export class Http1Exchange implements Exchange {
 
   get bytesReceived(): number {
     return this.content === undefined ? this.#tunnelReceived : this.content.received;
+  }
+
+  get takenBytes(): number {
+    return this.bytesSent - unsentBytes(this.#connection.socket);
   }
 
   writeInformational(status: number, fields: ReadonlyRawFields): void {

@@ -83,6 +83,10 @@ export class Http2Exchange implements Exchange {
     return this.content?.received ?? this.#tunnel?.bytesReceived ?? 0;
   }
 
+  get takenBytes(): number {
+    return this.writtenBytes - this.waitingBytes;
+  }
+
   get isTunnel(): boolean {
     return this.#phase === "tunnel";
   }

@@ -25,6 +25,15 @@ export class StalledReader {
   }
 }
 
+/** What was written and is not with the kernel. */
+export function unsentBytes(socket: Socket): number {
+  const given = (socket as { _handle?: { bytesWritten?: number } | null })._handle?.bytesWritten;
+  // What libuv has not been given yet, and what it has left of the write under way.
+  return given === undefined
+    ? socket.writableLength
+    : socket.bytesWritten - given + queuedBytes(socket);
+}
+
 /** What libuv still has of the write under way: node's own time limit of sockets looks at the same figure. */
 function queuedBytes(socket: Socket): number {
   const handle = (socket as { _handle?: { writeQueueSize?: number } | null })._handle;

@@ -23,6 +23,7 @@ import type {
   UpstreamPlan,
 } from "../pipeline/parts.ts";
 import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
+import { SlowReaders } from "../pipeline/slow-readers.ts";
 import { createRouteTable } from "../pipeline/routing/route-table.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
 import { ContentBudget } from "../primitives/content-buffer/content-budget.ts";
@@ -181,6 +182,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       requestContent: config.requestContent,
       contentStore: acquireContentStore(),
       responseContentMemory: config.responseContentMemory,
+      slowReaders: acquireSlowReaders(),
       compression: compression.global,
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
@@ -290,6 +292,18 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       held.push(key);
       adjust.push(() => store.budget.adjust(config.contentBudget));
       return store;
+    }
+
+    function acquireSlowReaders(): SlowReaders {
+      const key = JSON.stringify(["slow-readers"]);
+      const readers = resources.acquire(
+        key,
+        () => new SlowReaders(config.slowReaders, wheel, () => clock.monotonic(), log),
+        (value) => value.close(),
+      );
+      held.push(key);
+      adjust.push(() => readers.adjust(config.slowReaders));
+      return readers;
     }
 
     function acquireOrigins(): (origin: URL) => Upstream {

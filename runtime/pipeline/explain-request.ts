@@ -47,6 +47,7 @@ class DryExchange implements Exchange {
   headSent = false;
   readonly bytesReceived = 0;
   readonly bytesSent = 0;
+  readonly takenBytes = 0;
   receiver: ExchangeReceiver | null = null;
   readonly #over: () => void;
   #open = true;

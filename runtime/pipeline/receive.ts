@@ -1,10 +1,10 @@
 import type { ProxyError } from "../errors.ts";
-import { forwardableFields, forwardableTrailers } from "../http/hop-by-hop.ts";
+import { forwardableFields } from "../http/hop-by-hop.ts";
 import { fieldValue, removeField, type RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
 import type { Flow } from "./flow.ts";
 import { OutgoingResponse } from "./outgoing-response.ts";
-import { writeChunk } from "./send.ts";
+import { sendChunk, sendEnd } from "./send.ts";
 import { UpstreamContent } from "./upstream-content.ts";
 
 /** 102, 103 and the like go through as they come; 100 is between us and each side. */
@@ -42,7 +42,7 @@ export function receiveHead(flow: Flow, status: number, fields: RawFields): void
 
 export function receiveData(flow: Flow, chunk: Uint8Array): void {
   if (flow.direct) {
-    if (!writeChunk(flow, chunk)) flow.call?.pause();
+    sendChunk(flow, chunk);
   } else {
     flow.upstreamContent?.push(chunk);
   }
@@ -50,7 +50,7 @@ export function receiveData(flow: Flow, chunk: Uint8Array): void {
 
 export function receiveEnd(flow: Flow, trailers: RawFields): void {
   if (flow.direct) {
-    flow.exchange.end(trailers.length === 0 ? trailers : forwardableTrailers(trailers));
+    sendEnd(flow, trailers);
   } else {
     flow.upstreamContent?.finish(trailers);
   }

@@ -16,11 +16,8 @@ import { startPatternOrigin } from "../helpers/pattern-origin.ts";
 import { isFullScale } from "../helpers/scale.ts";
 
 const isInstalled = spawnSync("slowhttptest", ["-h"]).error === undefined;
-/**
- * What a page is long. Much longer ones do not fit what kernels take for a client: a thousand slow readers of them hold
- * all connections to their upstream, because responses are streamed and not stored.
- */
-const CONTENT_BYTES = 128 * 1024;
+/** A thousand of them are four times what may wait for clients. */
+const CONTENT_BYTES = 1024 * 1024;
 const SECONDS = 40;
 const CLIENTS = ["-c", "1000", "-r", "200", "-l", String(SECONDS), "-p", "3"];
 

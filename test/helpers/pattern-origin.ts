@@ -34,6 +34,8 @@ export async function startPatternOrigin(bytes: number): Promise<PatternOrigin> 
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
+    // One for each transfer, and a connection carries many.
+    socket.setMaxListeners(0);
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
     let head = "";
