@@ -6,8 +6,8 @@ import { parseCodings, type Coding } from "../../http/content-codings.ts";
 import { trailersWithoutDigests } from "../../http/digest-fields.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
 import { codingError, createDecoder, unknownCodingError } from "./coding.ts";
+import { finishEncoder, giveEncoderBack, takeEncoder, type PooledEncoder } from "./encoder-pool.ts";
 import {
-  createEncoder,
   encodeSmall,
   FLUSH,
   LIVE_LEVELS,
@@ -67,6 +67,8 @@ export function encodedAtOnce(
 /** Source bytes waiting for the coder beyond which the source is paused. */
 const QUEUE_BYTES = 64 * 1024;
 
+const LARGE_CHUNK_BYTES = 16 * 1024;
+
 /** What a {@link CodedContent} does to its bytes. */
 interface Step {
   /** Called with the first bytes. */
@@ -76,9 +78,16 @@ interface Step {
   toError(cause: unknown): Error;
   /** Makes the coder give out what it holds back. Absent: it holds nothing. */
   flush?(coder: Transform, done: () => void): void;
+  /** The coder can serve another content after this one. Else it is ended and destroyed. */
+  readonly outlives: boolean;
+  /** Ends the content and not the coder. */
+  finish(done: () => void): void;
+  /** The coder has finished, and nothing is left in it. */
+  giveBack(): void;
 }
 
 class Decoding implements Step {
+  readonly outlives = false;
   readonly #coding: Coding;
 
   constructor(coding: Coding) {
@@ -94,6 +103,10 @@ class Decoding implements Step {
     return bytes === 0 ? NO_BYTES : undefined;
   }
 
+  finish(): void {}
+
+  giveBack(): void {}
+
   toError(cause: unknown): Error {
     return codingError(this.#coding, cause);
   }
@@ -103,6 +116,7 @@ class Encoding implements Step {
   readonly #coding: Coding;
   readonly #level: number;
   readonly #size: number | undefined;
+  #pooled: PooledEncoder | undefined;
 
   constructor(coding: Coding, level: number, size: number | undefined) {
     this.#coding = coding;
@@ -111,7 +125,22 @@ class Encoding implements Step {
   }
 
   createCoder(): Transform {
-    return createEncoder(this.#coding, { level: this.#level, size: this.#size });
+    const pooled = takeEncoder(this.#coding, { level: this.#level, size: this.#size });
+    this.#pooled = pooled;
+    return pooled.encoder;
+  }
+
+  get outlives(): boolean {
+    return this.#pooled?.reusable === true;
+  }
+
+  finish(done: () => void): void {
+    if (this.#pooled !== undefined) finishEncoder(this.#pooled, done);
+  }
+
+  giveBack(): void {
+    if (this.#pooled !== undefined) giveEncoderBack(this.#pooled);
+    this.#pooled = undefined;
   }
 
   wholeOf(chunks: readonly Uint8Array[], bytes: number): Uint8Array | undefined {
@@ -147,6 +176,8 @@ class CodedContent implements ContentSource, ContentSink {
   /** The coder may hold something back. */
   #dirty = false;
   #ended = false;
+  /** All of it has gone through a coder that goes on living. */
+  #finished = false;
   #paused = false;
   #sourcePaused = false;
   /** Of content that was coded as a whole while the sink was paused. */
@@ -215,26 +246,47 @@ class CodedContent implements ContentSource, ContentSink {
   /** Gives the coder what waits for it, all at once, and its end. */
   work(): void {
     if (this.#sink === undefined || this.#whole !== undefined) return;
-    const chunk = this.#queued === 0 ? undefined : joined(this.#queue);
+    const chunks = this.#queued === 0 ? NO_CHUNKS : writable(this.#queue, this.#queued);
     this.#queue = [];
     this.#queued = 0;
-    this.#working = chunk !== undefined || this.#ended;
+    this.#working = chunks.length > 0 || this.#ended;
     if (!this.#working) {
       if (this.#dirty && this.#step.flush !== undefined) setImmediate(flush, this);
       return;
     }
     const coder = (this.#coder ??= this.#start());
-    if (this.#ended) {
-      if (chunk === undefined) coder.end();
-      else coder.end(chunk);
-    } else {
-      this.#dirty = true;
-      coder.write(chunk, () => this.work());
+    const last = chunks.length - 1;
+    this.#dirty = true;
+    for (const [at, chunk] of chunks.entries()) {
+      if (at === last && !this.#ended) coder.write(chunk, () => this.work());
+      else if (at === last && !this.#step.outlives) coder.end(chunk);
+      else coder.write(chunk);
     }
+    if (this.#ended) this.#endCoder(coder);
     if (this.#sourcePaused) {
       this.#sourcePaused = false;
       this.#source.resume();
     }
+  }
+
+  #endCoder(coder: Transform): void {
+    if (!this.#step.outlives) {
+      // Harmless where the last chunk has ended it.
+      coder.end();
+      return;
+    }
+    this.#step.finish(() => {
+      this.#finished = true;
+      this.#finishIfDrained();
+    });
+  }
+
+  /** A coder that goes on living has no end of its own: what it gave out may still wait for the sink. */
+  #finishIfDrained(): void {
+    if (!this.#finished || this.#coder === undefined || this.#coder.readableLength > 0) return;
+    this.#coder = undefined;
+    this.#step.giveBack();
+    this.#finish();
   }
 
   /** Nothing came in the turn of the loop in which the coder had done its work. */
@@ -248,7 +300,10 @@ class CodedContent implements ContentSource, ContentSink {
 
   #start(): Transform {
     const coder = this.#step.createCoder();
-    coder.on("data", (chunk: Uint8Array) => this.#sink?.onData(chunk));
+    coder.on("data", (chunk: Uint8Array) => {
+      this.#sink?.onData(chunk);
+      if (this.#finished) this.#finishIfDrained();
+    });
     coder.on("end", () => this.#finish());
     coder.on("error", (error) => this.#fail(this.#step.toError(error)));
     if (this.#paused) coder.pause();
@@ -296,6 +351,7 @@ class CodedContent implements ContentSource, ContentSink {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const NO_CHUNKS: readonly Uint8Array[] = [];
 
 function work(content: CodedContent): void {
   content.work();
@@ -303,6 +359,13 @@ function work(content: CodedContent): void {
 
 function flush(content: CodedContent): void {
   content.flushIfIdle();
+}
+
+/** What is copied together costs less to hand over than one by one; what is large costs less as it is. */
+function writable(chunks: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  return chunks.length === 1 || bytes / chunks.length >= LARGE_CHUNK_BYTES
+    ? chunks
+    : [joined(chunks)];
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

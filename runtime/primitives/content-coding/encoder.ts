@@ -36,7 +36,11 @@ const DEFLATE_BITS = 15;
 const { constants } = zlib;
 
 /** What the codings' streams have in common. */
-export type Encoder = Transform & { flush(kind: number, done: () => void): void };
+export type Encoder = Transform & {
+  flush(kind: number, done: () => void): void;
+  /** Of gzip and deflate only: begins anew after {@link FINISH}. */
+  reset?: () => void;
+};
 
 /** A zlib stream that applies the coding. What it holds back comes out with {@link FLUSH}. */
 export function createEncoder(coding: Coding, options: EncoderOptions): Encoder {
@@ -59,6 +63,14 @@ export const FLUSH: Readonly<Record<Coding, number>> = {
   deflate: constants.Z_SYNC_FLUSH,
   br: constants.BROTLI_OPERATION_FLUSH,
   zstd: constants.ZSTD_e_flush,
+};
+
+/** Ends the coded content and not the stream. */
+export const FINISH: Readonly<Record<Coding, number>> = {
+  gzip: constants.Z_FINISH,
+  deflate: constants.Z_FINISH,
+  br: constants.BROTLI_OPERATION_FINISH,
+  zstd: constants.ZSTD_e_end,
 };
 
 /**

@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+
+import { describe, expect, it } from "vitest";
+
+import type { Coding } from "../../../../runtime/http/content-codings.ts";
+import { decodeBytes } from "../../../../runtime/primitives/content-coding/coding.ts";
+import { encodeContent } from "../../../../runtime/primitives/content-coding/content-coding.ts";
+import {
+  giveEncoderBack,
+  takeEncoder,
+} from "../../../../runtime/primitives/content-coding/encoder-pool.ts";
+import { collect, Collected, PushSource, sourceOf } from "../../../helpers/content.ts";
+
+const CODINGS: Coding[] = ["gzip", "deflate", "br", "zstd"];
+
+function text(bytes: number, seed: number): Buffer {
+  const lines = Array.from({ length: bytes / 10 }, (_, i) => `line ${(i * seed) % 9973}\n`);
+  return Buffer.from(lines.join(""));
+}
+
+describe.each(CODINGS)("an encoder for %s", (coding) => {
+  it("serves one content after the other, each as if it were the first", async () => {
+    for (const seed of [3, 7, 11, 13]) {
+      const content = seed === 11 ? randomBytes(90_000) : text(200_000, seed);
+      const pieces = [content.subarray(0, 70_000), content.subarray(70_000)];
+      const out = await collect(encodeContent(sourceOf(pieces, ["X-T", "1"]), [coding]));
+      expect(out.error).toBeUndefined();
+      expect(out.trailers).toEqual(["X-T", "1"]);
+      const decoded = await decodeBytes(Uint8Array.from(out.bytes), [coding], content.length);
+      expect(Buffer.compare(decoded, content)).toBe(0);
+    }
+  });
+
+  it("ends only when its reader has taken everything, and leaves nothing for the next one", async () => {
+    const content = randomBytes(120_000);
+    const source = new PushSource();
+    const encoded = encodeContent(source, [coding]);
+    const out = new Collected();
+    encoded.pause();
+    encoded.open(out);
+    source.push(content);
+    source.end();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(out.bytes.length).toBe(0);
+    encoded.resume();
+    await out.done;
+    const decoded = await decodeBytes(Uint8Array.from(out.bytes), [coding], content.length);
+    expect(Buffer.compare(decoded, content)).toBe(0);
+  });
+
+  it("is not used again after its content was given up", async () => {
+    const source = new PushSource();
+    const encoded = encodeContent(source, [coding]);
+    const out = new Collected();
+    encoded.open(out);
+    source.push(text(100_000, 5));
+    await new Promise((resolve) => setImmediate(resolve));
+    encoded.cancel();
+    expect(source.cancelled).toBe(true);
+    const content = text(80_000, 9);
+    const next = await collect(encodeContent(sourceOf([content]), [coding]));
+    const decoded = await decodeBytes(Uint8Array.from(next.bytes), [coding], content.length);
+    expect(Buffer.compare(decoded, content)).toBe(0);
+  });
+});
+
+describe("idle encoders", () => {
+  it("are kept up to a bound, by coding and level", () => {
+    const taken = Array.from({ length: 40 }, () => takeEncoder("gzip", { level: 6 }));
+    for (const one of taken) giveEncoderBack(one);
+    expect(taken.filter((one) => one.encoder.destroyed).length).toBeGreaterThanOrEqual(24);
+    const again = takeEncoder("gzip", { level: 6 });
+    expect(taken).toContain(again);
+    expect(taken).not.toContain(takeEncoder("gzip", { level: 5 }));
+  });
+});
