@@ -1,7 +1,13 @@
 import type { ContentSource } from "../http/content.ts";
 import type { Coding } from "../http/content-codings.ts";
 import { DIGEST_FIELDS } from "../http/digest-fields.ts";
-import { fieldValue, removeField, setField, type RawFields } from "../http/raw-fields.ts";
+import {
+  fieldValue,
+  listValue,
+  removeField,
+  setField,
+  type RawFields,
+} from "../http/raw-fields.ts";
 import { sourceFromBytes } from "../http/readable-source.ts";
 import type { Compression, CodingPlan } from "../primitives/compress/compression.ts";
 import { codedFields, varyByCoding } from "../primitives/compress/coded-fields.ts";
@@ -37,7 +43,7 @@ export function planCoding(flow: Flow, response: OutgoingResponse): CodingPlan |
   if (response.content === undefined && exchange.method !== "HEAD") return undefined;
   const length = fieldValue(fields, "content-length");
   const plan = compression.plan(
-    fieldValue(exchange.fields, "accept-encoding"),
+    listValue(exchange.fields, "accept-encoding"),
     exchange.fields,
     fields,
     length === undefined ? undefined : Number(length),
@@ -98,7 +104,7 @@ const STALE_IN_304 = ["accept-ranges", "content-length", ...DIGEST_FIELDS];
 
 /** RFC 9110 §15.4.5: a 304 has the ETag that the 200 would have had, which is that of the client's variant. */
 function restoreTag(flow: Flow, fields: RawFields): void {
-  const asked = fieldValue(flow.exchange.fields, "if-none-match");
+  const asked = listValue(flow.exchange.fields, "if-none-match");
   const tag = fieldValue(fields, "etag");
   if (asked === undefined || tag === undefined || !hasVariantTag(asked)) return;
   const stored = notModifiedTag(tag, asked);
@@ -127,7 +133,7 @@ export function uncodedRequest(flow: Flow, fields: RawFields): void {
 }
 
 function translate(fields: RawFields, name: string, lower: string): void {
-  const value = fieldValue(fields, lower);
+  const value = listValue(fields, lower);
   if (value !== undefined && hasVariantTag(value))
     setField(fields, name, toOriginTags(value), lower);
 }

@@ -67,6 +67,12 @@ describe("a response whose content shrinks", () => {
     }
   });
 
+  it("is chosen for by all lines of the field (RFC 9110 §5.3)", async () => {
+    const { get } = await throughProxy(css());
+    const response = await get("/", "Accept-Encoding: br, gzip", "Accept-Encoding: br;q=0");
+    expect(fieldOf(response, "Content-Encoding")).toBe("gzip");
+  });
+
   it("from a hook is compressed too, with its length", async () => {
     const { get } = await throughProxy({
       config: { onRequest: (_request, ctx) => ctx.json({ text: CSS }) },

@@ -6,7 +6,7 @@ import {
 } from "../../http/accept-encoding.ts";
 import { parseCodings, type Coding } from "../../http/content-codings.ts";
 import { mediaTypeEssence } from "../../http/media-type.ts";
-import { fieldValue, type ReadonlyRawFields } from "../../http/raw-fields.ts";
+import { fieldValue, listValue, type ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { forbidsTransform } from "./coded-fields.ts";
 import type { TypeTest } from "./compressible-types.ts";
 
@@ -67,7 +67,7 @@ export class Compression {
     response: ReadonlyRawFields,
     length: number | undefined,
   ): CodingPlan {
-    const contentEncoding = fieldValue(response, "content-encoding");
+    const contentEncoding = listValue(response, "content-encoding");
     const codings = contentEncoding === undefined ? [] : parseCodings(contentEncoding);
     if (codings === undefined) return PLAIN;
     const isCoded = codings.length > 0;

@@ -14,7 +14,7 @@ export const LIVE_LEVELS: Levels = { gzip: 6, deflate: 6, br: 4, zstd: 3 };
 export const QUICK_LEVELS: Levels = { gzip: 9, deflate: 9, br: 5, zstd: 6 };
 
 /** For content that is coded once, in the background, and sent often. Brotli's 10 and 11 cost ten times as much for 5 % less. */
-export const STORED_LEVELS: Levels = { gzip: 9, deflate: 9, br: 9, zstd: 12 };
+const STORED_LEVELS: Levels = { gzip: 9, deflate: 9, br: 9, zstd: 12 };
 
 export interface EncoderOptions {
   readonly level: number;
