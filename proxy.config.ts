@@ -47,7 +47,8 @@ async function* ticks(): AsyncGenerator<Uint8Array> {
 export default defineConfig({
   listen: { port: 8080 },
   upstreams: {
-    // On the network it would be: api: { targets: ["http://127.0.0.1:9000"] }
+    // On the network it would be: api: { targets: ["http://10.0.0.1:9000", "http://10.0.0.2:9000"], retry: { attempts: 2 } }
+    // Connections, health of targets, balancing, queues and time limits need no line: docs/upstreams.md, examples/resilience
     demo: { fetch: demo },
   },
   routes: [

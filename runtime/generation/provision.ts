@@ -338,6 +338,7 @@ function upstreamPlan(
     name: resolved.name,
     upstream,
     host: resolved.host,
+    balance: resolved.kind === "network" ? balanceInWords(resolved) : undefined,
     rules: directionRules(resolved.headers),
     connectMs: resolved.timeouts.connectMs,
     responseHeadMs: resolved.timeouts.responseHeadMs,
@@ -345,6 +346,11 @@ function upstreamPlan(
     http2: resolved.kind === "network" && resolved.http2,
     showsRequest: resolved.kind === "network" && showsRequest(resolved),
   };
+}
+
+function balanceInWords({ balance, pick, targets }: ResolvedNetworkUpstream): string {
+  const from = targets.length === 1 ? "1 target" : `${targets.length} targets`;
+  return `${balance.type}${pick === undefined ? "" : ", after pick"}; ${from} in the config`;
 }
 
 function showsRequest({ balance, pick }: ResolvedNetworkUpstream): boolean {

@@ -5,6 +5,7 @@ import { parseDuration } from "../units.ts";
 import { dispatchAttempts } from "../upstream/retry/attempted-call.ts";
 import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { RequestClient, UpstreamRequest } from "../upstream/upstream.ts";
+import { targetDetails } from "./explain-target.ts";
 import type { Flow } from "./flow.ts";
 import { LentContent } from "./lent-content.ts";
 import { isMirrored, mirror, mirrorFields } from "./mirror.ts";
@@ -34,7 +35,16 @@ export function forward(flow: Flow, choice: UpstreamChoice): void {
   const authority = upstreamAuthority(flow, plan, hookHost);
   const path = forwardedPath(flow);
 
+  const connectTimeoutMs = flow.routePlan?.connectMs ?? plan.connectMs ?? parts.timeouts.connectMs;
+  const responseHeadTimeoutMs =
+    parseDuration(flow.forwardOptions?.responseHeadTimeout) ??
+    flow.routePlan?.responseHeadMs ??
+    plan.responseHeadMs ??
+    parts.timeouts.responseHeadMs;
+  const idleTimeoutMs = flow.routePlan?.idleMs ?? plan.idleMs ?? parts.timeouts.idleMs;
   if (flow.trace !== null) {
+    const times = { connectTimeoutMs, responseHeadTimeoutMs, idleTimeoutMs };
+    traceStep(flow, "target", `one of ${plan.name}`, targetDetails(plan, times, attempts));
     traceForward(flow, plan, authority, path, fields);
     return;
   }
@@ -53,13 +63,9 @@ export function forward(flow: Flow, choice: UpstreamChoice): void {
     client: plan.upstream.tellsClient === true ? requestClient(flow) : undefined,
     clientAddress: flow.clientAddress,
     facades: showsRequest ? flow : undefined,
-    connectTimeoutMs: flow.routePlan?.connectMs ?? plan.connectMs ?? parts.timeouts.connectMs,
-    responseHeadTimeoutMs:
-      parseDuration(flow.forwardOptions?.responseHeadTimeout) ??
-      flow.routePlan?.responseHeadMs ??
-      plan.responseHeadMs ??
-      parts.timeouts.responseHeadMs,
-    idleTimeoutMs: flow.routePlan?.idleMs ?? plan.idleMs ?? parts.timeouts.idleMs,
+    connectTimeoutMs,
+    responseHeadTimeoutMs,
+    idleTimeoutMs,
   };
   try {
     flow.call =

@@ -160,6 +160,8 @@ export interface UpstreamPlan {
   readonly name: string;
   readonly upstream: Upstream;
   readonly host: string;
+  /** How a target is chosen, in words. Absent: there is nothing to choose. */
+  readonly balance?: string | undefined;
   readonly rules: DirectionRules;
   readonly connectMs: number | undefined;
   readonly responseHeadMs: number | undefined;
