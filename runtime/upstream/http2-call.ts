@@ -179,9 +179,10 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     if (this.#headReceived) this.#stream?.resume();
   }
 
-  abort(): void {
+  abort(fault?: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
+    if (fault !== undefined && !this.#headReceived) this.#blame(fault);
     this.#stop();
     this.#leave();
   }

@@ -137,9 +137,10 @@ export class NetworkCall
     });
   }
 
-  abort(): void {
+  abort(fault?: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
+    if (fault !== undefined && !this.#headReceived) this.#blame(fault);
     this.#stop();
     this.#leave();
   }

@@ -76,8 +76,11 @@ export interface UpstreamCall {
   /** Stop reading the response: back pressure reaches the upstream's socket. */
   pause(): void;
   resume(): void;
-  /** Gives up: the connection is closed within a millisecond or so. Harmless when all is over. */
-  abort(): void;
+  /**
+   * Gives up: the connection is closed within a millisecond or so. Harmless when all is over. `fault`: it is the target
+   * that has kept us waiting, which counts for its health unless its head has come.
+   */
+  abort(fault?: ProxyError): void;
 }
 
 export interface TargetStats {

@@ -339,6 +339,28 @@ describe("total", () => {
     proxy.takeErrors();
   });
 
+  it("that passes without a head counts for the health of the target", async () => {
+    const hangs = await toy({ onRequest: () => {} });
+    const good = await toy({
+      onRequest: () => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    });
+    const proxy = await startProxy({
+      config: {
+        upstreams: {
+          api: {
+            targets: [hangs.url, good.url],
+            timeouts: { total: "150ms" },
+            outliers: { consecutiveErrors: 1, baseTime: "1m" },
+          },
+        },
+      },
+    });
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) statuses.push((await fetch(proxy.url)).status);
+    expect(statuses.filter((status) => status === 504)).toHaveLength(1);
+    proxy.takeErrors();
+  });
+
   it("counts the time in the queue", async () => {
     const origin = await toy({
       onRequest: (request) => (request.target === "/hold" ? undefined : toyResponse(200, "ok")),

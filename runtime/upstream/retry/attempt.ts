@@ -41,11 +41,11 @@ export class Attempt implements UpstreamReceiver {
   }
 
   /** Gives it up, answer or not. */
-  abort(): void {
+  abort(fault?: ProxyError): void {
     if (this.#state === "over") return;
     this.#state = "over";
     this.#settle();
-    this.call?.abort();
+    this.call?.abort(fault);
   }
 
   /** Its head is there but is not the answer: the rest is read away if that takes little. */

@@ -351,8 +351,9 @@ class AttemptedCall implements UpstreamCall, AttemptOwner {
     if (this.#over) return;
     const message = `not complete within ${totalTimeoutMs} ms (attempt ${this.#attempts})`;
     for (const attempt of this.#open) this.#tellTargets(attempt);
-    this.#abortAll();
-    this.#fail(new ProxyError("PROXY_UPSTREAM_TOTAL_TIMEOUT", { message }));
+    const fault = new ProxyError("PROXY_UPSTREAM_TOTAL_TIMEOUT", { message });
+    this.#abortAll(fault);
+    this.#fail(fault);
   }
 
   #fail(error: ProxyError): void {
@@ -361,10 +362,10 @@ class AttemptedCall implements UpstreamCall, AttemptOwner {
     this.#receiver.onError(error);
   }
 
-  #abortAll(): void {
+  #abortAll(fault?: ProxyError): void {
     const attempts = this.#open;
     this.#open = [];
-    for (const attempt of attempts) attempt.abort();
+    for (const attempt of attempts) attempt.abort(fault);
     this.#chosen?.abort();
     this.#contents.cancel();
   }
