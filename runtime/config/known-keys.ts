@@ -260,9 +260,6 @@ const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead", "idle", "total"];
 const LATER: Readonly<Record<string, readonly string[]>> = {
   "": [
     "cache",
-    "rateLimits",
-    "allowlists",
-    "blocklists",
     "waf",
     "challenge",
     "store",
@@ -275,7 +272,6 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
   ],
   routes: [
     "cache",
-    "rateLimits",
     "allowlists",
     "blocklists",
     "waf",

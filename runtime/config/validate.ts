@@ -8,6 +8,7 @@ import { renderValue } from "./render-value.ts";
 import type { UserConfig } from "./resolved-config.ts";
 import { configSchema } from "./schema.ts";
 import { choiceIssues } from "./validate-choices.ts";
+import { ipListIssues } from "./validate-ip-lists.ts";
 import { listenIssues } from "./validate-listen.ts";
 import { pluginIssues } from "./validate-plugins.ts";
 import { rateLimitIssues } from "./validate-rate-limits.ts";
@@ -46,6 +47,7 @@ export function validate(value: unknown): ValidateResult {
     ...choiceIssues(config),
     ...routeIssues(config),
     ...rateLimitIssues(config),
+    ...ipListIssues(config),
     ...pluginIssues(config.plugins),
   );
   // Only if all else is right: half of a config always seems unable to answer.
