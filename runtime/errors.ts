@@ -53,6 +53,12 @@ export const ERRORS = {
   PROXY_ADDRESS_BLOCKED: row(403, "downstream", "The request was refused."),
   PROXY_RATE_LIMITED: row(429, "downstream", "Too many requests."),
   PROXY_BLOCKED: row(403, "hook", "The request was refused."),
+  PROXY_CHALLENGE_REQUIRED: row(
+    403,
+    "hook",
+    "A check is needed first: open this site in a browser.",
+  ),
+  PROXY_CHALLENGE_UNAVAILABLE: row(503, "internal", "The check is not available at present."),
   PROXY_LOOP: row(508, "upstream", "The request came back to this proxy."),
   PROXY_UPSTREAM_CONNECT: row(502, "upstream", "The upstream could not be reached.", true),
   PROXY_UPSTREAM_CONNECT_TIMEOUT: row(

@@ -1,5 +1,6 @@
 // Over 400 lines: the whole configuration in one place, as users look it up; most lines are doc comments.
 import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./balance.ts";
+import type { ChallengeConfig, ChallengePolicyConfig } from "./challenge-config.ts";
 import type { CompressionConfig } from "./compression-config.ts";
 import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";
@@ -410,6 +411,8 @@ export interface RouteConfig<U extends string = string> {
   rateLimits?: readonly string[];
   /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
   upgrades?: readonly string[];
+  /** Its keys replace those of the top level one by one; `false`: `when` is not asked here. Default: the top level's. */
+  challenge?: ChallengePolicyConfig | false;
   /** Send copies of this route's requests to another upstream, whose answers are ignored. Default: the upstream's `mirror`. */
   mirror?: MirrorConfig<U>;
 }
@@ -439,6 +442,11 @@ export interface LimitsConfig {
   keepAlive?: Duration;
   /** Open connections for each listener; more are closed at accept. Default 10000. */
   connections?: number;
+  /**
+   * Open connections of one client address at each listener, IPv6 by its /64; more are closed at accept. Trusted proxies
+   * are exempt. Default: any number. _Risk_ of a low one: many honest clients share an address (NAT).
+   */
+  connectionsPerAddress?: number;
   /** Requests of one connection that may wait behind the running one; beyond that it is closed. Default 16. */
   pipelined?: number;
   /** What holds for HTTP/2 only. Its connections also have `head`, `target`, `contentIdle`, `sendIdle`, `keepAlive` and `connections`. */
@@ -545,6 +553,8 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   responseContent?: ResponseContentConfig;
   /** How contents of responses are compressed; `false`: not at all. On by default. */
   compression?: CompressionConfig | false;
+  /** Suspicious clients solve something before they go on. Default: nobody is challenged. */
+  challenge?: ChallengeConfig;
   /** Clients that no blocklist stops. Default: none. */
   allowlists?: Readonly<Record<string, IpListConfig>>;
   /** Clients that are refused. Allowlists win. Default: none. */

@@ -9,6 +9,7 @@ export type {
   StickyBalance,
   StickyCookieConfig,
 } from "./balance.ts";
+export type { CacheConfig, CacheView, PurgeSelection, RouteCacheConfig } from "./cache-config.ts";
 export type {
   CompressionConfig,
   CompressionEncoding,
@@ -88,6 +89,16 @@ export type {
 } from "./decisions.ts";
 export type { BodyInput, HeaderFields, HeadersInput } from "./headers.ts";
 export type { AccessRecord, Hooks, ProxyErrorView } from "./hooks.ts";
+export type {
+  ChallengeBinding,
+  ChallengeConfig,
+  ChallengeFacts,
+  ChallengePolicyConfig,
+  ChallengePresentation,
+  ChallengeProvider,
+  KnownBot,
+  RemoteChallenge,
+} from "./challenge-config.ts";
 export type { LoadView } from "./load.ts";
 export { definePlugin } from "./plugin.ts";
 export type { Plugin, PluginEnv } from "./plugin.ts";

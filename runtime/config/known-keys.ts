@@ -14,6 +14,16 @@ const LIST_KEYS = [
   "maxShrink",
 ];
 
+const CHALLENGE_KEYS = [
+  "provider",
+  "when",
+  "difficulty",
+  "clearance",
+  "timeLimit",
+  "noScript",
+  "bind",
+];
+
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "": [
     "listen",
@@ -35,6 +45,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "paths",
     "forwarded",
     "log",
+    "challenge",
     "plugins",
     "dataDir",
     "retireAfter",
@@ -186,6 +197,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "routes.hedge": ["after", "max"],
   "upstreams.*.mirror": ["upstream", "share", "maxRequests", "timeout"],
   routes: [
+    "challenge",
     "rateLimits",
     "name",
     "match",
@@ -230,6 +242,16 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   requestContent: ["buffer", "memory", "max", "minRate", "minRateAfter", "budget"],
   "requestContent.budget": ["memory", "disk"],
   responseContent: ["memory", "ahead", "budget"],
+  challenge: [...CHALLENGE_KEYS, "path", "cookie", "secrets", "policies", "bots"],
+  "challenge.policies.*": CHALLENGE_KEYS,
+  "challenge.bots": ["userAgent", "domains"],
+  "challenge.provider": ["type", "siteKey", "secretKey", "verifyUrl", "scriptUrl"],
+  "challenge.bind": ["ipv4", "ipv6", "userAgent"],
+  "challenge.policies.*.provider": ["type", "siteKey", "secretKey", "verifyUrl", "scriptUrl"],
+  "challenge.policies.*.bind": ["ipv4", "ipv6", "userAgent"],
+  "routes.challenge": CHALLENGE_KEYS,
+  "routes.challenge.provider": ["type", "siteKey", "secretKey", "verifyUrl", "scriptUrl"],
+  "routes.challenge.bind": ["ipv4", "ipv6", "userAgent"],
   compression: ["encodings", "minSize", "types", "levels", "upstream"],
   "compression.levels": ["gzip", "br", "zstd"],
   "routes.compression": ["encodings", "minSize", "types", "levels", "upstream"],
@@ -243,6 +265,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "sendRate",
     "keepAlive",
     "connections",
+    "connectionsPerAddress",
     "pipelined",
     "http2",
   ],
@@ -258,26 +281,8 @@ const FIELD_RULE_KEYS = ["set", "append", "default", "remove"];
 const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead", "idle", "total"];
 
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  "": [
-    "cache",
-    "waf",
-    "challenge",
-    "store",
-    "secrets",
-    "tls",
-    "metrics",
-    "telemetry",
-    "inspector",
-    "workers",
-  ],
-  routes: [
-    "cache",
-    "allowlists",
-    "blocklists",
-    "waf",
-    "challenge",
-    "responseContent",
-  ],
+  "": ["cache", "waf", "store", "secrets", "tls", "metrics", "telemetry", "inspector", "workers"],
+  routes: ["cache", "allowlists", "blocklists", "waf", "responseContent"],
   responseContent: ["buffer", "max"],
 };
 
@@ -310,6 +315,7 @@ function isName(words: readonly PropertyKey[], index: number): boolean {
   return (
     (index === 1 &&
       ["upstreams", "rateLimits", "allowlists", "blocklists"].includes(String(words[0]))) ||
+    (index === 2 && words[0] === "challenge" && words[1] === "policies") ||
     (index === 3 && words[1] === "tls" && words[2] === "hosts")
   );
 }

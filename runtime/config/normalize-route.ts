@@ -3,6 +3,7 @@ import type { RouteConfig, RouteMatch, Rewrite, UpstreamTimeouts } from "@gatewr
 import { DEFAULT_REDIRECT_STATUS } from "./defaults.ts";
 import { toMirror } from "./normalize-balance.ts";
 import { toRouteCompression } from "./normalize-compression.ts";
+import { toRouteChallenge, type ResolvedChallenge } from "./normalize-challenge.ts";
 import { toHeaderRules, toRawFields } from "./normalize-fields.ts";
 import { toRequestContent } from "./normalize-request-content.ts";
 import { toHedge, toRetry } from "./normalize-retry.ts";
@@ -23,6 +24,7 @@ export interface RouteBase {
   readonly upgrades: readonly string[];
   readonly requestContent: ResolvedRequestContent;
   readonly compression: ResolvedCompression | undefined;
+  readonly challenge: ResolvedChallenge | undefined;
 }
 
 export function toRoute(route: RouteConfig, index: number, base: RouteBase): ResolvedRoute {
@@ -45,6 +47,7 @@ export function toRoute(route: RouteConfig, index: number, base: RouteBase): Res
     requestContent: toRequestContent(route.requestContent, base.requestContent),
     compression: toRouteCompression(route.compression, base.compression),
     mirror: toMirror(route.mirror),
+    challenge: toRouteChallenge(route.challenge, base.challenge),
     rateLimits: Object.freeze([...(route.rateLimits ?? [])]),
   });
 }

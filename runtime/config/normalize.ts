@@ -28,6 +28,7 @@ import {
   DEFAULT_UPGRADES,
 } from "./defaults.ts";
 import { toOnDemand } from "./normalize-acme.ts";
+import { toChallenge } from "./normalize-challenge.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
 import { toCompression } from "./normalize-compression.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
@@ -57,6 +58,7 @@ export function normalize(
   command: ConfigEnv["command"],
 ): ResolvedConfig {
   const dir = dirname(file);
+  const challenge = toChallenge(config.challenge);
   const requestContent = toRequestContent(config.requestContent);
   const compression = toCompression(config.compression);
   const upgrades = lowerCase(config.upgrades ?? DEFAULT_UPGRADES);
@@ -72,11 +74,17 @@ export function normalize(
     upstreams: toUpstreams(config, dir),
     routes: Object.freeze(
       (config.routes ?? []).map((route, index) =>
-        toRoute(route, index, { upgrades, requestContent, compression }),
+        toRoute(route, index, {
+          upgrades,
+          requestContent,
+          compression,
+          challenge,
+        }),
       ),
     ),
     headers: toHeaderRules(config.headers),
     rateLimits: toRateLimits(config.rateLimits),
+    challenge,
     allowlists: toAllowlists(config.allowlists, dir),
     blocklists: toBlocklists(config.blocklists, dir),
     requestContent,
@@ -172,6 +180,7 @@ function toLimits(limits: LimitsConfig = {}): ResolvedLimits {
     sendIdleMs: parseDuration(limits.sendIdle) ?? DEFAULT_LIMITS.sendIdleMs,
     keepAliveMs: parseDuration(limits.keepAlive) ?? DEFAULT_LIMITS.keepAliveMs,
     connections: limits.connections ?? DEFAULT_LIMITS.connections,
+    connectionsPerAddress: limits.connectionsPerAddress ?? DEFAULT_LIMITS.connectionsPerAddress,
     pipelined: limits.pipelined ?? DEFAULT_LIMITS.pipelined,
     concurrentStreams: limits.http2?.concurrentStreams ?? DEFAULT_LIMITS.concurrentStreams,
     resets: limits.http2?.resets ?? DEFAULT_LIMITS.resets,

@@ -17,6 +17,8 @@ import type {
 import type { ResolvedBlocklist, ResolvedIpList } from "./normalize-ip-lists.ts";
 import type { ResolvedRateLimit } from "./normalize-rate-limits.ts";
 
+import type { ResolvedChallenge, ResolvedChallengePolicy } from "./normalize-challenge.ts";
+
 /**
  * The configuration as the engine uses it: every default filled in, durations in milliseconds, sizes in bytes, paths
  * absolute, frozen. Code past `config/` never reads what the user wrote.
@@ -37,6 +39,7 @@ export interface ResolvedConfig {
   /** What applies to requests that match no route: the global rules. */
   readonly headers: ResolvedHeaderRules;
   readonly rateLimits: readonly ResolvedRateLimit[];
+  readonly challenge: ResolvedChallenge | undefined;
   readonly allowlists: readonly ResolvedIpList[];
   readonly blocklists: readonly ResolvedBlocklist[];
   readonly requestContent: ResolvedRequestContent;
@@ -164,6 +167,8 @@ export interface ResolvedLimits {
   readonly sendIdleMs: number;
   readonly keepAliveMs: number;
   readonly connections: number;
+  /** Infinity: any number. */
+  readonly connectionsPerAddress: number;
   readonly pipelined: number;
   /** Of one HTTP/2 connection. */
   readonly concurrentStreams: number;
@@ -430,6 +435,7 @@ export interface ResolvedRoute {
   readonly mirror: ResolvedMirror | undefined;
   /** Names of rules, beside those for all requests. */
   readonly rateLimits: readonly string[];
+  readonly challenge: ResolvedChallengePolicy | false | undefined;
   /** The global one where nothing is written; absent: off. */
   readonly compression: ResolvedCompression | undefined;
 }

@@ -10,6 +10,7 @@ import {
 } from "./schema-addresses.ts";
 import { compression } from "./schema-compression.ts";
 import { rate, requestContent, responseContent, routeRequestContent } from "./schema-content.ts";
+import { challenge, routeChallenge } from "./schema-challenge.ts";
 import { fieldValueIssue, headerRules } from "./schema-fields.ts";
 import { breaker, healthCheck, outliers } from "./schema-health.ts";
 import { isAsyncFunction } from "./schema-functions.ts";
@@ -235,6 +236,7 @@ const route = z.strictObject({
   hedge: routeHedge.optional(),
   mirror: mirror.optional(),
   rateLimits: routeRateLimits.optional(),
+  challenge: routeChallenge.optional(),
 });
 
 const limits = z.strictObject({
@@ -246,6 +248,7 @@ const limits = z.strictObject({
   sendRate: rate.optional(),
   keepAlive: duration.optional(),
   connections: wholeNumber(1).optional(),
+  connectionsPerAddress: wholeNumber(1).optional(),
   pipelined: wholeNumber(0, 10_000).optional(),
   http2: z
     .strictObject({
@@ -292,6 +295,7 @@ export const configSchema = z.strictObject({
   compression: compression.optional(),
   headers: headerRules.optional(),
   rateLimits: rateLimits.optional(),
+  challenge: challenge.optional(),
   allowlists: allowlists.optional(),
   blocklists: blocklists.optional(),
   limits: limits.optional(),

@@ -31,6 +31,7 @@ import type { ContentStore } from "../primitives/content-buffer/request-buffer.t
 import { cleanSpillFolder, createSpillFolder } from "../primitives/content-buffer/spill-file.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
 import { LoadMeter } from "../primitives/load-meter.ts";
+import type { BotResolver } from "../primitives/challenge/known-bots.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
 import type { AcmeLimits } from "../primitives/tls/acme/acme-limits.ts";
 import { ChallengeBoard } from "../primitives/tls/acme/challenge-board.ts";
@@ -41,9 +42,11 @@ import { createBalancer } from "../upstream/balance/create-balancer.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { HeldStatus } from "./held-status.ts";
 import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
 import { provisionCompression } from "./provision-compression.ts";
+import { acquireChallenge } from "./provision-challenge.ts";
 import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
 import { acquireIpLists, peerAdmission } from "./provision-ip-lists.ts";
@@ -60,6 +63,8 @@ export interface Provisioned {
   readonly admits?: ((address: string) => boolean) | undefined;
   /** Those that the config names, for the admin's figures. */
   readonly upstreams: readonly Upstream[];
+  /** What the contents of all generations take at present. */
+  readonly held?: () => HeldStatus;
   /** TLS of each listener, in the config's order; `undefined`: plain text. */
   readonly tls: readonly (ProvisionedTls | undefined)[];
   /** Fills `adjust`-able options of shared resources (caps, time limits) in place: called at commit, never before. */
@@ -89,6 +94,8 @@ export interface ProvisionDependencies {
   readonly watchFiles?: WatchFiles | undefined;
   /** For tests: shorter waits between orders. */
   readonly acmeLimits?: Partial<AcmeLimits>;
+  /** For tests: DNS that knows crawlers. */
+  readonly botResolver?: BotResolver;
   readonly clock?: Clock;
   readonly wheel?: DeadlineWheel;
 }
@@ -129,6 +136,13 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       throw error;
     });
     held.push(...ipLists.keys);
+    const challenge = await acquireChallenge({
+      config,
+      resources,
+      clock,
+      resolver: dependencies.botResolver,
+    });
+    held.push(...challenge.keys);
     const limits = acquireLimits(config.rateLimits, resources, clock);
     held.push(...limits.keys);
     adjust.push(() => limits.commit());
@@ -150,6 +164,8 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     });
 
     const compression = provisionCompression(config);
+    const contentStore = acquireContentStore();
+    const slowReaders = acquireSlowReaders();
     const pipeline = createPipeline({
       generation: slot.generation,
       routes: createRouteTable(
@@ -159,6 +175,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
             ...routePlan(route, mirrorOf),
             ...compression.forRoute(route.compression),
             limits: limits.of(route.rateLimits),
+            challenge: challenge.ofRoute(route.index),
             attempts: attempts.forRoute(route),
           },
         })),
@@ -172,6 +189,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       globalRules: directionRules(config.headers),
       ipLists: ipLists.plan,
       limits: limits.plan,
+      challenge: challenge.plan,
       challengeAnswers: board,
       clientAddress: createClientAddress(config.trustedProxies),
       forwarded: createForwardedWriter(config.forwarded),
@@ -180,9 +198,9 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       encodedSlash: config.encodedSlash,
       upgrades: new Set(config.upgrades),
       requestContent: config.requestContent,
-      contentStore: acquireContentStore(),
+      contentStore,
       responseContentMemory: config.responseContentMemory,
-      slowReaders: acquireSlowReaders(),
+      slowReaders,
       compression: compression.global,
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
@@ -210,6 +228,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       upstreams: [...upstreams.values()].flatMap((choice) =>
         "upstream" in choice ? [choice.upstream] : [],
       ),
+      held: () => heldBy(contentStore, slowReaders),
       tls,
       commit() {
         for (const change of adjust) change();
@@ -345,6 +364,15 @@ function upstreamPlan(
     idleMs: resolved.timeouts.idleMs,
     http2: resolved.kind === "network" && resolved.http2,
     showsRequest: resolved.kind === "network" && showsRequest(resolved),
+  };
+}
+
+function heldBy({ budget }: ContentStore, slowReaders: SlowReaders): HeldStatus {
+  const { memoryBytes, diskBytes } = budget.limits;
+  return {
+    requestMemory: { bytes: budget.memoryBytes, budget: memoryBytes },
+    requestDisk: { bytes: budget.diskBytes, budget: diskBytes },
+    responses: { bytes: slowReaders.bytes, budget: slowReaders.limits.budgetBytes },
   };
 }
 

@@ -66,6 +66,10 @@ export function begin(flow: Flow): boolean {
     redirectToHttps(flow, connection.redirectPort);
     return false;
   }
+  if (parts.challenge !== undefined && normalized.startsWith(parts.challenge.path)) {
+    flow.isOwn = true;
+    return true;
+  }
   if (flow.method === "TRACE" && !parts.trace) {
     // RFC 9110 §9.3.8 lets TRACE show the request as the origin got it, our own fields included.
     flow.fail(new ProxyError("PROXY_REQUEST_METHOD", { fields: ["Allow", ALLOWED] }));

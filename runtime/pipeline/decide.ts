@@ -6,7 +6,7 @@ import type { Flow } from "./flow.ts";
 import { traceStep } from "./trace.ts";
 
 /** What ends a request. */
-export type FinalDecision = Exclude<RequestDecision, { kind: "forward" }> | Response;
+export type FinalDecision = Exclude<RequestDecision, { kind: "forward" | "challenge" }> | Response;
 
 /** By shape: a Response may come from another realm or package, and decisions always have a kind. */
 export function isResponse<D extends { kind: string }>(
@@ -44,13 +44,6 @@ export function settleDecision(flow: Flow, decision: FinalDecision, owner: strin
       flow.outcome = "dropped";
       flow.call?.abort();
       flow.exchange.abort();
-      return;
-    case "challenge":
-      flow.fail(
-        new ProxyError("PROXY_CAPABILITY_OFF", {
-          message: "ctx.challenge needs `challenge` in the config, which is switched off",
-        }),
-      );
       return;
   }
 }

@@ -115,6 +115,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   attempts = 0;
   /** Brings the client back to this target. */
   targetCookie: string | undefined = undefined;
+  /** Answered under an address of ours: no hook and no field rule has to do with it. */
+  isOwn = false;
   upgrading = false;
   /** The client's content was handed to an upstream as a stream: it cannot be sent again. */
   contentSpent = false;
@@ -354,6 +356,10 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   get load(): Context["load"] {
     return this.parts.load;
+  }
+
+  get challenges(): ReadonlyMap<string, unknown> | undefined {
+    return this.parts.challenge?.named;
   }
 
   get limits(): boolean {

@@ -15,6 +15,7 @@ import type { BalanceRequest } from "../upstream/balance/balancer.ts";
 import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { LoadMeter } from "../primitives/load-meter.ts";
+import type { ChallengePlan, ChallengePolicy } from "./challenge-plan.ts";
 import type { IpListPlan } from "./ip-lists.ts";
 import type { LimitPlan, LimitUse } from "./rate-limits.ts";
 import type { SlowReaders } from "./slow-readers.ts";
@@ -42,6 +43,8 @@ export interface PipelineParts {
   /** Absent: none. */
   readonly limits?: LimitPlan | undefined;
   readonly clientAddress: ClientAddressResolver;
+  /** Absent: nobody is challenged. */
+  readonly challenge?: ChallengePlan | undefined;
   /** Absent: no CA is answered. */
   readonly challengeAnswers?: ChallengeAnswers;
   /** Adds `Forwarded` and `X-Forwarded-*`, dropping those that no trusted proxy sent. */
@@ -116,6 +119,8 @@ export interface RoutePlan {
   /** By the upstream's name; one that is missing attempts once. Absent: as each upstream does. */
   readonly attempts?: ReadonlyMap<string, AttemptPolicy> | undefined;
   readonly upgrades: ReadonlySet<string>;
+  /** False: `challenge.when` is not asked. Absent: as everywhere. */
+  readonly challenge?: ChallengePolicy | false | undefined;
   /** Absent: that of all requests. */
   readonly requestContent?: RequestContentPlan;
   /** Absent: the upstream's. */

@@ -4,6 +4,7 @@
  *   begin            client address, id, path, Host and loop checks; the route, once
  *   ip-lists         allowlists and blocklists
  *   rate-limits      how much its client may ask for
+ *   challenge        who looks suspicious needs a clearance first; our own addresses are answered here
  *   request-phase    onRequest (and onUpgrade): answer, refuse, or choose the upstream
  *   request-content  the whole content, in memory or in a file; or streamed
  *   forward          fields, Host, path, rules; dispatch to the upstream
@@ -18,6 +19,8 @@
 import type { Exchange } from "../downstream/exchange.ts";
 import { begin } from "./begin.ts";
 import type { ExplainInput, Explanation } from "./explain.ts";
+import { passChallenge } from "./challenge.ts";
+import { answerChallengePath } from "./challenge-endpoints.ts";
 import { explainRequest } from "./explain-request.ts";
 import { Flow, type FlowRegistry } from "./flow.ts";
 import type { PipelineParts } from "./parts.ts";
@@ -44,7 +47,18 @@ export interface Pipeline {
 function checkLimits(flow: Flow): void {
   const { ipLists, limits } = flow.parts;
   if (ipLists !== undefined && !passIpLists(flow, ipLists)) return;
-  if (limits === undefined || passLimits(flow, limits, runRequestHooks)) runRequestHooks(flow);
+  if (limits === undefined || passLimits(flow, limits, afterLimits)) afterLimits(flow);
+}
+
+function afterLimits(flow: Flow): void {
+  const { challenge } = flow.parts;
+  if (challenge === undefined) {
+    runRequestHooks(flow);
+  } else if (flow.isOwn) {
+    answerChallengePath(flow, challenge);
+  } else if (passChallenge(flow, challenge, runRequestHooks)) {
+    runRequestHooks(flow);
+  }
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {

@@ -1,6 +1,7 @@
 import type { RequestDecision } from "@gatewright/sdk";
 
 import { ProxyError } from "../errors.ts";
+import { challengeByHook } from "./challenge.ts";
 import { isResponse } from "./decide.ts";
 import { toDecision } from "./facade/decision.ts";
 import type { Flow } from "./flow.ts";
@@ -19,6 +20,9 @@ function accept(flow: Flow, value: unknown, hook: NamedHook<unknown>): boolean {
     chooseUpstream(flow, decision.upstream, hook.owner);
     flow.forwardOptions = decision.options;
     return true;
+  }
+  if (!isResponse(decision) && decision.kind === "challenge") {
+    return challengeByHook(flow, decision.policy, hook.owner, () => hooksAfter(flow, hook));
   }
   flow.settle(decision, hook.owner);
   return false;
@@ -41,6 +45,13 @@ const UPGRADE_PHASE: HookPhase<RequestHook> = {
   done: goToUpstream,
   failed: (flow, error) => flow.fail(error),
 };
+
+/** A client that turned out to need no challenge goes on where it was stopped. */
+function hooksAfter(flow: Flow, hook: NamedHook<unknown>): void {
+  const phase = flow.upgrading ? UPGRADE_PHASE : REQUEST_PHASE;
+  const hooks: readonly NamedHook<unknown>[] = phase.hooks(flow.parts.hooks);
+  runHooks(flow, phase, hooks.indexOf(hook) + 1);
+}
 
 /** Step 7: every request hook, whatever an earlier one chose; only an answer ends the chain. */
 export function runRequestHooks(flow: Flow): void {

@@ -23,9 +23,11 @@ export function send(flow: Flow): void {
   if (response.source === "upstream" && flow.targetCookie !== undefined) {
     fields.push("Set-Cookie", flow.targetCookie);
   }
-  parts.globalRules.response?.(fields);
-  if (response.source === "upstream") flow.upstreamPlan?.rules.response?.(fields);
-  flow.routePlan?.rules.response?.(fields);
+  if (!flow.isOwn) {
+    parts.globalRules.response?.(fields);
+    if (response.source === "upstream") flow.upstreamPlan?.rules.response?.(fields);
+    flow.routePlan?.rules.response?.(fields);
+  }
   if (flow.limitState !== undefined) addLimitFields(flow.limitState, fields);
   // An upstream must not send clients elsewhere past us.
   if (response.source === "upstream") removeField(fields, "alt-svc");

@@ -27,6 +27,8 @@ export interface ContextOwner {
   /** Absent: there are none. */
   readonly ipLists: ReadonlyMap<string, IpList> | undefined;
   readonly load: Context["load"];
+  /** Policies by name. Absent: nobody is challenged. */
+  readonly challenges: ReadonlyMap<string, unknown> | undefined;
   /** There are rate limits. */
   readonly limits: boolean;
   limit(name: string, key: string | readonly string[] | undefined): LimitOutcome;

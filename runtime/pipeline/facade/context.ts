@@ -125,8 +125,14 @@ export class ContextFacade implements Context {
     return { kind: "respond", status, headers: { location: safe } };
   }
 
-  challenge(_policy?: string): ChallengeDecision {
-    throw switchedOff("ctx.challenge()", "challenge");
+  challenge(policy?: string): ChallengeDecision {
+    const { challenges } = this.#owner;
+    if (challenges === undefined) throw switchedOff("ctx.challenge()", "challenge");
+    if (policy === undefined) return { kind: "challenge" };
+    if (challenges.has(policy)) return { kind: "challenge", policy };
+    throw new ProxyError("PROXY_HOOK_DECISION", {
+      message: `ctx.challenge names ${JSON.stringify(policy)}, which is no policy; there are: ${[...challenges.keys()].join(", ")}`,
+    });
   }
 
   block(reason: string, status?: number): BlockDecision {
