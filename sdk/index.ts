@@ -9,7 +9,6 @@ export type {
   StickyBalance,
   StickyCookieConfig,
 } from "./balance.ts";
-export type { CacheConfig, CacheView, PurgeSelection, RouteCacheConfig } from "./cache-config.ts";
 export type {
   CompressionConfig,
   CompressionEncoding,
