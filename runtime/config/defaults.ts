@@ -32,6 +32,7 @@ export const DEFAULT_LIMITS: ResolvedLimits = {
   sendIdleMs: 60_000,
   keepAliveMs: 60_000,
   connections: 10_000,
+  connectionsPerAddress: Infinity,
   pipelined: 16,
   concurrentStreams: 250,
   resets: 1000,

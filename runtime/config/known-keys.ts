@@ -266,6 +266,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "keepAlive",
     "connections",
     "connectionsPerAddress",
+    "connectionsPerAddress",
     "pipelined",
     "http2",
   ],

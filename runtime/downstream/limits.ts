@@ -11,6 +11,8 @@ export interface ListenerLimits {
   /** Between two requests. */
   readonly keepAliveMs: number;
   readonly connections: number;
+  /** Of one client address, IPv6 by its /64. */
+  readonly connectionsPerAddress: number;
   /** Requests of one connection that wait for those before them. */
   readonly pipelined: number;
   /** HTTP/2: requests of one connection under way at the same time. */

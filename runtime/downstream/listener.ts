@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
 import { DeadlineWheel } from "../clock.ts";
+import { AddressCounts } from "./address-counts.ts";
 import type { ListenerLimits } from "./limits.ts";
 import type { Exchange } from "./exchange.ts";
 import { Http1Connection, type ConnectionOwner } from "./http1-connection.ts";
@@ -32,6 +33,8 @@ export interface ListenerOptions {
   readonly mayUpgrade?: (token: string) => boolean;
   /** Whether a client's connection is taken, asked before TLS, with the address that a PROXY header names. Default: every one. */
   readonly admits?: (address: string) => boolean;
+  /** Clients that `connectionsPerAddress` does not count: proxies that speak for many. Default: none. */
+  readonly isTrusted?: (address: string) => boolean;
   /** Peers that must begin with a PROXY header; all others are refused. Default: no PROXY protocol. */
   readonly mayProxy?: PeerTest | undefined;
   readonly wheel?: DeadlineWheel;
@@ -125,6 +128,7 @@ class PortListener
   readonly #preface = new PrefaceGate(this);
   readonly #unused = new UnusedConnections(this);
   readonly #http2 = new Http2Acceptor(this);
+  readonly #addresses = new AddressCounts();
   readonly #server = createServer({ allowHalfOpen: true });
   readonly #drained = Promise.withResolvers<void>();
   readonly #ticketKeys: TicketKeySource;
@@ -300,8 +304,7 @@ class PortListener
 
   /** Its PROXY header is read, if the listener asks for one. */
   onAdmitted(socket: Socket): void {
-    const { admits } = this.#options;
-    if (admits !== undefined && !admits(endsOf(socket).peerAddress)) {
+    if (!this.#admits(socket, endsOf(socket).peerAddress)) {
       this.#refused += 1;
       socket.on("error", () => {});
       socket.destroy();
@@ -311,6 +314,13 @@ class PortListener
     if (this.#speaksTls && this.#tls !== undefined) this.#tls.accept(socket);
     else if (this.#h2c) this.#preface.prepare(socket);
     else this.onProtocol(socket, false);
+  }
+
+  #admits(socket: Socket, address: string): boolean {
+    const { admits, isTrusted } = this.#options;
+    if (admits !== undefined && !admits(address)) return false;
+    if (isTrusted?.(address) === true) return true;
+    return this.#addresses.enter(socket, address, this.limits.connectionsPerAddress);
   }
 
   onProtocol(socket: Socket, isHttp2: boolean, secure?: SecureConnection): void {

@@ -4,6 +4,7 @@ import type { StackMapper } from "../config/stack-mapper.ts";
 import type { Exchange } from "../downstream/exchange.ts";
 import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
+import { createClientAddress, type ClientAddressResolver } from "../primitives/client-address.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { setUpPlugins, type PluginSetup } from "./plugin-setup.ts";
 import type { Provision, Provisioned } from "./provision.ts";
@@ -77,6 +78,7 @@ export class Generation {
   readonly config: ResolvedConfig;
   readonly digest: string;
   readonly #parts: GenerationParts;
+  readonly #clientOf: ClientAddressResolver;
   #state: GenerationState = "prepared";
   #takenDown: Promise<void> | undefined;
   #released: Promise<void> | undefined;
@@ -86,6 +88,7 @@ export class Generation {
     this.config = parts.loaded.config;
     this.digest = parts.loaded.digest;
     this.#parts = parts;
+    this.#clientOf = createClientAddress(parts.loaded.config.trustedProxies);
   }
 
   get pipeline(): Pipeline {
@@ -95,6 +98,11 @@ export class Generation {
   /** Whether a connection of this peer is taken. */
   admits(address: string): boolean {
     return this.#parts.provisioned.admits?.(address) ?? true;
+  }
+
+  /** Whether the peer is a trusted proxy, which speaks for many clients. */
+  trusts(address: string): boolean {
+    return this.#clientOf([], address, 0).trusted;
   }
 
   get upgradeTokens(): ReadonlySet<string> {

@@ -297,6 +297,7 @@ class Worker {
       ticketKeys: this.#ticketKeys,
       serve: this.#switch.serve,
       admits: (address) => this.#switch.current?.admits(address) ?? true,
+      isTrusted: (address) => this.#switch.current?.trusts(address) === true,
       mayUpgrade: (token) => this.#switch.current?.upgradeTokens.has(token) === true,
       onError: (error) =>
         this.#log.error(this.#options.stackMapper.errorFields(error), "a listener failed"),

@@ -12,6 +12,7 @@ export const FAKE_LIMITS: ResolvedListen["limits"] = {
   contentIdleMs: 60_000,
   keepAliveMs: 60_000,
   connections: 1_000,
+  connectionsPerAddress: Infinity,
   pipelined: 16,
   concurrentStreams: 128,
   resets: 1000,

@@ -15,6 +15,7 @@ export const LIMITS: ListenerLimits = {
   contentIdleMs: 10_000,
   keepAliveMs: 60_000,
   connections: 1000,
+  connectionsPerAddress: Infinity,
   pipelined: 16,
   concurrentStreams: 128,
   resets: 1000,

@@ -30,6 +30,7 @@ describe("defaults", () => {
             contentIdleMs: 60_000,
             keepAliveMs: 60_000,
             connections: 10_000,
+            connectionsPerAddress: Infinity,
             pipelined: 16,
             concurrentStreams: 250,
             resets: 1000,
