@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { createClientAddress, type ClientAddressResolver } from "../primitives/client-address.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import type { HeldStatus } from "./held-status.ts";
 import { setUpPlugins, type PluginSetup } from "./plugin-setup.ts";
 import type { Provision, Provisioned } from "./provision.ts";
 import type { ResourceRegistry } from "./resources.ts";
@@ -107,6 +108,11 @@ export class Generation {
 
   get upgradeTokens(): ReadonlySet<string> {
     return this.#parts.provisioned.upgradeTokens;
+  }
+
+  /** What contents take at present. */
+  get held(): HeldStatus | undefined {
+    return this.#parts.provisioned.held?.();
   }
 
   get upstreams(): readonly Upstream[] {

@@ -45,6 +45,7 @@ export function renderStatusPage(status: ProxyStatus): string {
           targets.map((one) => renderTarget(name, one)),
         ),
       )}
+      ${renderHeld(status)}
       <h2>Replaced generations that still run</h2>
       ${renderTable(
         ["Generation", "Requests", "Background work"],
@@ -53,6 +54,22 @@ export function renderStatusPage(status: ProxyStatus): string {
       <p class="quiet">The same as JSON: <a href="/api/status">/api/status</a></p>
     `,
   });
+}
+
+function renderHeld({ held }: ProxyStatus): Html | string {
+  if (held === undefined) return "";
+  const rows = [
+    ["Requests, in memory", held.requestMemory],
+    ["Requests, on disk", held.requestDisk],
+    ["Responses that wait for their clients", held.responses],
+  ] as const;
+  return html`
+    <h2>Contents</h2>
+    ${renderTable(
+      ["What", "Bytes", "At most"],
+      rows.map(([name, { bytes, budget }]) => [name, bytes, budget]),
+    )}
+  `;
 }
 
 function renderCertificates({ listeners }: ProxyStatus): Html | string {

@@ -1,3 +1,5 @@
+import type { HeldStatus } from "../generation/held-status.ts";
+
 /** What `/api/status` answers and the status page shows. Plain data: it crosses threads and becomes JSON. */
 export interface ProxyStatus {
   readonly version: string;
@@ -16,6 +18,8 @@ export interface ProxyStatus {
   /** Replaced generations that still run. */
   readonly retiring: readonly RetiringStatus[];
   readonly traffic: TrafficStatus;
+  /** Absent while there is no generation. */
+  readonly held?: HeldStatus | undefined;
 }
 
 export interface GenerationStatus {

@@ -8,6 +8,7 @@
  */
 import type { ConfigIssue, LoadedConfig } from "../config/load.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
+import type { HeldStatus } from "../generation/held-status.ts";
 import type {
   ListenerStatus,
   RetiringStatus,
@@ -67,6 +68,7 @@ export interface WorkerStats {
   readonly upstreams: readonly UpstreamStatus[];
   readonly retiring: readonly RetiringStatus[];
   readonly traffic: TrafficStatus;
+  readonly held?: HeldStatus | undefined;
 }
 
 /** One end of the line between the roles. */

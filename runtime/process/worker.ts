@@ -272,6 +272,7 @@ class Worker {
         background,
       })),
       traffic,
+      held: current?.held,
     };
   }
 

@@ -48,6 +48,29 @@ describe("slow readers", () => {
     expect(proxy.access).toHaveLength(1);
   });
 
+  it("show in the status with what they hold, and hold nothing when they are gone", async () => {
+    const config = { admin: { port: 0 }, responseContent: { ahead: AHEAD } };
+    const proxy = await start(ORDINARY, config, 2);
+    const client = await stalled(proxy);
+    const held = async (): Promise<number> => {
+      const status = (await (await fetch(`${proxy.adminUrl}/api/status`)).json()) as {
+        held: { responses: { bytes: number; budget: number } };
+      };
+      expect(status.held).toMatchObject({
+        requestMemory: { bytes: 0 },
+        requestDisk: { bytes: 0 },
+        responses: { budget: 256 * MIB },
+      });
+      return status.held.responses.bytes;
+    };
+    await expect.poll(held).toBeGreaterThan(0);
+    client.destroy();
+    await expect.poll(held).toBe(0);
+    expect(await (await fetch(proxy.adminUrl as string)).text()).toContain(
+      "wait for their clients",
+    );
+  });
+
   it("get every byte in order when they read on", async () => {
     const proxy = await start(3 * MIB, {}, 1);
     const reader = await PacedReader.open(proxy.url);
