@@ -266,7 +266,6 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "keepAlive",
     "connections",
     "connectionsPerAddress",
-    "connectionsPerAddress",
     "pipelined",
     "http2",
   ],

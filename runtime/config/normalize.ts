@@ -181,7 +181,6 @@ function toLimits(limits: LimitsConfig = {}): ResolvedLimits {
     keepAliveMs: parseDuration(limits.keepAlive) ?? DEFAULT_LIMITS.keepAliveMs,
     connections: limits.connections ?? DEFAULT_LIMITS.connections,
     connectionsPerAddress: limits.connectionsPerAddress ?? DEFAULT_LIMITS.connectionsPerAddress,
-    connectionsPerAddress: limits.connectionsPerAddress ?? DEFAULT_LIMITS.connectionsPerAddress,
     pipelined: limits.pipelined ?? DEFAULT_LIMITS.pipelined,
     concurrentStreams: limits.http2?.concurrentStreams ?? DEFAULT_LIMITS.concurrentStreams,
     resets: limits.http2?.resets ?? DEFAULT_LIMITS.resets,

@@ -169,8 +169,6 @@ export interface ResolvedLimits {
   readonly connections: number;
   /** Infinity: any number. */
   readonly connectionsPerAddress: number;
-  /** Infinity: any number. */
-  readonly connectionsPerAddress: number;
   readonly pipelined: number;
   /** Of one HTTP/2 connection. */
   readonly concurrentStreams: number;

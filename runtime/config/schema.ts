@@ -249,7 +249,6 @@ const limits = z.strictObject({
   keepAlive: duration.optional(),
   connections: wholeNumber(1).optional(),
   connectionsPerAddress: wholeNumber(1).optional(),
-  connectionsPerAddress: wholeNumber(1).optional(),
   pipelined: wholeNumber(0, 10_000).optional(),
   http2: z
     .strictObject({
