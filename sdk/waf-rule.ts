@@ -138,9 +138,11 @@ export interface WafCondition {
   readonly transformations?:
     | readonly WafTransformation[]
     | readonly (readonly WafTransformation[])[];
+  /** What the transformed value is compared with. */
   readonly operator: WafOperator;
   /** Matches where the operator does not. Default false. */
   readonly not?: boolean;
+  /** Default: the operator is tried on every value. */
   readonly needs?: WafNeeds;
 }
 
@@ -154,9 +156,11 @@ export interface WafRule extends WafCondition {
   readonly severity?: WafSeverity;
   /** The level from which on it runs. Default 1. */
   readonly paranoia?: 1 | 2 | 3 | 4;
+  /** For exclusions and logs. Default: none. */
   readonly tags?: readonly string[];
   /** Further conditions that must hold in the same phase. */
   readonly chain?: readonly WafCondition[];
 }
 
+/** How much a match says: critical 5 points, error 4, warning 3, notice 2. */
 export type WafSeverity = "critical" | "error" | "warning" | "notice";
