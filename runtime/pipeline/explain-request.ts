@@ -2,11 +2,11 @@ import type { Duplex } from "node:stream";
 
 import type { ConnectionFacts, Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { RawFields } from "../http/raw-fields.ts";
+import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
 import type { ExplainInput, ExplainStep, Explanation } from "./explain.ts";
 import { Flow } from "./flow.ts";
 import type { PipelineParts } from "./parts.ts";
-import { runRequestHooks } from "./request-phase.ts";
 import { traceStep } from "./trace.ts";
 
 /** Takes a made-up request down the real path, hooks included, as far as the dispatch; nothing leaves the process but what hooks send. */
@@ -24,7 +24,7 @@ export function explainRequest(parts: PipelineParts, input: ExplainInput): Promi
       if (begin(flow)) {
         const owners = parts.hooks.request.map((hook) => hook.owner);
         if (owners.length > 0) traceStep(flow, "onRequest", `hooks of ${owners.join(", ")}`);
-        runRequestHooks(flow);
+        afterLimits(flow);
       }
     } catch (error) {
       flow.failInternal(error);

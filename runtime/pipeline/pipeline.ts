@@ -17,16 +17,14 @@
  * way out for errors, `tunnel` carries upgraded connections, `subrequest` is `ctx.fetch`.
  */
 import type { Exchange } from "../downstream/exchange.ts";
+import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
 import type { ExplainInput, Explanation } from "./explain.ts";
-import { passChallenge } from "./challenge.ts";
-import { answerChallengePath } from "./challenge-endpoints.ts";
 import { explainRequest } from "./explain-request.ts";
 import { Flow, type FlowRegistry } from "./flow.ts";
 import type { PipelineParts } from "./parts.ts";
 import { passIpLists } from "./ip-lists.ts";
 import { passLimits } from "./rate-limits.ts";
-import { runRequestHooks } from "./request-phase.ts";
 
 /** The compiled request path of one generation. */
 export interface Pipeline {
@@ -48,17 +46,6 @@ function checkLimits(flow: Flow): void {
   const { ipLists, limits } = flow.parts;
   if (ipLists !== undefined && !passIpLists(flow, ipLists)) return;
   if (limits === undefined || passLimits(flow, limits, afterLimits)) afterLimits(flow);
-}
-
-function afterLimits(flow: Flow): void {
-  const { challenge } = flow.parts;
-  if (challenge === undefined) {
-    runRequestHooks(flow);
-  } else if (flow.isOwn) {
-    answerChallengePath(flow, challenge);
-  } else if (passChallenge(flow, challenge, runRequestHooks)) {
-    runRequestHooks(flow);
-  }
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {

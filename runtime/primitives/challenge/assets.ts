@@ -27,6 +27,7 @@ const FILES: Readonly<Record<string, string>> = {
   ...translation("ar", "ar"),
 };
 
+const require = createRequire(import.meta.url);
 const made = new Map<string, Asset>();
 
 /** What the challenge page loads, read at the first use. `undefined`: there is no such thing. */
@@ -49,7 +50,7 @@ function bytesOf(name: string): Uint8Array | undefined {
   if (name === "page.css") return Buffer.from(PAGE_STYLE);
   if (!Object.hasOwn(FILES, name)) return undefined;
   // The widget's external build: it brings no worker as a Blob and no style of its own, which a strict policy forbids.
-  const external = createRequire(import.meta.url).resolve("altcha/external");
+  const external = require.resolve("altcha/external");
   return readFileSync(join(dirname(external), "..", FILES[name] as string));
 }
 

@@ -5,7 +5,7 @@ import { escapeHtml } from "../../http/problem.ts";
 /** Sends a form and returns the JSON that came back. Throws if there is none in time. */
 export type PostForm = (url: string, form: URLSearchParams) => Promise<unknown>;
 
-export interface RemoteService {
+interface RemoteService {
   readonly script: string;
   readonly verify: string;
   readonly element: string;
@@ -14,7 +14,7 @@ export interface RemoteService {
 }
 
 /** As the services' own pages describe them. */
-export const SERVICES: Readonly<Record<"turnstile" | "hcaptcha" | "recaptcha", RemoteService>> = {
+const SERVICES: Readonly<Record<"turnstile" | "hcaptcha" | "recaptcha", RemoteService>> = {
   turnstile: {
     script: "https://challenges.cloudflare.com/turnstile/v0/api.js",
     verify: "https://challenges.cloudflare.com/turnstile/v0/siteverify",
