@@ -6,6 +6,9 @@
 import { IPV4, IPV6, maskWord, type IpFamily, type IpWords } from "../../http/ip-address.ts";
 
 const OPERATIONS_A_STEP = 2048;
+/** Below it the bisection is short anyway, and the index would be larger than the list. */
+const MIN_INDEXED = 32_768;
+const INDEX_SIZE = 65_537;
 
 export interface RangeTable {
   /** Ranges, merged where they overlap. */
@@ -55,10 +58,13 @@ class SortedSpans {
   readonly count: number;
   readonly #bounds: Uint32Array;
   readonly #width: number;
+  /** IPv4: how many spans begin before each value of an address's upper half. */
+  readonly #index: Uint32Array | undefined;
 
   /** First and last address of each span, one after the other. */
-  constructor(bounds: Uint32Array, width: number) {
+  constructor(bounds: Uint32Array, width: number, index: Uint32Array | undefined) {
     this.#bounds = bounds;
+    this.#index = index;
     this.#width = width;
     this.count = bounds.length / width / 2;
   }
@@ -71,6 +77,11 @@ class SortedSpans {
     if (width === 1) {
       // Most of the traffic: no call for each step.
       const address = words[0] as number;
+      const index = this.#index;
+      if (index !== undefined) {
+        low = index[address >>> 16] as number;
+        high = index[(address >>> 16) + 1] as number;
+      }
       while (low < high) {
         const middle = (low + high) >>> 1;
         if ((bounds[middle * 2] as number) <= address) low = middle + 1;
@@ -136,7 +147,9 @@ class Spans {
       if (at % OPERATIONS_A_STEP === 0) yield;
     }
     this.#bounds = new Uint32Array(0);
-    return new SortedSpans(end === into.length ? into : into.slice(0, end), width);
+    const bounds = end === into.length ? into : into.slice(0, end);
+    const isIndexed = width === 1 && bounds.length / 2 >= MIN_INDEXED;
+    return new SortedSpans(bounds, width, isIndexed ? yield* indexOf(bounds) : undefined);
   }
 
   /** Merge sort of positions; `undefined` where they are sorted, as most published lists are. */
@@ -191,6 +204,20 @@ class Spans {
     this.#count += 1;
     return at;
   }
+}
+
+/** The bisection's first steps miss every cache of the processor: the index skips them. */
+function* indexOf(bounds: Uint32Array): Generator<void, Uint32Array> {
+  const index = new Uint32Array(INDEX_SIZE);
+  const count = bounds.length / 2;
+  let upper = 0;
+  for (let at = 0; at < count; at++) {
+    const last = (bounds[at * 2] as number) >>> 16;
+    while (upper < last) index[++upper] = at;
+    if (at % OPERATIONS_A_STEP === 0) yield;
+  }
+  index.fill(count, upper + 1);
+  return index;
 }
 
 function compare(a: Uint32Array, at: number, b: Uint32Array, bt: number, width: number): number {

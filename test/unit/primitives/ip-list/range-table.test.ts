@@ -25,6 +25,30 @@ function has(table: RangeTable, address: string): boolean {
 }
 
 describe("a table of ranges", () => {
+  it("finds the same where it is large enough for an index over the upper halves", async () => {
+    const builder = new RangeBuilder();
+    const listed = new Set<number>();
+    // Every other one of 40000 neighbours, both ends of the address space, and gaps of many upper halves between.
+    for (let at = 0; at < 40_000; at++) {
+      listed.add((at < 20_000 ? 0x0a_00_00_00 : 0xc0_00_ff_00) + at * 2);
+    }
+    listed.add(0).add(0xff_ff_ff_ff);
+    for (const address of listed) {
+      words[0] = address;
+      builder.add(4, words, 32);
+    }
+    const table = await inSlices(builder.finish());
+    expect(table.size).toBe(listed.size);
+    const wrong: number[] = [];
+    for (const address of listed) {
+      for (const near of [address - 1, address, address + 1, address + 0x1_00_00]) {
+        words[0] = near >>> 0;
+        if (table.has(4, words) !== listed.has(near >>> 0)) wrong.push(near >>> 0);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it("has what a walk over all ranges has", async () => {
     // Few bits, so that ranges overlap and addresses hit.
     const byte = fc.constantFrom(0, 1, 127, 128, 254, 255);
