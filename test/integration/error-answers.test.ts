@@ -84,7 +84,6 @@ describe("capabilities that are switched off", () => {
     ["cache", (ctx) => ctx.cache],
     ["waf", (ctx) => ctx.waf],
     ["tls", (ctx) => ctx.tls],
-    ["load", (ctx) => ctx.load],
     ["limits", (ctx) => ctx.limits],
     ["limit", (ctx) => (ctx as unknown as { limit(name: string): void }).limit("x")],
     ["listed", (ctx) => (ctx as unknown as { listed(name: string): void }).listed("x")],
