@@ -6,6 +6,7 @@ import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
 import type { ExplainInput, ExplainStep, Explanation } from "./explain.ts";
 import { Flow } from "./flow.ts";
+import { passIpLists } from "./ip-lists.ts";
 import type { PipelineParts } from "./parts.ts";
 import { traceStep } from "./trace.ts";
 
@@ -21,7 +22,7 @@ export function explainRequest(parts: PipelineParts, input: ExplainInput): Promi
     exchange.receiver = flow;
     parts.lease.acquire();
     try {
-      if (begin(flow)) {
+      if (begin(flow) && explainLists(flow)) {
         const owners = parts.hooks.request.map((hook) => hook.owner);
         if (owners.length > 0) traceStep(flow, "onRequest", `hooks of ${owners.join(", ")}`);
         afterLimits(flow);
@@ -30,6 +31,17 @@ export function explainRequest(parts: PipelineParts, input: ExplainInput): Promi
       flow.failInternal(error);
     }
   });
+}
+
+/** Lists are asked as ever; limits are only named, since an explanation must use up nobody's allowance. */
+function explainLists(flow: Flow): boolean {
+  const { ipLists, limits } = flow.parts;
+  if (ipLists !== undefined && !passIpLists(flow, ipLists)) return false;
+  const uses = [...(limits?.all ?? []), ...(flow.routePlan?.limits ?? [])];
+  if (uses.length > 0) {
+    traceStep(flow, "limits", `counted by ${uses.map(({ name }) => name).join(", ")}`);
+  }
+  return true;
 }
 
 /** An exchange with nobody at the other end: it ends where the explanation does. */

@@ -2,6 +2,7 @@ import { ProxyError } from "../errors.ts";
 import { NO_IP, parseIp } from "../http/ip-address.ts";
 import type { IpList } from "../primitives/ip-list/ip-list.ts";
 import type { Flow } from "./flow.ts";
+import { traceStep } from "./trace.ts";
 
 export interface BlockUse {
   readonly list: IpList;
@@ -31,6 +32,9 @@ export function passIpLists(flow: Flow, plan: IpListPlan): boolean {
     }
     flow.blockReason = `list ${list.name}`;
     if (mode === "drop") {
+      if (flow.trace !== null) {
+        traceStep(flow, "lists", `dropped: the client is on the list ${list.name}`, [], "failed");
+      }
       flow.outcome = "dropped";
       flow.exchange.abort();
     } else {
