@@ -11,7 +11,8 @@ import { patternDigest, piece } from "../helpers/pattern-origin.ts";
 import { scaled } from "../helpers/scale.ts";
 
 const MIB = 1024 * 1024;
-const CONTENT_BYTES = scaled(32, 200) * MIB;
+// Far above what two pairs of kernel buffers take, each of which may grow to 36 MiB.
+const CONTENT_BYTES = scaled(96, 200) * MIB;
 const UPLOADS = 10;
 const STALL_MS = scaled(500, 10_000);
 const GROWTH_PER_UPLOAD = 5 * MIB;
