@@ -1,0 +1,138 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { judgeResponse } from "../../../../runtime/primitives/cache/freshness.ts";
+import { ResponseStore } from "../../../../runtime/primitives/cache/response-store.ts";
+import {
+  selectionOf,
+  StoredResponse,
+  varyNames,
+} from "../../../../runtime/primitives/cache/stored-response.ts";
+
+const MB = 1024 ** 2;
+
+function response(
+  url: string,
+  options: { tags?: string[]; request?: string[]; bytes?: number; vary?: string } = {},
+) {
+  const { tags = [], request = [], bytes = 10, vary } = options;
+  const fields = ["Cache-Control", "max-age=60", ...(vary === undefined ? [] : ["Vary", vary])];
+  const policy = {
+    ttlMs: undefined,
+    statuses: undefined,
+    staleWhileRevalidateMs: undefined,
+    staleIfErrorMs: undefined,
+    heuristic: true,
+    setCookie: "skip",
+  } as const;
+  return new StoredResponse({
+    key: url,
+    url,
+    route: "r",
+    status: 200,
+    fields,
+    body: new Uint8Array(bytes),
+    selection: selectionOf(varyNames(fields, []), request),
+    tags,
+    receivedAt: 0,
+    verdict: judgeResponse(request, 200, fields, policy, 0, 0, undefined),
+  });
+}
+
+describe("the store of responses", () => {
+  it("finds a response by key and by what Vary names (RFC 9111 §4.1)", () => {
+    const store = new ResponseStore(MB, MB);
+    const english = response("/a", { vary: "Accept-Language", request: ["Accept-Language", "en"] });
+    const german = response("/a", { vary: "Accept-Language", request: ["Accept-Language", "de"] });
+    store.add(english);
+    store.add(german);
+    expect(store.find("/a", ["accept-language", "en"])).toBe(english);
+    expect(store.find("/a", ["accept-language", "de"])).toBe(german);
+    expect(store.find("/a", [])).toBeUndefined();
+    expect(store.find("/b", ["accept-language", "en"])).toBeUndefined();
+  });
+
+  it("takes two ways to write the same Accept-Encoding as one", () => {
+    const store = new ResponseStore(MB, MB);
+    const stored = response("/a", {
+      vary: "accept-encoding",
+      request: ["Accept-Encoding", "gzip, br"],
+    });
+    store.add(stored);
+    expect(store.find("/a", ["Accept-Encoding", "br;q=0.5,GZIP;q=1, deflate;q=0"])).toBe(stored);
+    expect(store.find("/a", ["Accept-Encoding", "gzip"])).toBeUndefined();
+  });
+
+  it("holds at most its size: what was not used for longest goes, with its tags", () => {
+    const store = new ResponseStore(100_000, 50_000);
+    store.add(response("/a", { bytes: 40_000, tags: ["t"] }));
+    store.add(response("/b", { bytes: 40_000, tags: ["t"] }));
+    store.find("/a", []);
+    store.add(response("/c", { bytes: 40_000 }));
+    expect([store.find("/a", []), store.find("/b", [])].map((one) => one?.url)).toEqual([
+      "/a",
+      undefined,
+    ]);
+    expect(store.bytes).toBeLessThanOrEqual(100_000);
+    expect(store.purge({ tag: "t" })).toBe(1);
+  });
+
+  it("counts coded variants", () => {
+    const store = new ResponseStore(MB, MB);
+    const stored = response("/a");
+    store.add(stored);
+    const before = store.bytes;
+    expect([stored.claim("br"), stored.claim("br")]).toEqual([true, false]);
+    stored.put("br", new Uint8Array(1000));
+    expect(store.bytes - before).toBe(1000);
+  });
+
+  it("takes new limits over to what is there", () => {
+    const store = new ResponseStore(MB, MB);
+    store.add(response("/a", { bytes: 40_000 }));
+    store.add(response("/b", { bytes: 40_000 }));
+    store.adjust(50_000, 50_000);
+    expect([store.find("/a", []), store.find("/b", [])].map((one) => one?.url)).toEqual([
+      undefined,
+      "/b",
+    ]);
+  });
+
+  it("replaces what has the same selection", () => {
+    const store = new ResponseStore(MB, MB);
+    store.add(response("/a"));
+    store.add(response("/a"));
+    expect(store.size).toBe(1);
+  });
+
+  it("purges by URL, prefix and all; soft keeps it as stale", () => {
+    const store = new ResponseStore(MB, MB);
+    for (const url of ["/a", "/a/b", "/c"]) store.add(response(url));
+    expect(store.purge({ url: "/a", soft: true })).toBe(1);
+    const soft = store.find("/a", []);
+    expect(soft?.freshUntil).toBe(soft?.bornAt);
+    expect(store.purge({ prefix: "/a" })).toBe(2);
+    expect(store.purge({ all: true })).toBe(1);
+    expect(store.size).toBe(0);
+  });
+
+  it("purging one tag never changes the reach of another, but for what both name", () => {
+    const tag = fc.constantFrom("a", "b", "c", "__proto__");
+    fc.assert(
+      fc.property(
+        fc.array(fc.uniqueArray(tag), { maxLength: 20 }),
+        tag,
+        tag,
+        (sets, first, second) => {
+          const store = new ResponseStore(MB, MB);
+          for (const [at, tags] of sets.entries()) store.add(response(`/${at}`, { tags }));
+          expect(store.purge({ tag: first })).toBe(
+            sets.filter((tags) => tags.includes(first)).length,
+          );
+          const left = sets.filter((tags) => tags.includes(second) && !tags.includes(first));
+          expect(store.purge({ tag: second })).toBe(left.length);
+        },
+      ),
+    );
+  });
+});
