@@ -7,7 +7,6 @@ import type { WafSeverity } from "@gatewright/sdk";
 export type {
   WafCollection,
   WafCondition,
-  WafFinding,
   WafNeeds,
   WafOperator,
   WafRule,

@@ -1,0 +1,136 @@
+import type { ValueSink } from "../values.ts";
+
+/**
+ * Keys and values of JSON (RFC 8259), decoded, with their path as name: `user.name`, lists without their index. A parser
+ * of our own, since `JSON.parse` keeps only the last of two equal keys, and a filter that sees another value than the
+ * application is none. Returns false where the text is no JSON: then it is inspected as it stands.
+ */
+export function readJson(text: string, sink: ValueSink): boolean {
+  const reader = new JsonReader(text, sink);
+  return reader.document();
+}
+
+const SPACE = /[\t\n\r ]*/y;
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+// oxlint-disable-next-line no-control-regex -- RFC 8259 §7: control characters must be escaped
+const PLAIN = /[^"\\\0-\x1f]*/y;
+
+class JsonReader {
+  readonly #text: string;
+  readonly #sink: ValueSink;
+  #at = 0;
+
+  constructor(text: string, sink: ValueSink) {
+    this.#text = text;
+    this.#sink = sink;
+    // RFC 8259 §8.1 forbids a BOM, and parsers may ignore one.
+    if (text.charCodeAt(0) === 0xfeff) this.#at = 1;
+  }
+
+  document(): boolean {
+    if (!this.#value("", 0)) return false;
+    this.#space();
+    return this.#at === this.#text.length;
+  }
+
+  #value(name: string, depth: number): boolean {
+    if (depth > this.#sink.bounds.maxDepth) {
+      this.#sink.anomaly("json-depth", name);
+      return false;
+    }
+    this.#space();
+    const code = this.#text.charCodeAt(this.#at);
+    if (code === 0x7b) return this.#object(name, depth);
+    if (code === 0x5b) return this.#array(name, depth);
+    if (code === 0x22) {
+      const value = this.#string();
+      if (value === undefined) return false;
+      if (value !== "") this.#sink.value("ARGS_POST", name, value);
+      return true;
+    }
+    return this.#number() || this.#word("true") || this.#word("false") || this.#word("null");
+  }
+
+  #object(name: string, depth: number): boolean {
+    this.#at += 1;
+    this.#space();
+    if (this.#take(0x7d)) return true;
+    const keys = new Set<string>();
+    for (;;) {
+      this.#space();
+      const key = this.#text.charCodeAt(this.#at) === 0x22 ? this.#string() : undefined;
+      if (key === undefined) return false;
+      if (keys.has(key)) this.#sink.anomaly("json-duplicate-key", key);
+      keys.add(key);
+      const path = name === "" ? key : `${name}.${key}`.slice(0, 256);
+      this.#sink.value("ARGS_POST_NAMES", path, key);
+      this.#space();
+      if (!this.#take(0x3a) || !this.#value(path, depth + 1)) return false;
+      this.#space();
+      if (this.#take(0x7d)) return true;
+      if (!this.#take(0x2c)) return false;
+    }
+  }
+
+  #array(name: string, depth: number): boolean {
+    this.#at += 1;
+    this.#space();
+    if (this.#take(0x5d)) return true;
+    for (;;) {
+      if (!this.#value(name, depth + 1)) return false;
+      this.#space();
+      if (this.#take(0x5d)) return true;
+      if (!this.#take(0x2c)) return false;
+    }
+  }
+
+  #string(): string | undefined {
+    const start = this.#at + 1;
+    PLAIN.lastIndex = start;
+    PLAIN.exec(this.#text);
+    let end = PLAIN.lastIndex;
+    if (this.#text.charCodeAt(end) === 0x22) {
+      this.#at = end + 1;
+      return this.#text.slice(start, end);
+    }
+    while (this.#text.charCodeAt(end) === 0x5c) {
+      PLAIN.lastIndex = end + 2;
+      if (PLAIN.exec(this.#text) === null) return undefined;
+      end = PLAIN.lastIndex;
+    }
+    if (this.#text.charCodeAt(end) !== 0x22) return undefined;
+    this.#at = end + 1;
+    try {
+      return JSON.parse(this.#text.slice(start - 1, end + 1)) as string;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #number(): boolean {
+    NUMBER.lastIndex = this.#at;
+    if (!NUMBER.test(this.#text)) return false;
+    this.#at = NUMBER.lastIndex;
+    return true;
+  }
+
+  #word(word: string): boolean {
+    if (!this.#text.startsWith(word, this.#at)) return false;
+    this.#at += word.length;
+    return true;
+  }
+
+  #take(code: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== code) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #space(): void {
+    const code = this.#text.charCodeAt(this.#at);
+    if (code > 0x20) return;
+    SPACE.lastIndex = this.#at;
+    SPACE.test(this.#text);
+    this.#at = SPACE.lastIndex;
+  }
+}

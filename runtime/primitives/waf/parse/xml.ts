@@ -1,0 +1,71 @@
+import { decodeEntities } from "../detect/entities.ts";
+import type { ValueSink } from "../values.ts";
+
+const ATTRIBUTE = /([^\s=<>"'/]{1,200})\s{0,16}=\s{0,16}(?:"([^"<]*)"|'([^'<]*)')/g;
+
+/**
+ * Text and attribute values of XML. Entities of the document's own are never expanded: what declares them is an anomaly,
+ * and a rule looks at the document type's text. Returns false where the markup cannot be followed.
+ */
+export function readXml(text: string, sink: ValueSink): boolean {
+  let at = 0;
+  let depth = 0;
+  while (at < text.length && !sink.isFull) {
+    const open = text.indexOf("<", at);
+    if (open === -1) {
+      readText(text.slice(at), sink);
+      break;
+    }
+    if (open > at) readText(text.slice(at, open), sink);
+    const end = readMarkup(text, open, sink);
+    if (end === -1) {
+      sink.anomaly("xml-invalid", "");
+      return false;
+    }
+    const second = text.charCodeAt(open + 1);
+    if (second === 0x2f) depth -= 1;
+    else if (second !== 0x21 && second !== 0x3f && text.charCodeAt(end - 2) !== 0x2f) depth += 1;
+    if (depth > sink.bounds.maxDepth) {
+      sink.anomaly("xml-invalid", "depth");
+      return false;
+    }
+    at = end;
+  }
+  return true;
+}
+
+/** Where the markup that begins at `open` ends, or -1. */
+function readMarkup(text: string, open: number, sink: ValueSink): number {
+  if (text.startsWith("<!--", open)) return after(text, "-->", open + 4);
+  if (text.startsWith("<![CDATA[", open)) {
+    const end = after(text, "]]>", open + 9);
+    if (end !== -1) sink.value("XML", "", text.slice(open + 9, end - 3));
+    return end;
+  }
+  if (text.startsWith("<?", open)) return after(text, "?>", open + 2);
+  if (text.startsWith("<!", open)) {
+    sink.anomaly("xml-doctype", "");
+    const bracket = text.indexOf("[", open);
+    const close = after(text, ">", open);
+    return bracket !== -1 && bracket < close ? after(text, "]>", open) : close;
+  }
+  const end = after(text, ">", open);
+  if (end === -1) return -1;
+  const tag = text.slice(open + 1, end - 1);
+  if (!tag.includes("=")) return end;
+  for (const [, name, double, single] of tag.matchAll(ATTRIBUTE)) {
+    const value = double ?? single ?? "";
+    if (value !== "") sink.value("XML_ATTRIBUTES", name as string, decodeEntities(value));
+  }
+  return end;
+}
+
+function readText(text: string, sink: ValueSink): void {
+  const trimmed = text.trim();
+  if (trimmed !== "") sink.value("XML", "", decodeEntities(trimmed));
+}
+
+function after(text: string, mark: string, from: number): number {
+  const at = text.indexOf(mark, from);
+  return at === -1 ? -1 : at + mark.length;
+}

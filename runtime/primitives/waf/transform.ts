@@ -1,0 +1,263 @@
+import { decodeEntities } from "./detect/entities.ts";
+import type { WafTransformation } from "./rule.ts";
+
+/** Base64 of readable text shorter than this says nothing: many words are valid base64. */
+const MIN_BASE64 = 16;
+
+/** Runs a chain. The same string comes back where no step has anything to do, so that callers can tell cheaply. */
+export function transformValue(value: string, chain: readonly WafTransformation[]): string {
+  let text = value;
+  for (const name of chain) text = TRANSFORMATIONS[name](text);
+  return text;
+}
+
+const TRANSFORMATIONS: Readonly<Record<WafTransformation, (text: string) => string>> = {
+  urlDecodeUni: (text) => urlDecode(text, true),
+  urlDecodeDeep,
+  htmlEntityDecode: decodeEntities,
+  jsDecode,
+  cssDecode,
+  lowercase: (text) => text.toLowerCase(),
+  compressWhitespace: (text) => text.replace(/[\s\0]{1,65536}/g, " "),
+  removeWhitespace: (text) => text.replace(/[\s\0]{1,65536}/g, ""),
+  removeNulls: (text) => (text.includes("\0") ? text.replaceAll("\0", "") : text),
+  replaceComments,
+  normalizePath: (text) => normalizePath(text),
+  normalizePathWin: (text) => normalizePath(text.replaceAll("\\", "/")),
+  base64Decode,
+  utf8toUnicode: foldUnicode,
+  cmdLine,
+  hexDecode: (text) =>
+    text.length % 2 === 0 && /^[0-9a-f]+$/i.test(text)
+      ? Buffer.from(text, "hex").toString("latin1")
+      : text,
+  sqlHexDecode: (text) =>
+    text.includes("0x") || text.includes("0X")
+      ? text.replace(/0x((?:[0-9a-f]{2}){1,4096})/gi, (_, hex: string) =>
+          Buffer.from(hex, "hex").toString("latin1"),
+        )
+      : text,
+  escapeSeqDecode: jsDecode,
+  trim: (text) => text.trim(),
+  length: (text) => String(text.length),
+};
+
+/**
+ * Percent sequences of UTF-8, `%uXXXX` as IIS takes it and, in queries and forms, `+`. Overlong and broken UTF-8 is read
+ * as lenient decoders read it: a filter must not see less than the application behind it.
+ */
+export function urlDecode(text: string, plus: boolean): string {
+  const hasPlus = plus && text.includes("+");
+  if (!hasPlus && !text.includes("%")) return text;
+  let out = "";
+  const end = text.length;
+  let from = 0;
+  let at = 0;
+  while (at < end) {
+    const code = text.charCodeAt(at);
+    if (code === 0x2b && plus) {
+      out += `${text.slice(from, at)} `;
+      from = ++at;
+      continue;
+    }
+    if (code !== 0x25) {
+      at += 1;
+      continue;
+    }
+    const byte = hexByte(text, at + 1);
+    if (byte >= 0) {
+      const character = readUtf8(text, at, byte);
+      out += text.slice(from, at) + character.text;
+      from = at = character.end;
+      continue;
+    }
+    const next = text.charCodeAt(at + 1) | 0x20;
+    const high = next === 0x75 ? hexByte(text, at + 2) : -1;
+    const low = high < 0 ? -1 : hexByte(text, at + 4);
+    if (low >= 0) {
+      out += text.slice(from, at) + foldWide((high << 8) | low);
+      from = at = at + 6;
+    } else {
+      at += 1;
+    }
+  }
+  return from === 0 ? text : out + text.slice(from);
+}
+
+/** True where a percent sign begins no sequence, or a sequence is no UTF-8, overlong forms included. */
+export function hasBadPercent(text: string): boolean {
+  let at = text.indexOf("%");
+  while (at !== -1) {
+    const byte = hexByte(text, at + 1);
+    if (byte < 0) return true;
+    const { end, isValid } = readUtf8(text, at, byte);
+    if (!isValid) return true;
+    at = text.indexOf("%", end);
+  }
+  return false;
+}
+
+interface Utf8Character {
+  readonly text: string;
+  readonly end: number;
+  readonly isValid: boolean;
+}
+
+const MINIMUM = [0, 0x80, 0x800, 0x10000];
+
+function readUtf8(text: string, start: number, first: number): Utf8Character {
+  const more = first < 0xc0 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf8 ? 3 : 0;
+  let end = start + 3;
+  if (more === 0) {
+    return { text: String.fromCharCode(first), end, isValid: first < 0x80 };
+  }
+  let point = first & (0x3f >> more);
+  for (let count = 0; count < more; count++) {
+    const byte = text.charCodeAt(end) === 0x25 ? hexByte(text, end + 1) : -1;
+    if (byte < 0x80 || byte > 0xbf) {
+      return { text: String.fromCharCode(first), end: start + 3, isValid: false };
+    }
+    point = (point << 6) | (byte & 0x3f);
+    end += 3;
+  }
+  const isValid =
+    point >= (MINIMUM[more] as number) && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
+  if (point > 0x10ffff) return { text: "\ufffd", end, isValid };
+  return { text: String.fromCodePoint(point), end, isValid };
+}
+
+function hexByte(text: string, at: number): number {
+  const high = hexDigit(text.charCodeAt(at));
+  const low = hexDigit(text.charCodeAt(at + 1));
+  return high < 0 || low < 0 ? -1 : (high << 4) | low;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/** Three rounds: applications behind two decoding proxies exist, ones behind four do not. */
+function urlDecodeDeep(text: string): string {
+  let value = text;
+  for (let round = 0; round < 3; round++) {
+    const decoded = urlDecode(value, false);
+    if (decoded === value) break;
+    value = decoded;
+  }
+  return value;
+}
+
+const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  b: "\b",
+  f: "\f",
+  v: "\v",
+};
+
+function jsDecode(text: string): string {
+  if (!text.includes("\\")) return text;
+  return text.replace(
+    /\\(?:u\{([0-9a-f]{1,6})\}|u([0-9a-f]{4})|x([0-9a-f]{2})|([0-3]?[0-7]{1,2})|([nrtbfv])|(['"`/<>]))/gi,
+    (
+      whole,
+      braced: string | undefined,
+      four: string | undefined,
+      two: string | undefined,
+      octal: string | undefined,
+      simple: string | undefined,
+      literal: string | undefined,
+    ) => {
+      const hex = braced ?? four ?? two;
+      if (hex !== undefined) {
+        const point = Number.parseInt(hex, 16);
+        return point <= 0x10ffff ? foldWide(point) : whole;
+      }
+      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8));
+      if (simple !== undefined) return SIMPLE_ESCAPES[simple] ?? whole;
+      return literal ?? whole;
+    },
+  );
+}
+
+function cssDecode(text: string): string {
+  if (!text.includes("\\")) return text;
+  return text.replace(/\\([0-9a-f]{1,6})\s?/gi, (whole, hex: string) => {
+    const point = Number.parseInt(hex, 16);
+    return point > 0 && point <= 0x10ffff ? String.fromCodePoint(point) : whole;
+  });
+}
+
+function replaceComments(text: string): string {
+  let start = text.indexOf("/*");
+  if (start === -1) return text;
+  let out = "";
+  let from = 0;
+  while (start !== -1) {
+    out += `${text.slice(from, start)} `;
+    const end = text.indexOf("*/", start + 2);
+    if (end === -1) return out;
+    from = end + 2;
+    start = text.indexOf("/*", from);
+  }
+  return out + text.slice(from);
+}
+
+function normalizePath(text: string): string {
+  if (!text.includes("/")) return text;
+  const segments: string[] = [];
+  for (const segment of text.split("/")) {
+    if (segment === "." || (segment === "" && segments.length > 0)) continue;
+    const last = segments.at(-1);
+    if (segment === ".." && last !== undefined && last !== "" && last !== "..") segments.pop();
+    else segments.push(segment);
+  }
+  const joined = segments.join("/");
+  return text.endsWith("/") && !joined.endsWith("/") ? `${joined}/` : joined;
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4}){2,}(?:[A-Za-z0-9+/]{2,3}={0,2})?$/;
+const BASE64_URL = /^[A-Za-z0-9_-]+={0,2}$/;
+
+/** What is no base64, or no text in base64, stays: a picture or a hash must not look like an attack by chance. */
+function base64Decode(text: string): string {
+  if (text.length < MIN_BASE64 || text.charCodeAt(text.length - 1) === 0x20) return text;
+  if (!BASE64.test(text) && !BASE64_URL.test(text)) return text;
+  const decoded = Buffer.from(text, "base64").toString("utf8");
+  return isReadable(decoded) ? decoded : text;
+}
+
+function isReadable(text: string): boolean {
+  if (text === "") return false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0xfffd || code === 0x7f) return false;
+    if (code < 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) return false;
+  }
+  return true;
+}
+
+/** Full-width forms and typographic signs become the ASCII that databases' and shells' charsets turn them into. */
+function foldUnicode(text: string): string {
+  for (let at = 0; at < text.length; at++) {
+    if (text.charCodeAt(at) >= 0xff01 && text.charCodeAt(at) <= 0xff5e) {
+      return text.replace(/[\uff01-\uff5e]/g, (wide) => foldWide(wide.charCodeAt(0)));
+    }
+  }
+  return text;
+}
+
+function foldWide(point: number): string {
+  return String.fromCodePoint(point >= 0xff01 && point <= 0xff5e ? point - 0xfee0 : point);
+}
+
+function cmdLine(text: string): string {
+  return text
+    .replace(/[\\"'^]/g, "")
+    .replace(/[\s,;]+/g, " ")
+    .replace(/ ([/(])/g, "$1")
+    .toLowerCase();
+}

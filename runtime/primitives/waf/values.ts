@@ -1,0 +1,37 @@
+import type { WafCollection } from "./rule.ts";
+
+/** How much is looked at. What lies beyond is an anomaly, never a free pass. */
+export interface InspectBounds {
+  /** Values of one phase. */
+  readonly maxValues: number;
+  /** Levels of JSON, XML and GraphQL. */
+  readonly maxDepth: number;
+  /** Characters of one value. */
+  readonly maxValueLength: number;
+}
+
+/** Something that two readers might read differently, or that is too much to be read. */
+export type Anomaly =
+  | "charset"
+  | "content-coding"
+  | "content-too-large"
+  | "form-invalid"
+  | "graphql-invalid"
+  | "json-depth"
+  | "json-duplicate-key"
+  | "json-invalid"
+  | "multipart-invalid"
+  | "percent-invalid"
+  | "too-many-values"
+  | "value-too-long"
+  | "xml-doctype"
+  | "xml-invalid";
+
+/** Gets what the parsers find. */
+export interface ValueSink {
+  value(collection: WafCollection, name: string, value: string): void;
+  anomaly(name: Anomaly, place: string): void;
+  readonly bounds: InspectBounds;
+  /** No more values are wanted. */
+  readonly isFull: boolean;
+}

@@ -1,0 +1,74 @@
+import { classesOf, ENCODED_SIGNS } from "./operator.ts";
+import type { WafTransformation } from "./rule.ts";
+import { transformValue } from "./transform.ts";
+
+/** Those that leave a value alone in which nothing is encoded. */
+const DECODING: ReadonlySet<WafTransformation> = new Set<WafTransformation>([
+  "urlDecodeDeep",
+  "jsDecode",
+  "cssDecode",
+  "utf8toUnicode",
+  "escapeSeqDecode",
+]);
+
+/**
+ * One value in the forms that the chains of all rules give it. Different chains mostly give the same text, which is then
+ * looked at once. Reused for every value, since inspection is synchronous: nothing is allocated for plain values.
+ */
+export class Variants {
+  readonly #chains: readonly (readonly WafTransformation[])[];
+  readonly #decodesOnly: readonly boolean[];
+  /** Number of the text that each chain gives; -1: not computed yet. */
+  readonly #numbers: Int16Array;
+  readonly #texts: string[] = [];
+  readonly #classes: number[] = [];
+  #count = 0;
+
+  constructor(chains: readonly (readonly WafTransformation[])[]) {
+    this.#chains = chains;
+    this.#decodesOnly = chains.map((chain) => chain.every((name) => DECODING.has(name)));
+    this.#numbers = new Int16Array(chains.length);
+  }
+
+  begin(value: string): void {
+    this.#texts[0] = value;
+    this.#classes[0] = classesOf(value);
+    this.#count = 1;
+    this.#numbers.fill(-1);
+  }
+
+  /** Number of the text after this chain. */
+  after(chain: number): number {
+    const known = this.#numbers[chain] as number;
+    return known === -1 ? this.#compute(chain) : known;
+  }
+
+  text(number: number): string {
+    return this.#texts[number] as string;
+  }
+
+  classes(number: number): number {
+    return this.#classes[number] as number;
+  }
+
+  #compute(chain: number): number {
+    let number = 0;
+    if (!this.#decodesOnly[chain] || ((this.#classes[0] as number) & ENCODED_SIGNS) !== 0) {
+      const text = transformValue(
+        this.#texts[0] as string,
+        this.#chains[chain] as readonly WafTransformation[],
+      );
+      number = this.#numberOf(text);
+    }
+    this.#numbers[chain] = number;
+    return number;
+  }
+
+  #numberOf(text: string): number {
+    for (let at = 0; at < this.#count; at++) if (this.#texts[at] === text) return at;
+    const number = this.#count++;
+    this.#texts[number] = text;
+    this.#classes[number] = classesOf(text);
+    return number;
+  }
+}
