@@ -42,6 +42,13 @@ export function deltaSeconds(text: string | undefined): number | undefined {
 const MEMBER =
   /[ \t]*([a-z*][a-z0-9_\-.*]*)(?:=(\?[01]|-?[0-9]{1,15}(?:\.[0-9]{1,3})?|"(?:[ !#-[\]-~]|\\["\\])*"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*))?((?:;[ ]*[a-z*][a-z0-9_\-.*]*(?:=(?:\?[01]|-?[0-9.]+|"(?:[ !#-[\]-~]|\\["\\])*"|[A-Za-z*][!#$%&'*+.^_`|~0-9A-Za-z:/-]*))?)*)[ \t]*(,|$)/y;
 
+const SECONDS: ReadonlySet<string> = new Set([
+  "max-age",
+  "s-maxage",
+  "stale-while-revalidate",
+  "stale-if-error",
+]);
+
 /**
  * A targeted field (RFC 9213 §2.1): a Dictionary of structured fields. Unlike `Cache-Control`, one that is not well formed
  * says nothing at all, and of a member that comes twice the last one counts (RFC 9651 §4.2.2).
@@ -63,29 +70,10 @@ export function targetedDirectives(
     if (match[4] === "," && at === text.length) return undefined;
     const value = match[2];
     const name = match[1] as string;
+    // A lifetime of another type than Integer is a field that is not understood: it must not switch a no-store off.
+    if (SECONDS.has(name) && !/^-?[0-9]+$/.test(value ?? "")) return undefined;
     if (value === "?0") found.delete(name);
     else found.set(name, value === undefined || value === "?1" ? "" : value);
   }
   return found.size === 0 ? undefined : found;
-}
-
-const IMF = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-const RFC850 = /^[A-Z][a-z]+, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/;
-const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
-
-/** HTTP-date in its three forms (RFC 9110 §5.6.7), milliseconds since 1970. */
-export function httpDate(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  let time = Number.NaN;
-  if (IMF.test(text)) time = Date.parse(text);
-  else if (ASCTIME.test(text)) time = Date.parse(`${text} GMT`);
-  else if (RFC850.test(text)) {
-    const parts = text.split(/[ -]/);
-    const year = Number(parts[3]);
-    const now = new Date().getUTCFullYear();
-    const century = now - (now % 100);
-    const full = century + year > now + 50 ? century + year - 100 : century + year;
-    time = Date.parse(`${parts[1]} ${parts[2]} ${full} ${parts[4]} GMT`);
-  }
-  return Number.isNaN(time) ? undefined : time;
 }

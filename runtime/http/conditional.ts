@@ -6,7 +6,7 @@
  * forward them.
  */
 import { splitList } from "./field-syntax.ts";
-import { httpDate } from "./cache-directives.ts";
+import { httpDate } from "./http-date.ts";
 import { fieldValue, fieldValues, hasField, type ReadonlyRawFields } from "./raw-fields.ts";
 
 export interface EntityTag {

@@ -1,10 +1,10 @@
 import {
   cacheDirectives,
   deltaSeconds,
-  httpDate,
   targetedDirectives,
   type Directives,
 } from "../../http/cache-directives.ts";
+import { httpDate } from "../../http/http-date.ts";
 import {
   fieldValue,
   fieldValues,
