@@ -7,6 +7,7 @@ import {
   type WafTransformation,
   type WafVariable,
 } from "./rule.ts";
+import { DECODING } from "./transform.ts";
 
 /** One condition of one rule, as it is tried on values of one collection. */
 export interface Probe {
@@ -19,6 +20,8 @@ export interface Probe {
   readonly except: ReadonlySet<string>;
   /** Numbers of the chains after which the operator is tried. */
   readonly chains: readonly number[];
+  /** All its chains only decode: a plain value is looked at once, as it is. */
+  readonly decodesOnly: boolean;
   readonly filter: Filter;
   readonly operation: Operation;
   readonly not: boolean;
@@ -82,6 +85,9 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
       rule,
       bit,
       chains: chainsOf(condition).map(chainNumber),
+      decodesOnly: chainsOf(condition)
+        .flat()
+        .every((name) => DECODING.has(name)),
       filter: compileNeeds(condition.needs),
       operation: compileOperator(condition.operator),
       not: condition.not ?? false,

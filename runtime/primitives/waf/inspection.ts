@@ -134,7 +134,15 @@ export class Inspection implements ValueSink {
     if (probes.length === 0) return;
     const variants = this.#variants;
     variants.begin(value);
+    const { isPlain } = variants;
+    const classes = variants.classes(0);
     for (const probe of probes) {
+      if (isPlain && probe.decodesOnly) {
+        if (!passesFilter(probe.filter, value, classes)) continue;
+        const hit = probe.operation(value);
+        if ((hit === undefined) === probe.not) this.#hit(probe, collection, name, value, hit);
+        continue;
+      }
       let tried = 0;
       for (const chain of probe.chains) {
         const number = variants.after(chain);

@@ -4,6 +4,16 @@ import type { WafTransformation } from "./rule.ts";
 /** Base64 of readable text shorter than this says nothing: many words are valid base64. */
 const MIN_BASE64 = 16;
 
+/** Those that leave a value alone in which nothing is encoded. */
+export const DECODING: ReadonlySet<WafTransformation> = new Set<WafTransformation>([
+  "base64Decode",
+  "cssDecode",
+  "escapeSeqDecode",
+  "jsDecode",
+  "urlDecodeDeep",
+  "utf8toUnicode",
+]);
+
 /** Runs a chain. The same string comes back where no step has anything to do, so that callers can tell cheaply. */
 export function transformValue(value: string, chain: readonly WafTransformation[]): string {
   let text = value;

@@ -1,15 +1,8 @@
 import { classesOf, ENCODED_SIGNS } from "./operator.ts";
 import type { WafTransformation } from "./rule.ts";
-import { transformValue } from "./transform.ts";
+import { DECODING, transformValue } from "./transform.ts";
 
-/** Those that leave a value alone in which nothing is encoded. */
-const DECODING: ReadonlySet<WafTransformation> = new Set<WafTransformation>([
-  "urlDecodeDeep",
-  "jsDecode",
-  "cssDecode",
-  "utf8toUnicode",
-  "escapeSeqDecode",
-]);
+const BASE64: readonly WafTransformation[] = ["base64Decode"];
 
 /**
  * One value in the forms that the chains of all rules give it. Different chains mostly give the same text, which is then
@@ -23,6 +16,8 @@ export class Variants {
   readonly #texts: string[] = [];
   readonly #classes: number[] = [];
   #count = 0;
+  /** Nothing is encoded in it: whatever only decodes leaves it alone. */
+  isPlain = false;
 
   constructor(chains: readonly (readonly WafTransformation[])[]) {
     this.#chains = chains;
@@ -32,7 +27,9 @@ export class Variants {
 
   begin(value: string): void {
     this.#texts[0] = value;
-    this.#classes[0] = classesOf(value);
+    const classes = classesOf(value);
+    this.#classes[0] = classes;
+    this.isPlain = (classes & ENCODED_SIGNS) === 0 && transformValue(value, BASE64) === value;
     this.#count = 1;
     this.#numbers.fill(-1);
   }
@@ -53,7 +50,7 @@ export class Variants {
 
   #compute(chain: number): number {
     let number = 0;
-    if (!this.#decodesOnly[chain] || ((this.#classes[0] as number) & ENCODED_SIGNS) !== 0) {
+    if (!this.#decodesOnly[chain] || !this.isPlain) {
       const text = transformValue(
         this.#texts[0] as string,
         this.#chains[chain] as readonly WafTransformation[],
