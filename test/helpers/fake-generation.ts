@@ -54,6 +54,7 @@ export function fakeLoaded(
   };
   const config = {
     listen: options.listen ?? [{ host: "127.0.0.1", port: 0, limits: FAKE_LIMITS }],
+    trustedProxies: { kind: "none" },
     admin: undefined,
     log: { level: "debug", access: true, format: "json", redact: [] },
     plugins: options.plugins ?? [],
