@@ -87,7 +87,10 @@ describe("clients that stop reading compressed content (PUB-10)", () => {
       await using proxy = await startMeasuredProxy({
         config: `export default { upstreams: { big: { targets: ["${noise.url}"] } }, limits: { sendIdle: "10m" } };`,
       });
-      expect(await digest(await open(proxy.url, coding), coding)).toBe(wholeDigest());
+      // Whole transfers first, some at once: what code and allocator take anyway is no growth.
+      const whole = wholeDigest();
+      const warm = [1, 2, 3].map(async () => digest(await open(proxy.url, coding), coding));
+      expect(await Promise.all(warm)).toEqual([whole, whole, whole]);
 
       const before = await proxy.rssBytes();
       await proxy.resetPeak();
@@ -106,13 +109,13 @@ describe("clients that stop reading compressed content (PUB-10)", () => {
         .toBe(true);
       await delay(STALL_MS);
       expect(noise.takenMib.join()).toBe(taken);
-      for (const mib of noise.takenMib.slice(1)) expect(mib).toBeLessThan(KERNEL_MIB);
+      for (const mib of noise.takenMib.slice(warm.length)) expect(mib).toBeLessThan(KERNEL_MIB);
       expect((await proxy.peakBytes()) - before).toBeLessThan(CLIENTS * 5 * MIB);
 
       const [one] = responses;
-      expect(await digest(one!, coding)).toBe(wholeDigest());
+      expect(await digest(one!, coding)).toBe(whole);
       for (const response of responses) response.destroy();
-      await expect.poll(() => proxy.access.length, { timeout: 5000 }).toBe(1 + CLIENTS);
+      await expect.poll(() => proxy.access.length, { timeout: 5000 }).toBe(warm.length + CLIENTS);
       expect(proxy.errors).toEqual([]);
     },
   );
