@@ -33,7 +33,7 @@ export interface Storability {
   readonly ageMs: number;
   /** Never without asking: `no-cache` (RFC 9111 §5.2.2.4). */
   readonly noCache: boolean;
-  /** RFC 9111 §4.2.4: not stale, whatever anybody allows. */
+  /** RFC 9111 §4.2.4: not stale, beyond what the two below say. */
   readonly mustRevalidate: boolean;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
@@ -63,14 +63,17 @@ export function judgeResponse(
   const date = httpDate(fieldValue(fields, "date")) ?? receivedAt;
   const life = lifetime(status, fields, directives, targeted !== undefined, policy, date, ttlMs);
   const noCache = directives.has("no-cache");
-  const mustRevalidate =
-    directives.has("must-revalidate") ||
-    directives.has("proxy-revalidate") ||
-    // RFC 9111 §5.2.2.10.
-    directives.has("s-maxage") ||
-    noCache;
-  const stale = (name: string, own: number | undefined): number =>
-    mustRevalidate ? 0 : (own ?? (deltaSeconds(directives.get(name)) ?? 0) * 1000);
+  const forbids =
+    directives.has("must-revalidate") || directives.has("proxy-revalidate") || noCache;
+  const mustRevalidate = forbids || directives.has("s-maxage");
+  const stale = (name: string, own: number | undefined): number => {
+    if (forbids) return 0;
+    const stated = deltaSeconds(directives.get(name));
+    // RFC 5861: s-maxage alone forbids it as `proxy-revalidate` does (RFC 9111 §5.2.2.10), the route's option included;
+    // an origin that writes both in one field has said how long.
+    if (mustRevalidate) return (stated ?? 0) * 1000;
+    return own ?? (stated ?? 0) * 1000;
+  };
   return {
     refused: refusal(requestFields, status, fields, directives, policy, life.stated, noCache),
     lifetimeMs: noCache ? 0 : life.ms,
@@ -173,5 +176,7 @@ function initialAge(
   // RFC 9111 §5.1: of several the first; what is no number is none.
   const [age = ""] = fieldValue(fields, "age")?.split(",") ?? [];
   const stated = (deltaSeconds(age.trim()) ?? 0) * 1000;
-  return Math.max(receivedAt - date, stated + (receivedAt - requestedAt), 0);
+  // Dates are whole seconds: without rounding down, a response would be up to a second old when it comes.
+  const apparent = Math.floor((receivedAt - date) / 1000) * 1000;
+  return Math.max(apparent, stated + (receivedAt - requestedAt), 0);
 }

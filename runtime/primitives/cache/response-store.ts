@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 
 import type { ReadonlyRawFields } from "../../http/raw-fields.ts";
-import { isSelected, type StoredResponse } from "./stored-response.ts";
+import { isSelected, isSelectedByLanguage, type StoredResponse } from "./stored-response.ts";
 
 export type Purge =
   | { readonly url: string; readonly soft?: boolean }
@@ -71,13 +71,11 @@ export class ResponseStore {
   find(key: string, request: ReadonlyRawFields): StoredResponse | undefined {
     const variants = this.#byKey.get(key);
     if (variants === undefined) return undefined;
-    for (let at = variants.length - 1; at >= 0; at--) {
-      const stored = variants[at] as StoredResponse;
-      if (!isSelected(stored.selection, request)) continue;
-      this.#lru.get(stored);
-      return stored;
-    }
-    return undefined;
+    const found =
+      variants.findLast((one) => isSelected(one.selection, request)) ??
+      variants.findLast((one) => isSelectedByLanguage(one, request));
+    if (found !== undefined) this.#lru.get(found);
+    return found;
   }
 
   add(stored: StoredResponse): void {

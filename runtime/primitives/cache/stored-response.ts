@@ -1,10 +1,6 @@
 import type { Coding } from "../../http/content-codings.ts";
-import {
-  fieldValue,
-  fieldValues,
-  type RawFields,
-  type ReadonlyRawFields,
-} from "../../http/raw-fields.ts";
+import { fieldValue, type RawFields, type ReadonlyRawFields } from "../../http/raw-fields.ts";
+import { prefersLanguage, selectingValue, varyNames as namesOfVary } from "../../http/vary.ts";
 import type { Storability } from "./freshness.ts";
 
 /** Names of fields and what the request that was answered had in them. */
@@ -101,42 +97,26 @@ export class StoredResponse {
 
 /** What selects the response among others of its key (RFC 9111 §4.1). */
 export function selectionOf(names: readonly string[], request: ReadonlyRawFields): Selection {
-  return names.map((name) => [name, normalized(name, request)] as const);
+  return names.map((name) => [name, selectingValue(request, name)] as const);
 }
 
+/** Names in lower case that a response and its route vary by. */
 export function varyNames(fields: ReadonlyRawFields, own: readonly string[]): readonly string[] {
-  const names = new Set(own);
-  for (const line of fieldValues(fields, "vary"))
-    for (const name of line.split(",")) {
-      const lower = name.trim().toLowerCase();
-      if (lower !== "") names.add(lower);
-    }
-  return [...names].sort();
+  return [...new Set([...own, ...namesOfVary(fields)])].sort();
 }
 
 export function isSelected(selection: Selection, request: ReadonlyRawFields): boolean {
-  for (const [name, value] of selection) if (normalized(name, request) !== value) return false;
+  for (const [name, value] of selection) if (selectingValue(request, name) !== value) return false;
   return true;
 }
 
-/** Two ways to write the same list select the same (RFC 9111 §4.1); of Accept-Encoding, what is not refused counts. */
-function normalized(name: string, request: ReadonlyRawFields): string {
-  if (name === "accept-encoding") {
-    const codings = (fieldValue(request, name) ?? "")
-      .toLowerCase()
-      .split(",")
-      .map((one) => one.trim())
-      .filter((one) => one !== "" && !/;\s*q\s*=\s*0(?:\.0*)?$/.test(one))
-      .map((one) => one.replace(/\s*;.*$/, ""))
-      .filter((one) => one !== "identity");
-    return [...new Set(codings)].sort().join(",");
+/** The same, where the only difference is in languages and the client likes best the one that the response is in. */
+export function isSelectedByLanguage(stored: StoredResponse, request: ReadonlyRawFields): boolean {
+  let byLanguage = false;
+  for (const [name, value] of stored.selection) {
+    if (selectingValue(request, name) === value) continue;
+    if (name !== "accept-language") return false;
+    byLanguage = true;
   }
-  const lines = fieldValues(request, name);
-  return lines.length === 0
-    ? "-"
-    : `+${lines
-        .join(",")
-        .split(",")
-        .map((part) => part.trim())
-        .join(",")}`;
+  return byLanguage && prefersLanguage(request, fieldValue(stored.fields, "content-language"));
 }

@@ -104,13 +104,34 @@ describe("how long it is fresh (RFC 9111 §4.2)", () => {
       staleIfErrorMs: 60_000,
       staleWhileRevalidateMs: 60_000,
     });
-    for (const word of ["must-revalidate", "proxy-revalidate", "s-maxage=1", "no-cache"]) {
+    for (const word of ["must-revalidate", "proxy-revalidate", "no-cache"]) {
       const policy = { staleIfErrorMs: 9, staleWhileRevalidateMs: 9 };
       expect(judge(control(`${stale}, ${word}`), { policy }), word).toMatchObject({
         staleIfErrorMs: 0,
         staleWhileRevalidateMs: 0,
       });
     }
+  });
+
+  it("PUB-22: s-maxage allows no stale answer that the origin has not named with it (§5.2.2.10, RFC 5861)", () => {
+    const policy = { staleIfErrorMs: 9, staleWhileRevalidateMs: 9 };
+    expect(judge(control("s-maxage=1"), { policy })).toMatchObject({
+      mustRevalidate: true,
+      staleIfErrorMs: 0,
+      staleWhileRevalidateMs: 0,
+    });
+    expect(judge(control("s-maxage=1, stale-while-revalidate=60"), { policy })).toMatchObject({
+      mustRevalidate: true,
+      staleIfErrorMs: 0,
+      staleWhileRevalidateMs: 60_000,
+    });
+  });
+
+  it("is not old by the part of a second that Date leaves out", () => {
+    const fields = ["Date", new Date(NOW).toUTCString()];
+    const at = NOW + 999;
+    expect(judgeResponse([], 200, fields, POLICY, at, at, undefined).ageMs).toBe(0);
+    expect(judgeResponse([], 200, fields, POLICY, at, at + 1, undefined).ageMs).toBe(1000);
   });
 
   it("counts the age that it comes with (§4.2.3)", () => {

@@ -63,6 +63,26 @@ describe("the store of responses", () => {
     expect(store.find("/a", ["Accept-Encoding", "gzip"])).toBeUndefined();
   });
 
+  it("takes a response in the language that a client likes best (RFC 9111 §4.1)", () => {
+    const store = new ResponseStore(MB, MB);
+    const german = response("/a", {
+      vary: "Accept-Language",
+      request: ["Accept-Language", "en, de"],
+    });
+    german.fields.push("Content-Language", "de");
+    store.add(german);
+    expect(store.find("/a", ["Accept-Language", "fr;q=0.5, de"])).toBe(german);
+    expect(store.find("/a", ["Accept-Language", "fr, de;q=0.5"])).toBeUndefined();
+    const both = response("/b", {
+      vary: "Accept-Language, Foo",
+      request: ["Accept-Language", "en, de"],
+    });
+    both.fields.push("Content-Language", "de");
+    store.add(both);
+    expect(store.find("/b", ["Accept-Language", "de"])).toBe(both);
+    expect(store.find("/b", ["Accept-Language", "de", "Foo", "1"])).toBeUndefined();
+  });
+
   it("holds at most its size: what was not used for longest goes, with its tags", () => {
     const store = new ResponseStore(100_000, 50_000);
     store.add(response("/a", { bytes: 40_000, tags: ["t"] }));
