@@ -1,6 +1,8 @@
 import { LRUCache } from "lru-cache";
 
+import { systemClock } from "../../clock.ts";
 import type { ReadonlyRawFields } from "../../http/raw-fields.ts";
+import { PrefixIndex } from "./prefix-index.ts";
 import { isSelected, isSelectedByLanguage, type StoredResponse } from "./stored-response.ts";
 
 export type Purge =
@@ -22,16 +24,21 @@ interface Charge {
 /** Responses of one key: those that Vary told apart. */
 const MAX_VARIANTS = 64;
 
+/** Of those before, a fetch that lasts as long assumes the worst. */
+const MAX_PURGES = 1024;
+
 /** What is stored, bounded in bytes; what was not used for longest goes first. */
 export class ResponseStore {
   #lru: LRUCache<StoredResponse, Charge>;
   readonly #byKey = new Map<string, StoredResponse[]>();
-  readonly #byUrl = new Map<string, Set<StoredResponse>>();
+  readonly #byUrl = new PrefixIndex<Set<StoredResponse>>();
   readonly #byTag = new Map<string, Set<StoredResponse>>();
   readonly counts = new Map<string, RouteCounts>();
   #maxEntryBytes: number;
   #maxBytes: number;
-  /** Goes up with each purge: what was fetched before is not stored after it. */
+  /** The latest purges, oldest first, for what was under way when they came. */
+  readonly #purges: Purge[] = [];
+  /** Goes up with each purge. */
   epoch = 0;
 
   constructor(maxBytes: number, maxEntryBytes: number) {
@@ -100,15 +107,34 @@ export class ResponseStore {
     this.#lru.delete(stored);
   }
 
-  /** Returns how many responses it reached. */
-  purge(selection: Purge): number {
+  /** Returns how many responses it reached. Soft: they are stale from `now` on, and how long they may be that counts from there. */
+  purge(selection: Purge, now: number = systemClock.now()): number {
     this.epoch += 1;
+    this.#purges.push(selection);
+    if (this.#purges.length > MAX_PURGES) this.#purges.shift();
     const reached = this.#reached(selection);
     for (const stored of reached) {
-      if (selection.soft === true) stored.freshUntil = Math.min(stored.freshUntil, stored.bornAt);
+      if (selection.soft === true) stored.freshUntil = Math.min(stored.freshUntil, now);
       else this.#lru.delete(stored);
     }
     return reached.length;
+  }
+
+  /**
+   * Whether a purge since `epoch` would have reached this response: it may be made of what was purged while it was on
+   * its way. Only those that name it count, else a site with many POSTs would store nothing.
+   */
+  purgedSince(epoch: number, stored: StoredResponse): boolean {
+    const count = this.epoch - epoch;
+    if (count > this.#purges.length) return true;
+    for (const purge of this.#purges.slice(this.#purges.length - count)) {
+      if (reaches(purge, stored)) return true;
+    }
+    return false;
+  }
+
+  get figures(): { readonly entries: number; readonly urls: number; readonly tags: number } {
+    return { entries: this.#lru.size, urls: this.#byUrl.size, tags: this.#byTag.size };
   }
 
   count(route: string, hit: boolean): void {
@@ -126,9 +152,7 @@ export class ResponseStore {
     if ("tag" in selection) return [...(this.#byTag.get(selection.tag) ?? [])];
     if ("url" in selection) return [...(this.#byUrl.get(selection.url) ?? [])];
     if ("prefix" in selection)
-      return [...this.#byUrl].flatMap(([url, all]) =>
-        url.startsWith(selection.prefix) ? [...all] : [],
-      );
+      return this.#byUrl.startingWith(selection.prefix).flatMap((all) => [...all]);
     return [...this.#lru.keys()];
   }
 
@@ -155,25 +179,31 @@ export class ResponseStore {
   }
 }
 
+function reaches(purge: Purge, stored: StoredResponse): boolean {
+  if ("tag" in purge) return stored.tags.includes(purge.tag);
+  if ("url" in purge) return stored.url === purge.url;
+  if ("prefix" in purge) return stored.url.startsWith(purge.prefix);
+  return true;
+}
+
 function sameSelection(one: StoredResponse, other: StoredResponse): boolean {
   return JSON.stringify(one.selection) === JSON.stringify(other.selection);
 }
 
-function addTo(
-  index: Map<string, Set<StoredResponse>>,
-  name: string,
-  stored: StoredResponse,
-): void {
+/** What both indexes have of a map. */
+interface Index {
+  get(name: string): Set<StoredResponse> | undefined;
+  set(name: string, value: Set<StoredResponse>): unknown;
+  delete(name: string): unknown;
+}
+
+function addTo(index: Index, name: string, stored: StoredResponse): void {
   const known = index.get(name);
   if (known === undefined) index.set(name, new Set([stored]));
   else known.add(stored);
 }
 
-function removeFrom(
-  index: Map<string, Set<StoredResponse>>,
-  name: string,
-  stored: StoredResponse,
-): void {
+function removeFrom(index: Index, name: string, stored: StoredResponse): void {
   const known = index.get(name);
   known?.delete(stored);
   if (known?.size === 0) index.delete(name);

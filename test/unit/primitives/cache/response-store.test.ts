@@ -128,9 +128,10 @@ describe("the store of responses", () => {
   it("purges by URL, prefix and all; soft keeps it as stale", () => {
     const store = new ResponseStore(MB, MB);
     for (const url of ["/a", "/a/b", "/c"]) store.add(response(url));
-    expect(store.purge({ url: "/a", soft: true })).toBe(1);
-    const soft = store.find("/a", []);
-    expect(soft?.freshUntil).toBe(soft?.bornAt);
+    expect(store.purge({ url: "/a", soft: true }, 20_000)).toBe(1);
+    expect(store.find("/a", [])?.freshUntil).toBe(20_000);
+    expect(store.purge({ url: "/a", soft: true }, 90_000)).toBe(1);
+    expect(store.find("/a", [])?.freshUntil).toBe(20_000);
     expect(store.purge({ prefix: "/a" })).toBe(2);
     expect(store.purge({ all: true })).toBe(1);
     expect(store.size).toBe(0);
@@ -153,6 +154,59 @@ describe("the store of responses", () => {
           expect(store.purge({ tag: second })).toBe(left.length);
         },
       ),
+    );
+  });
+
+  it("knows whether a purge would have reached what was on its way", () => {
+    const store = new ResponseStore(MB, MB);
+    const { epoch } = store;
+    const late = response("/a/b", { tags: ["t"] });
+    expect(store.purgedSince(epoch, late)).toBe(false);
+    for (const purge of [{ url: "/a" }, { prefix: "/a/c" }, { tag: "u" }]) store.purge(purge);
+    expect(store.purgedSince(epoch, late)).toBe(false);
+    for (const purge of [{ url: "/a/b" }, { prefix: "/a" }, { tag: "t" }, { all: true }] as const) {
+      const before = store.epoch;
+      store.purge(purge);
+      expect(store.purgedSince(before, late)).toBe(true);
+      expect(store.purgedSince(store.epoch, late)).toBe(false);
+    }
+    const { epoch: long } = store;
+    for (let count = 0; count < 2000; count++) store.purge({ url: "/x" });
+    expect(store.purgedSince(long, late)).toBe(true);
+  });
+
+  it("leaves nothing behind in its indexes, whatever is stored, evicted and purged", () => {
+    const name = fc.constantFrom("/a", "/a/b", "/a/c", "/b", "/c");
+    const tags = fc.array(fc.constantFrom("s", "t", "u"), { maxLength: 3 });
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("add" as const), name, tags, bytes: fc.nat(30_000) }),
+      fc.record({ kind: fc.constant("purge" as const), name }),
+      fc.record({ kind: fc.constant("tag" as const), tag: fc.constantFrom("s", "t", "u") }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+        const store = new ResponseStore(50_000, 50_000);
+        const added = new Set<StoredResponse>();
+        for (const one of steps) {
+          if (one.kind === "purge") store.purge({ prefix: one.name });
+          else if (one.kind === "tag") store.purge({ tag: one.tag });
+          else {
+            const stored = response(one.name, one);
+            added.add(stored);
+            store.add(stored);
+          }
+          const there = [...added].filter((each) => store.find(each.key, []) === each);
+          expect(store.figures).toEqual({
+            entries: there.length,
+            urls: new Set(there.map((each) => each.url)).size,
+            tags: new Set(there.flatMap((each) => each.tags)).size,
+          });
+          expect(store.bytes).toBe(there.reduce((sum, each) => sum + each.size, 0));
+          expect(store.bytes).toBeLessThanOrEqual(50_000);
+        }
+        store.purge({ all: true });
+        expect([store.figures, store.bytes]).toEqual([{ entries: 0, urls: 0, tags: 0 }, 0]);
+      }),
     );
   });
 });
