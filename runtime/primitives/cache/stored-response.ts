@@ -19,6 +19,8 @@ export interface StoredFacts {
   readonly tags: readonly string[];
   readonly receivedAt: number;
   readonly verdict: Storability;
+  /** The one that a 304 has renewed: same bytes, so its coded variants are taken over. */
+  readonly renews?: StoredResponse;
 }
 
 /** One response in the store. */
@@ -30,8 +32,8 @@ export class StoredResponse {
   readonly body: Uint8Array;
   readonly selection: Selection;
   readonly tags: readonly string[];
-  fields: RawFields;
-  verdict: Storability;
+  readonly fields: RawFields;
+  readonly verdict: Storability;
   /** Its age counts from here. */
   bornAt: number;
   freshUntil: number;
@@ -39,6 +41,7 @@ export class StoredResponse {
   refreshing = false;
   readonly #coded = new Map<Coding, Uint8Array | undefined>();
   #codedBytes = 0;
+  readonly #overhead: number;
   /** Told when coded variants have made it larger. */
   grown: ((stored: StoredResponse) => void) | undefined;
 
@@ -54,20 +57,13 @@ export class StoredResponse {
     this.verdict = facts.verdict;
     this.bornAt = facts.receivedAt - facts.verdict.ageMs;
     this.freshUntil = this.bornAt + facts.verdict.lifetimeMs;
+    this.#overhead = OVERHEAD_BYTES + textBytes(facts);
+    if (facts.renews !== undefined) this.#takeOver(facts.renews);
   }
 
-  /** After a 304 (RFC 9111 §4.3.4). */
-  freshen(fields: RawFields, verdict: Storability, receivedAt: number): void {
-    this.fields = fields;
-    this.verdict = verdict;
-    this.bornAt = receivedAt - verdict.ageMs;
-    this.freshUntil = this.bornAt + verdict.lifetimeMs;
-  }
-
+  /** Bytes that it takes: content, coded variants, and what it is found by, which a client may have made long. */
   get size(): number {
-    let fields = 0;
-    for (const text of this.fields) fields += text.length;
-    return this.body.length + fields + this.key.length * 2 + this.#codedBytes + 512;
+    return this.body.length + this.#codedBytes + this.#overhead;
   }
 
   ageSeconds(now: number): number {
@@ -89,10 +85,28 @@ export class StoredResponse {
 
   put(coding: Coding, bytes: Uint8Array | undefined): void {
     if (bytes === undefined) return;
+    this.#codedBytes += bytes.length - (this.#coded.get(coding)?.length ?? 0);
     this.#coded.set(coding, bytes);
-    this.#codedBytes += bytes.length;
     this.grown?.(this);
   }
+
+  /** Variants that are still being made stay with the old one. */
+  #takeOver(renewed: StoredResponse): void {
+    for (const [coding, bytes] of renewed.#coded) {
+      if (bytes !== undefined) this.put(coding, bytes);
+    }
+  }
+}
+
+/** The object itself, its maps and its places in the indexes: an estimate on the safe side. */
+const OVERHEAD_BYTES = 1024;
+
+function textBytes({ key, url, fields, tags, selection }: StoredFacts): number {
+  let characters = key.length + url.length;
+  for (const text of fields) characters += text.length;
+  for (const tag of tags) characters += tag.length;
+  for (const [name, value] of selection) characters += name.length + value.length;
+  return characters * 2;
 }
 
 /** What selects the response among others of its key (RFC 9111 §4.1). */

@@ -13,7 +13,13 @@ const MB = 1024 ** 2;
 
 function response(
   url: string,
-  options: { tags?: string[]; request?: string[]; bytes?: number; vary?: string } = {},
+  options: {
+    tags?: string[];
+    request?: string[];
+    bytes?: number;
+    vary?: string;
+    renews?: StoredResponse;
+  } = {},
 ) {
   const { tags = [], request = [], bytes = 10, vary } = options;
   const fields = ["Cache-Control", "max-age=60", ...(vary === undefined ? [] : ["Vary", vary])];
@@ -36,6 +42,7 @@ function response(
     tags,
     receivedAt: 0,
     verdict: judgeResponse(request, 200, fields, policy, 0, 0, undefined),
+    ...(options.renews === undefined ? {} : { renews: options.renews }),
   });
 }
 
@@ -105,6 +112,27 @@ describe("the store of responses", () => {
     expect([stored.claim("br"), stored.claim("br")]).toEqual([true, false]);
     stored.put("br", new Uint8Array(1000));
     expect(store.bytes - before).toBe(1000);
+  });
+
+  it("counts what a response is found by, which clients may make long", () => {
+    const short = response("/a", { vary: "Foo", request: ["Foo", "1"] });
+    const long = response("/a", { vary: "Foo", request: ["Foo", "1".repeat(5001)] });
+    expect(long.size - short.size).toBe(10_000);
+    expect(response("/a", { tags: ["t".repeat(100)] }).size - response("/a").size).toBe(200);
+  });
+
+  it("keeps coded variants where a 304 renews a response", () => {
+    const old = response("/a");
+    old.claim("br");
+    old.put("br", new Uint8Array(1000));
+    old.claim("gzip");
+    const renewed = response("/a", { renews: old });
+    expect(renewed.get("br")).toBe(old.get("br"));
+    expect(renewed.claim("br")).toBe(false);
+    expect(renewed.claim("gzip")).toBe(true);
+    expect(renewed.size).toBe(old.size);
+    renewed.put("br", new Uint8Array(10));
+    expect(renewed.size).toBe(old.size - 990);
   });
 
   it("takes new limits over to what is there", () => {
