@@ -67,6 +67,7 @@ export const ERRORS = {
     "The upstream did not answer in time.",
     true,
   ),
+  PROXY_CACHE_ONLY: row(504, "upstream", "Nothing that is stored answers this request."),
   PROXY_UPSTREAM_HEAD_TIMEOUT: row(504, "upstream", "The upstream did not answer in time."),
   PROXY_UPSTREAM_IDLE_TIMEOUT: row(504, "upstream", "The upstream stopped answering."),
   PROXY_UPSTREAM_TOTAL_TIMEOUT: row(504, "upstream", "The upstream did not answer in time."),

@@ -1,5 +1,6 @@
 // Over 400 lines: the whole configuration in one place, as users look it up; most lines are doc comments.
 import type { BalanceConfig, MirrorConfig, PickTarget, SplitUpstream } from "./balance.ts";
+import type { CacheConfig, RouteCacheConfig } from "./cache-config.ts";
 import type { ChallengeConfig, ChallengePolicyConfig } from "./challenge-config.ts";
 import type { CompressionConfig } from "./compression-config.ts";
 import type { Context } from "./context.ts";
@@ -401,6 +402,11 @@ export interface RouteConfig<U extends string = string> {
   timeouts?: UpstreamTimeouts;
   /** Each key replaces that of the top level. Default: the top level's. */
   requestContent?: RequestContentConfig;
+  /**
+   * Store responses and answer from the store (RFC 9111). `true`: as the top level's `cache` says; keys replace its keys.
+   * Default false. Risk: answers that differ by more than URL and `Vary` need `key`.
+   */
+  cache?: boolean | RouteCacheConfig;
   /** Each key replaces that of the top level; `false`: none here. Default: the top level's. */
   compression?: CompressionConfig | false;
   /** Its keys replace the upstream's one by one; `false`: none here. Default: the upstream's. */
@@ -551,6 +557,8 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   requestContent?: RequestContentConfig & { budget?: ContentBudgetConfig };
   /** How contents of responses are held for hooks that read them. */
   responseContent?: ResponseContentConfig;
+  /** The store of cached responses, and what holds for routes that cache. It stores nothing by itself: routes ask with `cache`. */
+  cache?: CacheConfig;
   /** How contents of responses are compressed; `false`: not at all. On by default. */
   compression?: CompressionConfig | false;
   /** Suspicious clients solve something before they go on. Default: nobody is challenged. */

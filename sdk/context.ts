@@ -1,3 +1,4 @@
+import type { CacheView } from "./cache-config.ts";
 import type { ResponseCompression } from "./compression-config.ts";
 import type {
   BlockDecision,
@@ -218,6 +219,8 @@ export interface Context<U extends string = string> {
   /** Live figures of the upstreams, by name: for decisions that depend on load and health. */
   readonly upstreams: Readonly<Record<U, UpstreamView>>;
 
+  /** The cache's part in this request, and purges. Needs a route with `cache`; throws where there is none. */
+  readonly cache: CacheView;
   /** How the content of this response is coded. */
   readonly compression: ResponseCompression;
 
@@ -225,7 +228,6 @@ export interface Context<U extends string = string> {
   readonly load: LoadView;
 
   /** Names reserved for primitives that come with later parts: each throws "needs X, which is switched off". */
-  readonly cache: never;
   readonly waf: never;
   readonly tls: never;
   readonly limits: never;

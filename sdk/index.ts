@@ -9,6 +9,7 @@ export type {
   StickyBalance,
   StickyCookieConfig,
 } from "./balance.ts";
+export type { CacheConfig, CacheView, PurgeSelection, RouteCacheConfig } from "./cache-config.ts";
 export type {
   CompressionConfig,
   CompressionEncoding,

@@ -24,6 +24,21 @@ const CHALLENGE_KEYS = [
   "bind",
 ];
 
+const CACHE_KEYS = [
+  "ttl",
+  "key",
+  "vary",
+  "methods",
+  "statuses",
+  "ignoreQuery",
+  "tags",
+  "staleWhileRevalidate",
+  "staleIfError",
+  "errorStatuses",
+  "heuristic",
+  "setCookie",
+];
+
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "": [
     "listen",
@@ -33,6 +48,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "routes",
     "requestContent",
     "responseContent",
+    "cache",
     "compression",
     "headers",
     "rateLimits",
@@ -210,6 +226,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "timeouts",
     "upgrades",
     "requestContent",
+    "cache",
     "compression",
     "retry",
     "hedge",
@@ -242,6 +259,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   requestContent: ["buffer", "memory", "max", "minRate", "minRateAfter", "budget"],
   "requestContent.budget": ["memory", "disk"],
   responseContent: ["memory", "ahead", "budget"],
+  cache: [...CACHE_KEYS, "maxSize", "maxEntry"],
+  "routes.cache": CACHE_KEYS,
   challenge: [...CHALLENGE_KEYS, "path", "cookie", "secrets", "policies", "bots"],
   "challenge.policies.*": CHALLENGE_KEYS,
   "challenge.bots": ["userAgent", "domains"],
@@ -281,8 +300,8 @@ const FIELD_RULE_KEYS = ["set", "append", "default", "remove"];
 const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead", "idle", "total"];
 
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  "": ["cache", "waf", "store", "secrets", "tls", "metrics", "telemetry", "inspector", "workers"],
-  routes: ["cache", "allowlists", "blocklists", "waf", "responseContent"],
+  "": ["waf", "store", "secrets", "tls", "metrics", "telemetry", "inspector", "workers"],
+  routes: ["allowlists", "blocklists", "waf", "responseContent"],
   responseContent: ["buffer", "max"],
 };
 

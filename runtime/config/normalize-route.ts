@@ -1,7 +1,14 @@
-import type { RouteConfig, RouteMatch, Rewrite, UpstreamTimeouts } from "@gatewright/sdk";
+import type {
+  CacheConfig,
+  RouteConfig,
+  RouteMatch,
+  Rewrite,
+  UpstreamTimeouts,
+} from "@gatewright/sdk";
 
 import { DEFAULT_REDIRECT_STATUS } from "./defaults.ts";
 import { toMirror } from "./normalize-balance.ts";
+import { toRouteCache } from "./normalize-cache.ts";
 import { toRouteCompression } from "./normalize-compression.ts";
 import { toRouteChallenge, type ResolvedChallenge } from "./normalize-challenge.ts";
 import { toHeaderRules, toRawFields } from "./normalize-fields.ts";
@@ -24,6 +31,7 @@ export interface RouteBase {
   readonly upgrades: readonly string[];
   readonly requestContent: ResolvedRequestContent;
   readonly compression: ResolvedCompression | undefined;
+  readonly cache: CacheConfig | undefined;
   readonly challenge: ResolvedChallenge | undefined;
 }
 
@@ -45,6 +53,7 @@ export function toRoute(route: RouteConfig, index: number, base: RouteBase): Res
         ? base.upgrades
         : Object.freeze(route.upgrades.map((token) => token.toLowerCase())),
     requestContent: toRequestContent(route.requestContent, base.requestContent),
+    cache: toRouteCache(route.cache, base.cache),
     compression: toRouteCompression(route.compression, base.compression),
     mirror: toMirror(route.mirror),
     challenge: toRouteChallenge(route.challenge, base.challenge),

@@ -30,6 +30,7 @@ import {
 import { toOnDemand } from "./normalize-acme.ts";
 import { toChallenge } from "./normalize-challenge.ts";
 import { flattenPlugins } from "./flatten-plugins.ts";
+import { toStore } from "./normalize-cache.ts";
 import { toCompression } from "./normalize-compression.ts";
 import { toHeaderRules } from "./normalize-fields.ts";
 import { toAllowlists, toBlocklists } from "./normalize-ip-lists.ts";
@@ -78,6 +79,7 @@ export function normalize(
           upgrades,
           requestContent,
           compression,
+          cache: config.cache,
           challenge,
         }),
       ),
@@ -91,6 +93,7 @@ export function normalize(
     contentBudget: toContentBudget(config.requestContent?.budget),
     slowReaders: toSlowReaders(config),
     responseContentMemory: parseSize(config.responseContent?.memory) ?? DEFAULT_CONTENT_MEMORY,
+    store: toStore(config.cache),
     compression,
     hookTimeoutMs: parseDuration(config.timeouts?.hook) ?? DEFAULT_HOOK_TIMEOUT_MS,
     timeouts: toTimeouts(config.timeouts, DEFAULT_TIMEOUTS),

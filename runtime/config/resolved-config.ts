@@ -14,6 +14,7 @@ import type {
   TlsConfig,
 } from "@gatewright/sdk";
 
+import type { ResolvedCache, ResolvedStore } from "./normalize-cache.ts";
 import type { ResolvedBlocklist, ResolvedIpList } from "./normalize-ip-lists.ts";
 import type { ResolvedRateLimit } from "./normalize-rate-limits.ts";
 
@@ -50,6 +51,7 @@ export interface ResolvedConfig {
     readonly budgetBytes: number;
     readonly minRate: number;
   };
+  readonly store: ResolvedStore;
   /** Absent: off. */
   readonly compression: ResolvedCompression | undefined;
   readonly hookTimeoutMs: number;
@@ -436,6 +438,8 @@ export interface ResolvedRoute {
   /** Names of rules, beside those for all requests. */
   readonly rateLimits: readonly string[];
   readonly challenge: ResolvedChallengePolicy | false | undefined;
+  /** Absent: off. */
+  readonly cache: ResolvedCache | undefined;
   /** The global one where nothing is written; absent: off. */
   readonly compression: ResolvedCompression | undefined;
 }

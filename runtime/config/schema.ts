@@ -8,6 +8,7 @@ import {
   upgradeIssue,
   upstreamHostIssue,
 } from "./schema-addresses.ts";
+import { cache, routeCache } from "./schema-cache.ts";
 import { compression } from "./schema-compression.ts";
 import { rate, requestContent, responseContent, routeRequestContent } from "./schema-content.ts";
 import { challenge, routeChallenge } from "./schema-challenge.ts";
@@ -231,6 +232,7 @@ const route = z.strictObject({
   timeouts: z.strictObject(upstreamTimeouts).optional(),
   upgrades: z.array(leaf(upgradeIssue)).optional(),
   requestContent: routeRequestContent.optional(),
+  cache: routeCache.optional(),
   compression: compression.optional(),
   retry: routeRetry.optional(),
   hedge: routeHedge.optional(),
@@ -292,6 +294,7 @@ export const configSchema = z.strictObject({
   routes: z.array(route).optional(),
   requestContent: requestContent.optional(),
   responseContent: responseContent.optional(),
+  cache: cache.optional(),
   compression: compression.optional(),
   headers: headerRules.optional(),
   rateLimits: rateLimits.optional(),

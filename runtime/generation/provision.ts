@@ -45,6 +45,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
 import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
+import { cachePlan, provisionCache } from "./provision-cache.ts";
 import { provisionCompression } from "./provision-compression.ts";
 import { acquireChallenge } from "./provision-challenge.ts";
 import { createChoices } from "./upstream-choices.ts";
@@ -164,6 +165,11 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     });
 
     const compression = provisionCompression(config);
+    const cached = provisionCache(config, resources);
+    if (cached !== undefined) {
+      held.push(cached.key);
+      adjust.push(() => cached.commit());
+    }
     const contentStore = acquireContentStore();
     const slowReaders = acquireSlowReaders();
     const pipeline = createPipeline({
@@ -174,6 +180,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
           payload: {
             ...routePlan(route, mirrorOf),
             ...compression.forRoute(route.compression),
+            ...cachePlan(route.cache),
             limits: limits.of(route.rateLimits),
             challenge: challenge.ofRoute(route.index),
             attempts: attempts.forRoute(route),
@@ -202,6 +209,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       responseContentMemory: config.responseContentMemory,
       slowReaders,
       compression: compression.global,
+      cache: cached?.cache,
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
       load,

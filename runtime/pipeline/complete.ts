@@ -2,6 +2,7 @@ import type { AccessRecord } from "@gatewright/sdk";
 
 import { ProxyError } from "../errors.ts";
 import { fieldValue } from "../http/raw-fields.ts";
+import { leaveCache } from "./cache/store-response.ts";
 import type { Flow } from "./flow.ts";
 import { leaveLimits } from "./rate-limits.ts";
 
@@ -23,6 +24,7 @@ export function complete(flow: Flow, whole: boolean): void {
     flow.sending?.cancel();
     flow.response?.content?.cancel();
   }
+  if (flow.cacheUse !== undefined) leaveCache(flow.cacheUse);
   if (flow.limitState !== undefined) leaveLimits(flow.limitState);
   flow.buffer?.release();
   flow.ahead?.release();
@@ -32,7 +34,11 @@ export function complete(flow: Flow, whole: boolean): void {
   flow.registry.live.delete(flow);
   // A tunnel has left when it was opened; an explanation has never been counted.
   if (flow.trace === null && before !== "tunnel") parts.load.end();
-  if (flow.trace === null && (parts.accessLog !== undefined || parts.hooks.complete.length > 0)) {
+  if (
+    flow.trace === null &&
+    !flow.isBackground &&
+    (parts.accessLog !== undefined || parts.hooks.complete.length > 0)
+  ) {
     tell(flow);
   }
   flow.releaseLease();
@@ -78,7 +84,7 @@ function accessRecord(flow: Flow): AccessRecord {
     requestBytes: exchange.bytesReceived,
     responseBytes: exchange.bytesSent,
     score: flow.madeContext?.scoreTotal ?? 0,
-    cache: undefined,
+    cache: flow.cacheUse?.status,
     times: {
       total: round(parts.clock.monotonic() - flow.startedTick),
       hooks: round(flow.hookMs),

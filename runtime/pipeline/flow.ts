@@ -18,6 +18,9 @@ import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw
 import type { RequestBuffer } from "../primitives/content-buffer/request-buffer.ts";
 import type { IpList } from "../primitives/ip-list/ip-list.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
+import type { CacheUse } from "./cache/cache-use.ts";
+import { RequestCacheView } from "./cache/cache-view.ts";
+import { joinOrLead, lookUp } from "./cache/look-up.ts";
 import { complete } from "./complete.ts";
 import { settleDecision, type FinalDecision } from "./decide.ts";
 import type { ExplainStep } from "./explain.ts";
@@ -106,6 +109,10 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   blockReason: string | undefined = undefined;
   limitState: LimitState | undefined = undefined;
   compressionOff = false;
+  cacheUse: CacheUse | undefined = undefined;
+  cacheView: RequestCacheView | undefined = undefined;
+  /** A fetch of the cache that no client waits for. */
+  isBackground = false;
 
   // The upstream's side.
   upstreamPlan: UpstreamPlan | undefined = undefined;
@@ -244,6 +251,33 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     }
     // A fallback applies its own upstream's rules to the same start.
     return keep || this.parts.hooks.error.length > 0 ? [...fields] : fields;
+  }
+
+  /** What tells variants of a stored response apart: as sent, unless hooks have looked at them. */
+  get selectingFields(): ReadonlyRawFields {
+    return this.#outgoing ?? this.exchange.fields;
+  }
+
+  /** The same request, with what hooks made of it. */
+  #follow(flow: Flow): void {
+    this.isBackground = true;
+    this.responseHooksDone = true;
+    this.id = flow.id;
+    this.clientAddress = flow.clientAddress;
+    this.clientPort = flow.clientPort;
+    this.peerTrusted = flow.peerTrusted;
+    this.scheme = flow.scheme;
+    this.rawPath = flow.rawPath;
+    this.rawSearch = flow.rawSearch;
+    this.normalizedPath = flow.normalizedPath;
+    this.routePlan = flow.routePlan;
+    this.params = flow.params;
+    this.newPath = flow.newPath;
+    this.newSearch = flow.newSearch;
+    this.newHost = flow.newHost;
+    this.forwardOptions = flow.forwardOptions;
+    this.#shown = flow.#shown;
+    this.#outgoing = flow.#outgoing && [...flow.#outgoing];
   }
 
   get signal(): AbortSignal {
@@ -394,6 +428,11 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   /** Lets go of the upstream: nothing more of it arrives. Whoever reads its content learns why. */
   dropUpstream(reason: Error | undefined): void {
+    if (this.cacheUse?.isFilling === true) {
+      // Others read it too, and the store wants it: it goes on without this client.
+      this.call = undefined;
+      return;
+    }
     const call = this.call;
     this.call = undefined;
     this.direct = false;
@@ -441,7 +480,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     receiveData(this, chunk);
   }
 
-  onEnd(trailers: RawFields): void {
+  onEnd(trailers: RawFields, whole = true): void {
+    if (this.cacheUse !== undefined) this.cacheUse.whole = whole;
     receiveEnd(this, trailers);
   }
 
@@ -456,8 +496,43 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   // ---- the ways from phase to phase: phases know the flow, only the flow knows the phases ----
 
   forward(choice: UpstreamChoice): void {
-    if (this.content === undefined) forward(this, choice);
-    else takeContent(this, choice);
+    const plan = this.routePlan?.cache;
+    if (this.content !== undefined) takeContent(this, choice);
+    else if (
+      plan === undefined ||
+      this.parts.cache === undefined ||
+      this.upgrading ||
+      this.trace !== null
+    )
+      forward(this, choice);
+    else lookUp(this, this.parts.cache, plan, choice);
+  }
+
+  /** To the upstream, past the store. */
+  dispatch(choice: UpstreamChoice): void {
+    forward(this, choice);
+  }
+
+  /** A fetch on behalf of this one, over an exchange without a client. */
+  branch(exchange: Exchange): Flow {
+    const branch = new Flow(this.parts, exchange, this.registry);
+    branch.#follow(this);
+    this.registry.live.add(branch);
+    this.parts.lease.acquire();
+    this.parts.load.begin(branch.startedTick);
+    return branch;
+  }
+
+  /** Another request's fetch that this one waited for is gone. */
+  joinOrLead(choice: UpstreamChoice): void {
+    joinOrLead(this, choice);
+  }
+
+  /** For `ctx.cache`; `undefined`: no route caches. */
+  get cacheFacade(): RequestCacheView | undefined {
+    const { cache } = this.parts;
+    if (cache === undefined) return undefined;
+    return (this.cacheView ??= new RequestCacheView(this, cache));
   }
 
   /** Carries out a hook's decision that ends the request. */

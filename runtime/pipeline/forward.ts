@@ -6,6 +6,7 @@ import { dispatchAttempts } from "../upstream/retry/attempted-call.ts";
 import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { RequestClient, UpstreamRequest } from "../upstream/upstream.ts";
 import { targetDetails } from "./explain-target.ts";
+import { addValidators } from "./cache/validating-fields.ts";
 import type { Flow } from "./flow.ts";
 import { LentContent } from "./lent-content.ts";
 import { isMirrored, mirror, mirrorFields } from "./mirror.ts";
@@ -23,7 +24,8 @@ export function forward(flow: Flow, choice: UpstreamChoice): void {
 
   const attempts = attemptPolicy(flow, plan);
   const showsRequest = plan.showsRequest === true || attempts?.retry?.decide !== undefined;
-  const fields = flow.dispatchFields(showsRequest);
+  const fields = flow.dispatchFields(showsRequest || flow.cacheUse?.stored !== undefined);
+  if (flow.cacheUse !== undefined) addValidators(flow.cacheUse, fields);
   const hookHost = flow.newHost;
   parts.globalRules.request?.(fields);
   const mirrorPlan = flow.routePlan?.mirror ?? plan.mirror;
@@ -183,6 +185,7 @@ export function canForwardAgain(flow: Flow): boolean {
     flow.buffer?.failure === undefined &&
     !flow.exchange.headSent &&
     !flow.fallbackUsed &&
-    !flow.upgrading
+    !flow.upgrading &&
+    flow.cacheUse?.isFilling !== true
   );
 }

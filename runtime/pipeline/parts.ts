@@ -16,6 +16,7 @@ import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { LoadMeter } from "../primitives/load-meter.ts";
 import type { ChallengePlan, ChallengePolicy } from "./challenge-plan.ts";
+import type { CacheParts, CachePlan } from "./cache/cache-parts.ts";
 import type { IpListPlan } from "./ip-lists.ts";
 import type { LimitPlan, LimitUse } from "./rate-limits.ts";
 import type { SlowReaders } from "./slow-readers.ts";
@@ -63,6 +64,8 @@ export interface PipelineParts {
   readonly slowReaders: SlowReaders;
   /** Where no route says otherwise. Absent: off. */
   readonly compression?: Compression | undefined;
+  /** Absent: no route caches. */
+  readonly cache?: CacheParts | undefined;
   readonly hookTimeoutMs: number;
   readonly timeouts: {
     readonly connectMs: number;
@@ -129,6 +132,8 @@ export interface RoutePlan {
   readonly limits?: readonly LimitUse[];
   /** Absent: that of all requests. `null`: off. */
   readonly compression?: Compression | null;
+  /** Absent: nothing is stored. */
+  readonly cache?: CachePlan;
 }
 
 export type RouteAction =

@@ -2,6 +2,7 @@ import type { ProxyError } from "../errors.ts";
 import { forwardableFields } from "../http/hop-by-hop.ts";
 import { fieldValue, removeField, type RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
+import { cacheFailed, cacheHead, invalidateAfter } from "./cache/store-response.ts";
 import type { Flow } from "./flow.ts";
 import { OutgoingResponse } from "./outgoing-response.ts";
 import { sendChunk, sendEnd } from "./send.ts";
@@ -16,6 +17,8 @@ export function receiveInformational(flow: Flow, status: number, fields: RawFiel
 export function receiveHead(flow: Flow, status: number, fields: RawFields): void {
   const { exchange, parts } = flow;
   flow.headAt = parts.clock.monotonic();
+  if (flow.cacheUse !== undefined && cacheHead(flow, flow.cacheUse, status, fields)) return;
+  if (parts.cache !== undefined) invalidateAfter(flow, status, fields);
   flow.stage = "response";
   const forHead = exchange.method === "HEAD";
   const kept = forwardableFields(fields, "response");
@@ -58,7 +61,18 @@ export function receiveEnd(flow: Flow, trailers: RawFields): void {
 
 /** Before the head: an error answer. After it: the message is cut, so that half a document never looks whole (RFC 9112 §8). */
 export function receiveError(flow: Flow, error: ProxyError): void {
+  if (flow.cacheUse?.isFilling === true) {
+    // Its readers learn it, this client too if it is one of them.
+    flow.upstreamContent?.fail(error);
+    return;
+  }
   if (flow.stage === "over") return;
+  if (
+    flow.cacheUse !== undefined &&
+    flow.stage === "forward" &&
+    cacheFailed(flow, flow.cacheUse, error)
+  )
+    return;
   const content = flow.upstreamContent;
   if (content !== undefined && !flow.direct) {
     // Whoever reads the content learns it from there: a hook's `text()` rejects, a transform stops. Some tell the flow

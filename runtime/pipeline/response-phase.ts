@@ -1,5 +1,6 @@
 import type { ResponseDecision } from "@gatewright/sdk";
 
+import { storeResponse } from "./cache/store-response.ts";
 import { toDecision } from "./facade/decision.ts";
 import type { Flow } from "./flow.ts";
 import { runHooks, type HookPhase } from "./hook-runner.ts";
@@ -15,7 +16,7 @@ const UPSTREAM_RESPONSE_PHASE: HookPhase<HookChains["upstreamResponse"][number][
     toDecision(value, [], hook.owner);
     return true;
   },
-  done: runResponseHooks,
+  done: afterUpstreamHooks,
   failed: (flow, error) => flow.fail(error),
 };
 
@@ -36,8 +37,13 @@ const RESPONSE_PHASE: HookPhase<HookChains["response"][number]["run"]> = {
 
 /** Step 12: what is done here is shared by every client of a stored response. */
 export function runUpstreamResponseHooks(flow: Flow): void {
-  if (flow.parts.hooks.upstreamResponse.length === 0) runResponseHooks(flow);
+  if (flow.parts.hooks.upstreamResponse.length === 0) afterUpstreamHooks(flow);
   else runHooks(flow, UPSTREAM_RESPONSE_PHASE, 0);
+}
+
+function afterUpstreamHooks(flow: Flow): void {
+  if (flow.cacheUse === undefined) runResponseHooks(flow);
+  else storeResponse(flow, flow.cacheUse);
 }
 
 /** Step 13: every response passes here once, error answers too. */

@@ -1,4 +1,11 @@
-import type { ClientInfo, Context, HookLog, LimitOutcome, SubrequestInit } from "@gatewright/sdk";
+import type {
+  CacheView,
+  ClientInfo,
+  Context,
+  HookLog,
+  LimitOutcome,
+  SubrequestInit,
+} from "@gatewright/sdk";
 
 import type { IpList } from "../../primitives/ip-list/ip-list.ts";
 
@@ -24,6 +31,8 @@ export interface ContextOwner {
   waitUntil(promise: Promise<unknown>): void;
   /** The response's content goes out as it is. */
   switchCompressionOff(): void;
+  /** Absent: no route caches. */
+  readonly cacheFacade: CacheView | undefined;
   /** Absent: there are none. */
   readonly ipLists: ReadonlyMap<string, IpList> | undefined;
   readonly load: Context["load"];

@@ -1,6 +1,7 @@
 import type {
   BlockDecision,
   BodyInput,
+  CacheView,
   ChallengeDecision,
   ClientInfo,
   Context,
@@ -180,8 +181,10 @@ export class ContextFacade implements Context {
     return listView(this.#owner, name);
   }
 
-  get cache(): never {
-    throw switchedOff("ctx.cache", "cache");
+  get cache(): CacheView {
+    const view = this.#owner.cacheFacade;
+    if (view === undefined) throw switchedOff("ctx.cache", "cache");
+    return view;
   }
 
   get waf(): never {

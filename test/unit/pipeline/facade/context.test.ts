@@ -49,6 +49,8 @@ class FakeOwner implements ContextOwner {
     throw new Error("not here");
   }
 
+  readonly cacheFacade = undefined;
+
   earlyHints(links: readonly string[]): void {
     this.calls.push(["earlyHints", links]);
   }

@@ -1,0 +1,59 @@
+import type { CacheView } from "@gatewright/sdk";
+
+import type { CacheStatus } from "../../http/cache-status.ts";
+import type { RawFields } from "../../http/raw-fields.ts";
+import type { Selection, StoredResponse } from "../../primitives/cache/stored-response.ts";
+import type { UpstreamChoice } from "../parts.ts";
+import type { CacheParts, CachePlan } from "./cache-parts.ts";
+import type { Fill } from "./fill.ts";
+import type { Flight } from "./flight.ts";
+
+/** What the cache has to do with one request. */
+export class CacheUse {
+  readonly cache: CacheParts;
+  readonly plan: CachePlan;
+  readonly key: string;
+  readonly url: string;
+  /** The request's fields as they stood when the store was asked. */
+  readonly request: RawFields;
+  status: CacheView["status"] = "miss";
+  /** Why the store could not answer, as in RFC 9211 §2.2. */
+  forwarded: NonNullable<CacheStatus["forwarded"]>;
+  /** Stale: being validated. */
+  stored: StoredResponse | undefined = undefined;
+  /** The fetch that it makes for others too. */
+  flight: Flight | undefined = undefined;
+  fill: Fill | undefined = undefined;
+  selection: Selection | undefined = undefined;
+  /** The upstream's message had an end of its own. */
+  whole = true;
+  requestedAt = 0;
+  /** Of the store when the fetch began: what is purged since must not come back by it. */
+  epoch = 0;
+  choice: UpstreamChoice | undefined = undefined;
+  /** Nothing of it is stored. */
+  noStore = false;
+  /** What becomes of the response, for Cache-Status. */
+  detail: string | undefined = undefined;
+
+  constructor(
+    cache: CacheParts,
+    plan: CachePlan,
+    key: string,
+    url: string,
+    request: RawFields,
+    forwarded: NonNullable<CacheStatus["forwarded"]>,
+  ) {
+    this.cache = cache;
+    this.plan = plan;
+    this.key = key;
+    this.url = url;
+    this.request = request;
+    this.forwarded = forwarded;
+  }
+
+  /** The content goes to others too: it is not this client's to end. */
+  get isFilling(): boolean {
+    return this.fill !== undefined && this.fill.end === undefined;
+  }
+}

@@ -1,0 +1,324 @@
+import {
+  fieldValue,
+  fieldValues,
+  removeField,
+  setField,
+  type RawFields,
+} from "../../http/raw-fields.ts";
+import { forwardableFields } from "../../http/hop-by-hop.ts";
+import type { ProxyError } from "../../errors.ts";
+import { judgeResponse, type Storability } from "../../primitives/cache/freshness.ts";
+import { answersForError } from "../../primitives/cache/reuse.ts";
+import {
+  isSelected,
+  selectionOf,
+  StoredResponse,
+  varyNames,
+} from "../../primitives/cache/stored-response.ts";
+import type { Flow } from "../flow.ts";
+import { OutgoingResponse } from "../outgoing-response.ts";
+import { runTransforms } from "../transform/run-transforms.ts";
+import { transformedFields } from "../transform/transformed-fields.ts";
+import { answerStored } from "./answer-stored.ts";
+import { addCacheStatus } from "./cache-status.ts";
+import type { CacheUse } from "./cache-use.ts";
+import { Fill } from "./fill.ts";
+import { forwardAlone } from "./look-up.ts";
+import { withoutIgnored } from "./cache-key.ts";
+import { freshenedFields, headConfirms, sharedFields, speaksOf } from "../../http/stored-fields.ts";
+import { invalidatedUrls } from "../../http/invalidation.ts";
+
+const OWN_FIELDS = ["surrogate-control", "surrogate-key", "cache-tag"];
+const MAX_TAGS = 64;
+
+/** Step 12: after the hooks that edit what is shared. Goes on to what is per client. */
+export function storeResponse(flow: Flow, use: CacheUse): void {
+  const response = flow.response as OutgoingResponse;
+  const { fields } = response;
+  const now = flow.parts.clock.now();
+  const tags = tagsOf(flow, use, fields);
+  const verdict = judgeResponse(
+    use.request,
+    response.status,
+    fields,
+    use.plan,
+    use.requestedAt,
+    now,
+    flow.cacheView?.ttlMs,
+  );
+  // Said to us, and of no use to clients.
+  for (const name of OWN_FIELDS) removeField(fields, name);
+  use.detail = refusal(flow, use, response, verdict);
+  if (use.detail !== undefined) {
+    addCacheStatus(flow, fields);
+    release(use);
+    flow.runResponseHooks();
+    return;
+  }
+  const stored = (body: Uint8Array, shared: RawFields): StoredResponse =>
+    new StoredResponse({
+      key: use.key,
+      url: use.url,
+      route: flow.routePlan?.name ?? "",
+      status: response.status,
+      fields: shared,
+      body,
+      selection: use.selection ?? [],
+      tags,
+      receivedAt: now,
+      verdict,
+    });
+  use.selection = selectionOf(varyNames(fields, use.plan.vary), use.request);
+  applyTransforms(flow, response);
+  const shared = sharedFields(fields);
+  addCacheStatus(flow, fields, Math.floor((verdict.lifetimeMs - verdict.ageMs) / 1000));
+  const { content } = response;
+  if (content === undefined) {
+    keep(use, stored(new Uint8Array(0), shared));
+    release(use);
+    flow.runResponseHooks();
+    return;
+  }
+  const fill = new Fill(content, use.cache, (body) => {
+    const { flight } = use;
+    if (flight !== undefined && use.cache.flights.get(use.key) === flight)
+      use.cache.flights.delete(use.key);
+    if (body === undefined || !use.whole) return;
+    setField(shared, "Content-Length", String(body.length));
+    keep(use, stored(body, shared));
+  });
+  use.fill = fill;
+  const { length } = content;
+  response.content = fill.reader(length);
+  share(flow, use, fill, shared, verdict, now, response.status, length);
+  fill.start();
+  flow.runResponseHooks();
+}
+
+function keep(use: CacheUse, stored: StoredResponse): void {
+  // What was purged meanwhile may be what this was made of.
+  const { store } = use.cache;
+  if (!store.purgedSince(use.epoch, stored)) store.add(stored);
+}
+
+function refusal(
+  flow: Flow,
+  use: CacheUse,
+  response: OutgoingResponse,
+  verdict: Storability,
+): string | undefined {
+  if (use.noStore || flow.cacheView?.bypassed === true) return "bypass";
+  if (verdict.refused !== undefined) return verdict.refused.replaceAll(" ", "-");
+  if (flow.method !== "GET") return "method";
+  if (response.buffer !== undefined || response.contentReplaced) return "read-by-hook";
+  const length = Number(fieldValue(response.fields, "content-length") ?? 0);
+  if (length > use.cache.store.maxEntryBytes) return "too-large";
+  return undefined;
+}
+
+/** Those who wait, and those who come while it arrives. */
+function share(
+  flow: Flow,
+  use: CacheUse,
+  fill: Fill,
+  shared: RawFields,
+  verdict: Storability,
+  receivedAt: number,
+  status: number,
+  length: number | undefined,
+): void {
+  const { flight } = use;
+  if (flight === undefined) return;
+  if (verdict.lifetimeMs <= verdict.ageMs) {
+    // Each has to ask for itself.
+    release(use);
+    return;
+  }
+  const selection = use.selection ?? [];
+  flight.serve = (follower) => {
+    if (
+      !fill.keeps ||
+      fill.end !== undefined ||
+      !isSelected(selection, follower.cacheUse?.request ?? [])
+    )
+      return false;
+    const now = flow.parts.clock.now();
+    const age = Math.floor((verdict.ageMs + now - receivedAt) / 1000);
+    const fields = [...shared, "Age", String(age)];
+    addCacheStatus(
+      follower,
+      fields,
+      Math.floor((verdict.lifetimeMs - verdict.ageMs - now + receivedAt) / 1000),
+    );
+    follower.stage = "response";
+    follower.response = new OutgoingResponse(
+      status,
+      fields,
+      fill.reader(length),
+      "upstream",
+      follower.exchange.method === "HEAD",
+      follower.parts.responseContentMemory,
+    );
+    follower.runResponseHooks();
+    return true;
+  };
+  const { serve } = flight;
+  for (const follower of flight.take()) {
+    follower.go((waiting, choice) => {
+      if (!serve(waiting)) forwardAlone(waiting, choice);
+    });
+  }
+}
+
+/** The fetch serves nobody else: all who wait go at once, each for itself. */
+function release(use: CacheUse): void {
+  const flight = end(use);
+  for (const follower of flight?.take() ?? []) follower.go(forwardAlone);
+}
+
+function end(use: CacheUse): CacheUse["flight"] {
+  const { flight, cache } = use;
+  use.flight = undefined;
+  if (flight !== undefined && cache.flights.get(use.key) === flight) cache.flights.delete(use.key);
+  return flight;
+}
+
+/** The request is over. If its client left before a head came, the next one fetches. */
+export function leaveCache(use: CacheUse): void {
+  if (use.isFilling) return;
+  if (use.flight === undefined || use.flight.serve !== undefined) return;
+  const flight = end(use);
+  for (const follower of flight?.take() ?? [])
+    follower.go((flow, choice) => flow.joinOrLead(choice));
+}
+
+/** The upstream failed: all who wait for this fetch learn it, unless a stale response helps. True if this one was answered. */
+export function cacheFailed(flow: Flow, use: CacheUse, error: ProxyError): boolean {
+  const flight = end(use);
+  for (const follower of flight?.take() ?? []) {
+    follower.go((waiting) => {
+      if (waiting.cacheUse === undefined || !answerStale(waiting, waiting.cacheUse, true))
+        waiting.fail(error);
+    });
+  }
+  return answerStale(flow, use, true);
+}
+
+/** A status that counts as failure, or none at all. */
+function answerStale(flow: Flow, use: CacheUse, unreachable: boolean): boolean {
+  const { stored } = use;
+  const now = flow.parts.clock.now();
+  if (stored === undefined || !answersForError(stored, unreachable, now)) return false;
+  use.status = "stale";
+  flow.dropUpstream(undefined);
+  answerStored(flow, stored);
+  return true;
+}
+
+/** The head of an answer to a request that may be answered otherwise. True if it was. */
+export function cacheHead(flow: Flow, use: CacheUse, status: number, raw: RawFields): boolean {
+  const { stored } = use;
+  if (stored === undefined) return false;
+  if (status === 304) {
+    const fresh = forwardableFields(raw, "response");
+    if (speaksOf(fresh, stored.fields)) {
+      revalidated(flow, use, stored, fresh);
+    } else {
+      // It is about a content that is not here: once more, without conditions.
+      use.cache.store.remove(stored);
+      use.stored = undefined;
+      flow.dropUpstream(undefined);
+      if (use.choice !== undefined) flow.dispatch(use.choice);
+    }
+    return true;
+  }
+  if (flow.method === "HEAD" && status === 200) {
+    // RFC 9111 §4.3.5.
+    if (!headConfirms(raw, stored.fields)) use.cache.store.remove(stored);
+    return false;
+  }
+  if (!use.plan.errorStatuses.has(status) || !answerStale(flow, use, false)) return false;
+  for (const follower of end(use)?.take() ?? []) {
+    follower.go((waiting, choice) => {
+      if (waiting.cacheUse === undefined || !answerStale(waiting, waiting.cacheUse, false))
+        forwardAlone(waiting, choice);
+    });
+  }
+  return true;
+}
+
+function revalidated(flow: Flow, use: CacheUse, stored: StoredResponse, fresh: RawFields): void {
+  const now = flow.parts.clock.now();
+  const fields = freshenedFields(stored.fields, fresh);
+  const age = fieldValue(fresh, "age");
+  const verdict = judgeResponse(
+    use.request,
+    stored.status,
+    age === undefined ? fields : [...fields, "Age", age],
+    use.plan,
+    use.requestedAt,
+    now,
+    flow.cacheView?.ttlMs,
+  );
+  for (const name of OWN_FIELDS) removeField(fields, name);
+  const renewed = new StoredResponse({
+    key: stored.key,
+    url: stored.url,
+    route: stored.route,
+    status: stored.status,
+    fields,
+    body: stored.body,
+    // RFC 9111 §4.1: a 304 may say anew what selects.
+    selection: selectionOf(varyNames(fields, use.plan.vary), use.request),
+    tags: stored.tags,
+    receivedAt: now,
+    verdict,
+    renews: stored,
+  });
+  use.cache.store.remove(stored);
+  const shares = verdict.refused === undefined && !use.noStore;
+  if (shares) keep(use, renewed);
+  use.status = "revalidated";
+  const flight = end(use);
+  answerStored(flow, renewed);
+  for (const follower of flight?.take() ?? []) {
+    follower.go((waiting, choice) => {
+      const selected = isSelected(renewed.selection, waiting.cacheUse?.request ?? []);
+      if (shares && selected && verdict.lifetimeMs > verdict.ageMs) answerStored(waiting, renewed);
+      else forwardAlone(waiting, choice);
+    });
+  }
+}
+
+function applyTransforms(flow: Flow, response: OutgoingResponse): void {
+  const { transforms, content } = response;
+  if (transforms === undefined || content === undefined) return;
+  response.content = runTransforms(content, transforms, {
+    contentEncoding: fieldValue(response.fields, "content-encoding"),
+    hookTimeoutMs: flow.parts.hookTimeoutMs,
+    wheel: flow.parts.wheel,
+  });
+  transformedFields(response.fields);
+  response.transforms = undefined;
+}
+
+function tagsOf(flow: Flow, use: CacheUse, fields: RawFields): readonly string[] {
+  const tags = new Set([...use.plan.tags, ...(flow.cacheView?.tags ?? [])]);
+  for (const line of fieldValues(fields, "cache-tag"))
+    for (const tag of line.split(",")) tags.add(tag.trim());
+  for (const line of fieldValues(fields, "surrogate-key"))
+    for (const tag of line.split(/\s+/)) tags.add(tag);
+  tags.delete("");
+  return [...tags].slice(0, MAX_TAGS);
+}
+
+/** RFC 9111 §4.4: what an unsafe request has changed is no longer what is stored. */
+export function invalidateAfter(flow: Flow, status: number, fields: RawFields): void {
+  const { cache } = flow.parts;
+  if (cache === undefined || flow.method === "GET") return;
+  const plan = flow.routePlan?.cache;
+  const search = plan === undefined ? flow.rawSearch : withoutIgnored(flow.rawSearch, plan);
+  const base = `${flow.scheme}://${flow.authority.toLowerCase()}`;
+  const urls = invalidatedUrls(flow.method, status, base, flow.rawPath + search, fields);
+  for (const url of urls) cache.store.purge({ url });
+}
