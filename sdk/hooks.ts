@@ -58,7 +58,7 @@ export interface AccessRecord {
   readonly responseBytes: number;
   /** Sum of the points in `ctx.score`. */
   readonly score: number;
-  /** How the cache took part, if it did. Reserved: `undefined` without a cache. */
+  /** What the cache made of it: `hit`, `miss`, … as in `ctx.cache.status`. `undefined` where the route has no cache. */
   readonly cache: string | undefined;
   /** Milliseconds, with fractions. */
   readonly times: {
