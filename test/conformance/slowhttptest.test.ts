@@ -74,7 +74,7 @@ describe.skipIf(!isFullScale || !isInstalled)("slowhttptest", () => {
       );
       expect(rows.length).toBeGreaterThan(5);
       expect(unavailable).toEqual([]);
-      expect(slowestMs).toBeLessThan(3000);
+      expect(slowestMs).toBeLessThan(1000);
     },
   );
 });
