@@ -1,7 +1,5 @@
-import type { Duplex } from "node:stream";
-
-import type { ConnectionFacts, Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { RawFields } from "../http/raw-fields.ts";
+import { AbsentClient, type AbsentRequest } from "./absent-client.ts";
 import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
 import type { ExplainInput, ExplainStep, Explanation } from "./explain.ts";
@@ -14,7 +12,7 @@ import { traceStep } from "./trace.ts";
 export function explainRequest(parts: PipelineParts, input: ExplainInput): Promise<Explanation> {
   const steps: ExplainStep[] = [];
   return new Promise((resolve) => {
-    const exchange = new DryExchange(input, () =>
+    const exchange = new AbsentClient(madeUp(input), () =>
       resolve({ method: input.method, url: input.url, steps }),
     );
     const flow = new Flow(parts, exchange, { live: new Set(), tunnels: 0 });
@@ -44,80 +42,29 @@ function explainLists(flow: Flow): boolean {
   return true;
 }
 
-/** An exchange with nobody at the other end: it ends where the explanation does. */
-class DryExchange implements Exchange {
-  readonly protocol = "HTTP/1.1";
-  readonly scheme: "http" | "https";
-  readonly method: string;
-  readonly target: string;
-  readonly authority: string;
-  readonly fields: RawFields;
-  readonly content = undefined;
-  readonly upgrade: string | undefined;
-  readonly expectsContinue = false;
-  readonly connection: ConnectionFacts;
-  headSent = false;
-  readonly bytesReceived = 0;
-  readonly bytesSent = 0;
-  readonly takenBytes = 0;
-  receiver: ExchangeReceiver | null = null;
-  readonly #over: () => void;
-  #open = true;
-
-  constructor(input: ExplainInput, over: () => void) {
-    const url = new URL(input.url);
-    this.scheme = url.protocol === "https:" ? "https" : "http";
-    this.method = input.method;
-    // As written, not as URL would tidy it: dot-segments and the like are what one wants explained.
-    this.target = /^https?:\/\/[^/?#]*([^#]*)/i.exec(input.url)?.[1] || "/";
-    if (!this.target.startsWith("/")) this.target = `/${this.target}`;
-    this.authority = url.host;
-    this.fields = ["Host", url.host, ...input.fields];
-    this.upgrade = upgradeToken(this.fields);
-    const peerAddress = input.clientAddress ?? "127.0.0.1";
-    this.connection = {
-      peerAddress,
+/** The request that is to be explained, as a client on this machine would send it. */
+function madeUp(input: ExplainInput): AbsentRequest {
+  const url = new URL(input.url);
+  const scheme = url.protocol === "https:" ? "https" : "http";
+  // As written, not as URL would tidy it: dot-segments and the like are what one wants explained.
+  const target = /^https?:\/\/[^/?#]*([^#]*)/i.exec(input.url)?.[1] || "/";
+  const fields = ["Host", url.host, ...input.fields];
+  return {
+    protocol: "HTTP/1.1",
+    scheme,
+    method: input.method,
+    target: target.startsWith("/") ? target : `/${target}`,
+    authority: url.host,
+    fields,
+    upgrade: upgradeToken(fields),
+    connection: {
+      peerAddress: input.clientAddress ?? "127.0.0.1",
       peerPort: 0,
       localAddress: "127.0.0.1",
-      localPort: Number(url.port || (this.scheme === "https" ? 443 : 80)),
-      servername: this.scheme === "https" ? url.hostname : undefined,
-    };
-    this.#over = over;
-  }
-
-  writeInformational(): void {}
-
-  writeHead(): void {
-    this.headSent = true;
-  }
-
-  write(): boolean {
-    return true;
-  }
-
-  end(): void {
-    this.#close(true);
-  }
-
-  abort(): void {
-    this.#close(false);
-  }
-
-  closeAfter(): void {}
-
-  acceptUpgrade(): Duplex {
-    throw new Error("explain opens no tunnel");
-  }
-
-  #close(complete: boolean): void {
-    if (!this.#open) return;
-    this.#open = false;
-    // The caller is still in the middle of a phase: let it finish first.
-    queueMicrotask(() => {
-      this.receiver?.onClose(complete);
-      this.#over();
-    });
-  }
+      localPort: Number(url.port || (scheme === "https" ? 443 : 80)),
+      servername: scheme === "https" ? url.hostname : undefined,
+    },
+  };
 }
 
 function upgradeToken(fields: RawFields): string | undefined {

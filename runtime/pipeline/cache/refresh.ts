@@ -1,7 +1,6 @@
-import type { Duplex } from "node:stream";
-
-import type { Exchange, ExchangeReceiver } from "../../downstream/exchange.ts";
+import type { Exchange } from "../../downstream/exchange.ts";
 import type { StoredResponse } from "../../primitives/cache/stored-response.ts";
+import { AbsentClient, type AbsentRequest } from "../absent-client.ts";
 import type { Flow } from "../flow.ts";
 import type { UpstreamChoice } from "../parts.ts";
 import { CacheUse } from "./cache-use.ts";
@@ -21,7 +20,7 @@ export function refresh(
   if (stored.refreshing || cache.refreshing >= MAX_REFRESHING || cache.flights.has(use.key)) return;
   stored.refreshing = true;
   cache.refreshing += 1;
-  const exchange = new NoClient(flow.exchange);
+  const exchange = new AbsentClient(asAsked(flow.exchange));
   const background = flow.branch(exchange);
   exchange.receiver = {
     onDrain() {},
@@ -45,61 +44,19 @@ export function refresh(
   }
 }
 
-/** The request as it was, and nobody who waits for the answer. */
-class NoClient implements Exchange {
-  readonly protocol: Exchange["protocol"];
-  readonly scheme: Exchange["scheme"];
-  readonly method = "GET";
-  readonly target: string;
-  readonly authority: string;
-  readonly fields: Exchange["fields"];
-  readonly content = undefined;
-  readonly upgrade = undefined;
-  readonly expectsContinue = false;
-  readonly connection: Exchange["connection"];
-  readonly bytesReceived = 0;
-  readonly bytesSent = 0;
-  readonly takenBytes = 0;
-  headSent = false;
-  receiver: ExchangeReceiver | null = null;
-  #open = true;
-
-  constructor(of: Exchange) {
-    this.protocol = of.protocol;
-    this.scheme = of.scheme;
-    this.target = of.target;
-    this.authority = of.authority;
-    this.fields = [...of.fields];
-    this.connection = { ...of.connection };
-  }
-
-  writeInformational(): void {}
-
-  writeHead(): void {
-    this.headSent = true;
-  }
-
-  write(): boolean {
-    return true;
-  }
-
-  end(): void {
-    this.#close(true);
-  }
-
-  abort(): void {
-    this.#close(false);
-  }
-
-  closeAfter(): void {}
-
-  acceptUpgrade(): Duplex {
-    throw new Error("nobody is there who could be upgraded");
-  }
-
-  #close(whole: boolean): void {
-    if (!this.#open) return;
-    this.#open = false;
-    queueMicrotask(() => this.receiver?.onClose(whole));
-  }
+/** The request as it was, and nobody who waits for the answer. Copied: the client may be gone before it comes. */
+function asAsked(of: Exchange): AbsentRequest {
+  const { protocol, scheme, target, authority } = of;
+  const fields = [...of.fields];
+  const connection = { ...of.connection };
+  return {
+    protocol,
+    scheme,
+    method: "GET",
+    target,
+    authority,
+    fields,
+    upgrade: undefined,
+    connection,
+  };
 }
