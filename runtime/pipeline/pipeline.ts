@@ -7,10 +7,11 @@
  *   challenge        who looks suspicious needs a clearance first; our own addresses are answered here
  *   request-phase    onRequest (and onUpgrade): answer, refuse, or choose the upstream
  *   request-content  the whole content, in memory or in a file; or streamed
+ *   cache/           from the store, with another request's fetch, or on; and what is stored
  *   forward          fields, Host, path, rules; dispatch to the upstream
  *   receive          what comes back: 1xx, head, content, trailers, errors
  *   response-phase   onUpstreamResponse, then onResponse
- *   send             response rules, transforms, head and content to the client
+ *   send             response rules, transforms, compression, head and content to the client
  *   complete         access record, onComplete, lease; always, once
  *
  * Beside the path: `decide` carries out what a hook decided, `respond` answers without an upstream, `fail` is the one
