@@ -22,7 +22,7 @@ export function renderStatusPage(status: ProxyStatus): string {
         ["URL", "Connections"],
         status.listeners.map((listener) => [listener.url, listener.connections]),
       )}
-      ${renderCertificates(status)}
+      ${renderCertificates(status)} ${renderOnDemand(status)}
       <h2>Upstreams</h2>
       ${renderTable(
         ["Name", "Open", "Idle", "Active", "Queued"],
@@ -86,6 +86,32 @@ function renderCertificates({ listeners }: ProxyStatus): Html | string {
   return html`
     <h2>Certificates</h2>
     ${renderTable(["Listener", "Names", "From", "Expires", "Days left"], rows)}
+  `;
+}
+
+function renderOnDemand({ listeners }: ProxyStatus): Html | string {
+  const sources = listeners.flatMap(({ url, onDemand }) =>
+    onDemand.map((one) => ({ url, ...one })),
+  );
+  if (sources.length === 0) return "";
+  const failures = sources.flatMap(({ url, failures: all }) =>
+    all.map((one) => [url, one.name, one.reason, one.triedAgain]),
+  );
+  return html`
+    <h2>Certificates by name</h2>
+    ${renderTable(
+      ["Listener", "From", "Names", "Certificates", "Waiting", "Refused", "Failed"],
+      sources.map((one) => [
+        one.url,
+        one.from,
+        one.names,
+        one.certificates,
+        one.waiting,
+        one.refused,
+        one.failed,
+      ]),
+    )}
+    ${failures.length === 0 ? "" : renderTable(["Listener", "Name", "Why", "Tried again"], failures)}
   `;
 }
 

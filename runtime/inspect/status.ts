@@ -59,6 +59,29 @@ export interface ListenerStatus {
   readonly certificates: readonly CertificateStatus[];
   /** How many there are altogether. */
   readonly certificateCount: number;
+  /** Of each source that finds certificates for the names that clients ask for; empty without one. */
+  readonly onDemand: readonly OnDemandStatus[];
+}
+
+/** Certificates by name: `tls.acme` with `onDemand`, or `tls.onServerName`. */
+export interface OnDemandStatus {
+  readonly from: "acme" | "onServerName";
+  /** Names that are remembered, with a certificate or without. */
+  readonly names: number;
+  readonly certificates: number;
+  /** Names that handshakes wait for now. */
+  readonly waiting: number;
+  /** Refused not long ago. */
+  readonly refused: number;
+  /** Whose last attempt failed. A certificate from before may still be in use. */
+  readonly failed: number;
+  /** At most 20 of them. */
+  readonly failures: readonly {
+    readonly name: string;
+    readonly reason: string;
+    /** Not before then. */
+    readonly triedAgain: string;
+  }[];
 }
 
 /** What one certificate's gauge and row are made of. */

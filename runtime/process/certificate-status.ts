@@ -1,4 +1,10 @@
-import { MAX_CERTIFICATES, MAX_NAMES, type ListenerStatus } from "../inspect/status.ts";
+import {
+  MAX_CERTIFICATES,
+  MAX_NAMES,
+  type ListenerStatus,
+  type OnDemandStatus,
+} from "../inspect/status.ts";
+import type { LookedUpNames } from "../primitives/tls/certificate-source.ts";
 
 interface Certificate {
   readonly names: readonly string[];
@@ -21,4 +27,21 @@ export function toCertificateStatus(
     })),
     certificateCount: certificates.length,
   };
+}
+
+/** What it tells about the names that clients have asked for. */
+export function toOnDemandStatus(sources: readonly LookedUpNames[]): OnDemandStatus[] {
+  return sources.map(({ from, names, pairs, waiting, refused, failed, failures }) => ({
+    from,
+    names,
+    certificates: pairs.length,
+    waiting,
+    refused,
+    failed,
+    failures: failures.map(({ name, reason, triedAgainAt }) => ({
+      name,
+      reason,
+      triedAgain: new Date(triedAgainAt).toISOString(),
+    })),
+  }));
 }

@@ -5,7 +5,7 @@ import type { Listener, ListenerAddress } from "../downstream/listener.ts";
 import type { PeerTest } from "../downstream/proxy-protocol-gate.ts";
 import { PrepareError } from "../generation/prepare-error.ts";
 import type { ProvisionedTls } from "../generation/provision-tls.ts";
-import { toCertificateStatus } from "./certificate-status.ts";
+import { toCertificateStatus, toOnDemandStatus } from "./certificate-status.ts";
 import type { ListenerStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
 import { createRangeTest } from "../primitives/client-address.ts";
@@ -60,6 +60,7 @@ export class ListenerSet {
       url: urlOf(entry),
       connections: entry.listener.stats().connections,
       ...toCertificateStatus(entry.tls?.terms.certificates ?? [], systemClock.now()),
+      onDemand: toOnDemandStatus(entry.tls?.terms.lookedUp ?? []),
     }));
   }
 

@@ -1,6 +1,7 @@
 import type { AcmeConfig, GatewrightConfig } from "@gatewright/sdk";
 import { describe, expect, it } from "vitest";
 
+import type { ProxyStatus } from "../../runtime/inspect/status.ts";
 import { handshake, visit } from "../helpers/certificates.ts";
 import { freePort, hasPebble, startPebble } from "../helpers/pebble.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
@@ -25,6 +26,7 @@ describe.skipIf(!hasPebble)("ACME on demand", { timeout: 30_000 }, () => {
       return {
         listen: { port: tlsPort, tls: { acme } },
         upstreams: { demo: { fetch: () => new Response("hello") } },
+        admin: { port: 0 },
       };
     };
     const proxy = await startProxy({ provision, config: configFor(["a.example.com"]) });
@@ -39,6 +41,14 @@ describe.skipIf(!hasPebble)("ACME on demand", { timeout: 30_000 }, () => {
       );
     }
     expect(asked).toEqual(["a.example.com", "b.example.com"]);
+    const { listeners } = (await (
+      await fetch(`${proxy.adminUrl}/api/status`)
+    ).json()) as ProxyStatus;
+    expect(listeners[0]).toMatchObject({
+      certificateCount: 1,
+      certificates: [{ names: ["a.example.com"] }],
+      onDemand: [{ from: "acme", names: 2, certificates: 1, waiting: 0, refused: 1, failed: 0 }],
+    });
 
     // A reload decides anew, and loses no certificate.
     await proxy.update(configFor(["a.example.com", "b.example.com"]));

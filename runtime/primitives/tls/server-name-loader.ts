@@ -1,7 +1,12 @@
 import { systemClock, type Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { parsePair, type CertificatePair } from "./certificate-pair.ts";
-import type { CertificateSource } from "./certificate-source.ts";
+import {
+  MAX_FAILURES,
+  type CertificateSource,
+  type LookedUpNames,
+  type LookUpFailure,
+} from "./certificate-source.ts";
 import { PemFiles, type PemOption } from "./pem-files.ts";
 import { TlsOptionsError } from "./tls-issue.ts";
 
@@ -47,6 +52,8 @@ const LIMITS: ServerNameLimits = {
 interface Known {
   readonly pair: CertificatePair | undefined;
   readonly until: number;
+  /** Why the last call brought nothing, if it failed. */
+  readonly reason: string;
 }
 
 /**
@@ -90,6 +97,32 @@ export class ServerNameLoader implements CertificateSource {
     return this.#load(name);
   }
 
+  lookedUp(): LookedUpNames {
+    const wallOffset = this.#clock.now() - this.#clock.monotonic();
+    const pairs: CertificatePair[] = [];
+    const failures: LookUpFailure[] = [];
+    let refused = 0;
+    let failed = 0;
+    for (const [name, { pair, reason, until }] of this.#known) {
+      if (pair !== undefined) pairs.push(pair);
+      else if (reason === "") refused += 1;
+      if (reason === "") continue;
+      failed += 1;
+      if (failures.length < MAX_FAILURES) {
+        failures.push({ name, reason, triedAgainAt: until + wallOffset });
+      }
+    }
+    return {
+      from: "onServerName",
+      names: this.#known.size,
+      pairs,
+      waiting: this.#loading.size,
+      refused,
+      failed,
+      failures,
+    };
+  }
+
   refresh(): Promise<void> {
     this.#forgetRefusals();
     return Promise.resolve();
@@ -124,7 +157,12 @@ export class ServerNameLoader implements CertificateSource {
           : this.#options.describeError(error);
       this.#options.log.error({ ...fields, servername: name }, "onServerName failed");
       const before = this.#known.get(name)?.pair;
-      this.#remember(name, before, failureMs);
+      this.#remember(
+        name,
+        before,
+        failureMs,
+        error instanceof Error ? error.message : "not an Error",
+      );
       return before;
     }
   }
@@ -157,9 +195,9 @@ export class ServerNameLoader implements CertificateSource {
     });
   }
 
-  #remember(name: string, pair: CertificatePair | undefined, ms: number): void {
+  #remember(name: string, pair: CertificatePair | undefined, ms: number, reason = ""): void {
     this.#known.delete(name);
-    this.#known.set(name, { pair, until: this.#clock.monotonic() + ms });
+    this.#known.set(name, { pair, until: this.#clock.monotonic() + ms, reason });
     if (this.#known.size <= this.#limits.names) return;
     // Refusals go first: a flood of made-up names must not push out those that are in use.
     const victim =

@@ -11,7 +11,7 @@ import {
   type CertificateIndex,
 } from "./certificate-index.ts";
 import type { CertificatePair } from "./certificate-pair.ts";
-import type { CertificateSource } from "./certificate-source.ts";
+import type { CertificateSource, LookedUpNames } from "./certificate-source.ts";
 import { DevAuthority } from "./dev-authority.ts";
 import { ExpiryCheck } from "./expiry.ts";
 import { PemFiles } from "./pem-files.ts";
@@ -162,9 +162,19 @@ export class TlsTerms {
     return this.#policies.all;
   }
 
-  /** For the log and metrics. */
+  /** For status and metrics: those that are ready, and those that were found for a client's name. */
   get certificates(): readonly CertificateStatus[] {
-    return this.#pairs().map(({ names, notAfter, from }) => ({ names, notAfter, from }));
+    const found = this.lookedUp.flatMap(({ pairs }) => [...pairs]);
+    return [...this.#pairs(), ...found].map(({ names, notAfter, from }) => ({
+      names,
+      notAfter,
+      from,
+    }));
+  }
+
+  /** Of each source that finds certificates by name. */
+  get lookedUp(): readonly LookedUpNames[] {
+    return this.#finders.flatMap((source) => source.lookedUp?.() ?? []);
   }
 
   /** What every client is offered, whatever it asks for; `undefined` where that depends on name or protocols. */

@@ -75,6 +75,17 @@ describe("renderStatusPage", () => {
           connections: 1,
           certificates: [{ names: [evil], from: evil, expires: evil, secondsLeft: 1 }],
           certificateCount: 1,
+          onDemand: [
+            {
+              from: "acme",
+              names: 1,
+              certificates: 0,
+              waiting: 0,
+              refused: 0,
+              failed: 1,
+              failures: [{ name: evil, reason: evil, triedAgain: evil }],
+            },
+          ],
         },
       ],
       upstreams: [

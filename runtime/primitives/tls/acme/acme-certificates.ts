@@ -279,6 +279,7 @@ export class AcmeCertificates {
     const now = this.#clock.now();
     const random = (this.#options.random ?? Math.random)();
     const least = error.retryAfterMs ?? 0;
+    set.reason = error.message;
     if (error.kind === "unreachable" || error.kind === "busy" || error.kind === "local") {
       this.#pauses += 1;
       const ms = backOffMs(this.#pauses, { baseMs: pauseBaseMs, maxMs: pauseMaxMs }, random);

@@ -1,5 +1,5 @@
 import type { CertificatePair } from "../certificate-pair.ts";
-import type { CertificateSource } from "../certificate-source.ts";
+import type { CertificateSource, LookedUpNames } from "../certificate-source.ts";
 import type { ChallengeBoard } from "./challenge-board.ts";
 import type { OnDemandNames } from "./on-demand-names.ts";
 
@@ -17,6 +17,7 @@ export class AcmeSource implements CertificateSource {
   readonly find?: (
     name: string,
   ) => CertificatePair | undefined | Promise<CertificatePair | undefined>;
+  readonly lookedUp?: () => LookedUpNames;
   readonly #owner: SourceOwner;
   readonly #board: ChallengeBoard;
   readonly #onClose: (source: AcmeSource) => void;
@@ -30,7 +31,9 @@ export class AcmeSource implements CertificateSource {
     this.#owner = owner;
     this.#board = board;
     this.#onClose = onClose;
-    if (onDemand !== undefined) this.find = (name) => onDemand.find(name);
+    if (onDemand === undefined) return;
+    this.find = (name) => onDemand.find(name);
+    this.lookedUp = () => onDemand.lookedUp();
   }
 
   get pairs(): readonly CertificatePair[] {

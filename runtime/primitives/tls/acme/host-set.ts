@@ -18,6 +18,8 @@ export class HostSet {
   turn = 0;
   /** What was last told about it: the same is not told again. */
   told = "";
+  /** Why the last attempt failed; empty after one that did not. */
+  reason = "";
 
   constructor(names: readonly string[], isOnDemand: boolean) {
     this.id = storedIdOf(names);
@@ -37,6 +39,7 @@ export class HostSet {
     this.pair = pair;
     this.dueAt = renewalTime(pair);
     this.failures = 0;
+    this.reason = "";
     return true;
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../clock.ts";
 import type { Log } from "../../../log.ts";
 import type { CertificatePair } from "../certificate-pair.ts";
+import { MAX_FAILURES, type LookedUpNames, type LookUpFailure } from "../certificate-source.ts";
 import type { OnDemandDecision } from "./acme-options.ts";
 import { HostSet } from "./host-set.ts";
 import type { StoredCertificate } from "./store.ts";
@@ -98,6 +99,27 @@ export class OnDemandNames {
 
   settleAll(): void {
     for (const name of this.#wanted) this.#finish(name);
+  }
+
+  lookedUp(): LookedUpNames {
+    const now = this.#options.clock.monotonic();
+    const pairs: CertificatePair[] = [];
+    const failures: LookUpFailure[] = [];
+    let waiting = 0;
+    let refused = 0;
+    let failed = 0;
+    for (const [servername, name] of this.#names) {
+      const { pair, reason, dueAt } = name.set;
+      if (pair !== undefined) pairs.push(pair);
+      if (name.waiting !== undefined) waiting += 1;
+      else if (pair === undefined && now < name.refusedUntil) refused += 1;
+      if (reason === "") continue;
+      failed += 1;
+      if (failures.length < MAX_FAILURES) {
+        failures.push({ name: servername, reason, triedAgainAt: dueAt });
+      }
+    }
+    return { from: "acme", names: this.#names.size, pairs, waiting, refused, failed, failures };
   }
 
   close(): void {

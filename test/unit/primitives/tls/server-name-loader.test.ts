@@ -128,4 +128,30 @@ describe("ServerNameLoader", () => {
     expect(calls.length - before).toBe(3);
     expect(asked.filter((one) => one === undefined)).toHaveLength(7);
   });
+
+  it("tells what it remembers: certificates, calls under way, refusals, and what failed with why", async () => {
+    const one = await certificateFor(["a.test"]);
+    const { loader, use } = start();
+    use(async (name) => {
+      if (name === "a.test") return loaded(one);
+      if (name === "down.test") throw new Error("the store is down");
+      if (name === "slow.test") return new Promise(() => {});
+      return undefined;
+    });
+    for (const name of ["a.test", "down.test", "unknown.test"]) await loader.find(name);
+    void loader.find("slow.test");
+    const told = loader.lookedUp();
+    expect(told).toMatchObject({
+      from: "onServerName",
+      names: 3,
+      pairs: [{ names: ["a.test"] }],
+      waiting: 1,
+      refused: 1,
+      failed: 1,
+      failures: [{ name: "down.test", reason: "the store is down" }],
+    });
+    const wait = (told.failures[0]?.triedAgainAt ?? 0) - Date.now();
+    expect(wait).toBeGreaterThan(0);
+    expect(wait).toBeLessThanOrEqual(5000);
+  });
 });

@@ -224,4 +224,46 @@ describe("names on demand", () => {
     for (let at = 0; at < 20; at++) await names.find(`${at}.test`);
     expect(names.find("kept.test")).toBe(pair);
   });
+
+  it("tells what it remembers: certificates, who waits, refusals, and what failed with why", async () => {
+    const setup = setUp();
+    const { names, state, decide, finish } = setup;
+    names.setDecision((name) => name !== "refused.test" && decide(true)(name));
+    void names.find("had.test");
+    await wanted(setup);
+    finish(3 * HOUR_MS);
+    void names.find("failed.test");
+    await wanted(setup);
+    finish(undefined).reason = "the CA cannot reach it";
+    await names.find("refused.test");
+    void names.find("waiting.test");
+    expect(names.lookedUp()).toMatchObject({
+      from: "acme",
+      names: 4,
+      pairs: [{ names: ["had.test"] }],
+      waiting: 1,
+      refused: 1,
+      failed: 1,
+      failures: [
+        {
+          name: "failed.test",
+          reason: "the CA cannot reach it",
+          triedAgainAt: state.time + HOUR_MS,
+        },
+      ],
+    });
+  });
+
+  it("lists no more than twenty failures, and counts them all", async () => {
+    const setup = setUp();
+    const { names, decide, finish } = setup;
+    names.setDecision(decide(true));
+    for (let at = 0; at < 25; at++) {
+      void names.find(`${at}.test`);
+      await wanted(setup);
+      finish(undefined).reason = "no";
+    }
+    const told = names.lookedUp();
+    expect([told.failed, told.failures.length]).toEqual([25, 20]);
+  });
 });
