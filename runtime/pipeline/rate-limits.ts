@@ -10,10 +10,13 @@ import { limitItem, retryAfterSeconds } from "../primitives/rate-limit/limit-fie
 import type { LimitRule } from "../primitives/rate-limit/limit-rule.ts";
 import type { Flow } from "./flow.ts";
 
-type KeyPart =
-  | { readonly kind: "ip"; readonly ipv4: number; readonly ipv6: number }
+type TextPart =
   | { readonly kind: "route" }
-  | { readonly kind: "header" | "cookie"; readonly name: string }
+  | { readonly kind: "header" | "cookie"; readonly name: string };
+
+type KeyPart =
+  | TextPart
+  | { readonly kind: "ip"; readonly ipv4: number; readonly ipv6: number }
   | {
       readonly kind: "function";
       readonly run: (request: ProxyRequest, ctx: Context) => string | undefined;
@@ -220,34 +223,30 @@ function delay(flow: Flow, rule: LimitRule, ms: number, resume: (flow: Flow) => 
 /** False where a function says that the request is not counted. */
 function hashKey(flow: Flow, hash: KeyHash, parts: readonly KeyPart[]): boolean {
   // Functions first: they may ask for limits themselves, and there is one hash.
-  const texts = parts.map((part) => textOf(flow, part));
-  if (texts.includes(undefined)) return false;
+  let own: string[] | undefined;
+  for (const part of parts) {
+    if (part.kind !== "function") continue;
+    const text: unknown = part.run(flow.request, flow.context);
+    if (text === undefined || text === null) return false;
+    (own ??= []).push(String(text as string));
+  }
   hash.begin();
-  for (let at = 0; at < parts.length; at++) {
-    const part = parts[at] as KeyPart;
+  let next = 0;
+  for (const part of parts) {
     if (part.kind === "ip") hashAddress(hash, flow.clientAddress, part.ipv4, part.ipv6);
-    else hash.text(texts[at] as string);
+    else if (part.kind === "function") hash.text(own?.[next++] ?? "");
+    else hash.text(textOf(flow, part));
   }
   hash.end();
   return true;
 }
 
-function textOf(flow: Flow, part: KeyPart): string | undefined {
+function textOf(flow: Flow, part: TextPart): string {
   const { fields } = flow.exchange;
-  switch (part.kind) {
-    case "ip":
-      return "";
-    case "route":
-      return flow.routePlan?.name ?? "";
-    case "header":
-      return fieldValue(fields, part.name) ?? "";
-    case "cookie":
-      return cookieValue(fields, part.name) ?? "";
-    case "function": {
-      const text: unknown = part.run(flow.request, flow.context);
-      return text === undefined || text === null ? undefined : String(text as string);
-    }
-  }
+  if (part.kind === "route") return flow.routePlan?.name ?? "";
+  const text =
+    part.kind === "header" ? fieldValue(fields, part.name) : cookieValue(fields, part.name);
+  return text ?? "";
 }
 
 function hashAddress(hash: KeyHash, address: string, ipv4: number, ipv6: number): void {

@@ -6,7 +6,7 @@ export interface FetchTextLimits {
   readonly signal: AbortSignal;
 }
 
-/** A text from a URL, byte for byte as Latin-1, bounded in size and time. Follows redirects. */
+/** A text from a URL in the pieces in which it came, bounded in size and time. Follows redirects. */
 export async function fetchText(
   url: string,
   fields: Readonly<Record<string, string>>,
@@ -15,7 +15,7 @@ export async function fetchText(
   status: number;
   etag: string | undefined;
   lastModified: string | undefined;
-  text: string;
+  text: readonly Uint8Array[];
 }> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const response = await fetch(url, { headers: { ...fields }, signal: limit });
@@ -31,6 +31,6 @@ export async function fetchText(
     status: response.status,
     etag: response.headers.get("etag") ?? undefined,
     lastModified: response.headers.get("last-modified") ?? undefined,
-    text: Buffer.concat(chunks).toString("latin1"),
+    text: chunks,
   };
 }

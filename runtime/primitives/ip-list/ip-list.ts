@@ -1,11 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Clock } from "../../clock.ts";
 import { NO_IP, parseIp, type IpFamily, type IpWords } from "../../http/ip-address.ts";
 import type { Log } from "../../log.ts";
-import { parseList } from "./parse-list.ts";
+import { splitFirstLine, toListText, type ListText } from "./list-text.ts";
+import { parseDecisions } from "./parse-decisions.ts";
+import { addEntries, parseList, type ParsedList } from "./parse-list.ts";
 import { inSlices, RangeBuilder, type RangeTable } from "./range-table.ts";
 import { TimedRanges } from "./timed-ranges.ts";
 
@@ -31,7 +34,7 @@ export interface FetchedText {
   readonly status: number;
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
-  readonly text: string;
+  readonly text: ListText;
 }
 
 /** Rejects for what is no answer, too large or too late. */
@@ -61,6 +64,8 @@ interface LastGood {
 }
 
 const JITTER = 0.1;
+const VALUES_A_STEP = 1024;
+const NOTHING: ParsedList = { entries: 0, invalid: 0 };
 const EMPTY: RangeTable = { size: 0, has: () => false };
 const words = new Uint32Array(4);
 
@@ -71,7 +76,9 @@ export class IpList {
   readonly #added = new TimedRanges();
   readonly #removed = new TimedRanges();
   readonly #ended = new AbortController();
-  readonly #decisions = new Set<string>();
+  #decisions = new Set<string>();
+  /** What changed since the last answer is not enough: there was none, or it was lost. */
+  #needsAllDecisions = true;
   #table: RangeTable = EMPTY;
   /** Of the source, before ranges were merged. */
   #entries = 0;
@@ -121,13 +128,13 @@ export class IpList {
     const { terms, watchFile } = this.#options;
     const { source } = terms;
     if (source.kind === "inline") {
-      await this.#build("", false);
+      await this.#build();
     } else if (source.kind === "file") {
       await this.#loadFile(source.path);
       this.#watch = watchFile?.(() => this.#refreshLater());
       this.#watch?.update([source.path], []);
     } else {
-      await this.#build("", false);
+      await this.#build();
       const hasOld = source.kind === "url" && (await this.#loadLastGood());
       const first = this.refresh();
       // Nothing to go on with: worth waiting for, and the time is bounded by the fetch's own.
@@ -178,9 +185,7 @@ export class IpList {
   }
 
   async #loadFile(path: string): Promise<void> {
-    const { size } = await stat(path);
-    if (size > this.#options.terms.maxBytes) throw new Error(`${path} is larger than maxSize`);
-    await this.#build(await readFile(path, "latin1"), true);
+    await this.#buildFrom(await readText(path, this.#options.terms.maxBytes));
   }
 
   async #loadUrl(url: string): Promise<void> {
@@ -191,21 +196,33 @@ export class IpList {
     });
     if (answer.status === 304) return;
     if (answer.status !== 200) throw new Error(`the list's server answers ${answer.status}`);
-    await this.#build(answer.text, true, this.#entries);
+    await this.#buildFrom(answer.text, this.#entries);
     this.#validators = { etag: answer.etag, lastModified: answer.lastModified };
     await this.#saveLastGood(answer.text);
   }
 
-  /** All decisions at first, then what changed since the last time we asked. */
+  /** All decisions at first and after a failure, else what changed since the last time we asked. */
   async #loadDecisions(url: string, key: string): Promise<void> {
-    const isFirst = this.#decisions.size === 0;
-    const target = `${url.replace(/\/+$/, "")}/v1/decisions/stream?startup=${isFirst}&scopes=ip,range`;
+    const takesAll = this.#needsAllDecisions;
+    const target = `${url.replace(/\/+$/, "")}/v1/decisions/stream?startup=${takesAll}&scopes=ip,range`;
+    this.#needsAllDecisions = true;
     const answer = await this.#fetch(target, { "x-api-key": key });
     if (answer.status !== 200) throw new Error(`CrowdSec answers ${answer.status}`);
-    const { new: added, deleted } = JSON.parse(answer.text) as Readonly<Record<string, unknown>>;
-    for (const value of bansIn(deleted)) this.#decisions.delete(value);
-    for (const value of bansIn(added)) this.#decisions.add(value);
-    await this.#build([...this.#decisions].join("\n"), false);
+    const added: string[] = [];
+    const deleted: string[] = [];
+    await inSlices(
+      parseDecisions(answer.text, (change, value) =>
+        (change === "new" ? added : deleted).push(value),
+      ),
+    );
+    if (takesAll) this.#decisions = new Set();
+    // First what ends: who was banned again stays banned.
+    await inSlices(each(deleted, (value) => this.#decisions.delete(value)));
+    await inSlices(each(added, (value) => this.#decisions.add(value)));
+    if (takesAll || added.length + deleted.length > 0) {
+      await this.#build((builder) => addEntries(this.#decisions, builder));
+    }
+    this.#needsAllDecisions = false;
   }
 
   async #fetch(url: string, fields: Readonly<Record<string, string>>): Promise<FetchedText> {
@@ -217,25 +234,41 @@ export class IpList {
     });
   }
 
-  /** `checks`: a text that is mostly no list is refused; `before`: so is one that lost too much. */
-  async #build(text: string, checks: boolean, before = 0): Promise<void> {
-    const { ranges, column, maxShrink, name } = this.#options.terms;
+  /** A text that is mostly no list is refused; so is one that lost too much of what was there `before`. */
+  #buildFrom(text: ListText, before = 0): Promise<void> {
+    const { column, maxShrink } = this.#options.terms;
+    return this.#build(
+      (builder) => parseList(text, column, builder),
+      ({ entries, invalid }) => {
+        if (invalid > entries) {
+          throw new Error(`${invalid} of ${invalid + entries} lines are no addresses`);
+        }
+        // Entries as written: neighbours that are merged would hide how much is missing.
+        if (entries < before * (1 - maxShrink)) {
+          throw new Error(
+            `the list went from ${before} to ${entries} entries, which maxShrink refuses`,
+          );
+        }
+      },
+    );
+  }
+
+  async #build(
+    fill?: (builder: RangeBuilder) => Generator<void, ParsedList>,
+    check?: (found: ParsedList) => void,
+  ): Promise<void> {
+    const { ranges, name } = this.#options.terms;
     const builder = new RangeBuilder();
-    await inSlices(parseList(ranges.join("\n"), undefined, builder));
-    const { entries, invalid } = await inSlices(parseList(text, column, builder));
-    if (checks && invalid > entries) {
-      throw new Error(`${invalid} of ${invalid + entries} lines are no addresses`);
-    }
-    // Entries as written: neighbours that are merged would hide how much is missing.
-    if (entries < before * (1 - maxShrink)) {
-      throw new Error(
-        `the list went from ${before} to ${entries} entries, which maxShrink refuses`,
-      );
-    }
+    await inSlices(addEntries(ranges, builder));
+    const found = fill === undefined ? NOTHING : await inSlices(fill(builder));
+    check?.(found);
     const table = await inSlices(builder.finish());
     this.#table = table;
-    this.#entries = entries;
-    this.#options.log.debug({ list: name, ranges: table.size, invalid }, "an IP list is loaded");
+    this.#entries = found.entries;
+    this.#options.log.debug(
+      { list: name, ranges: table.size, invalid: found.invalid },
+      "an IP list is loaded",
+    );
   }
 
   get #lastGoodFile(): string {
@@ -248,10 +281,10 @@ export class IpList {
 
   async #loadLastGood(): Promise<boolean> {
     try {
-      const saved = await readFile(this.#lastGoodFile, "latin1");
-      const newline = saved.indexOf("\n");
-      const validators = JSON.parse(saved.slice(0, newline)) as LastGood;
-      await this.#build(saved.slice(newline + 1), true);
+      const saved = splitFirstLine(await readText(this.#lastGoodFile, Infinity));
+      if (saved === undefined) return false;
+      const validators = JSON.parse(saved.line) as LastGood;
+      await this.#buildFrom(saved.rest);
       this.#validators = validators;
       return true;
     } catch {
@@ -260,22 +293,30 @@ export class IpList {
     }
   }
 
-  async #saveLastGood(text: string): Promise<void> {
+  async #saveLastGood(text: ListText): Promise<void> {
     const file = this.#lastGoodFile;
     const draft = `${file}.${randomBytes(6).toString("hex")}`;
+    const head = toListText(`${JSON.stringify(this.#validators)}\n`);
     await mkdir(join(this.#options.dataDir, "lists"), { recursive: true, mode: 0o700 });
-    await writeFile(draft, `${JSON.stringify(this.#validators)}\n${text}`, {
-      encoding: "latin1",
-      mode: 0o600,
-    });
+    await writeFile(draft, [...head, ...text], { mode: 0o600 });
     await rename(draft, file);
   }
 }
 
-function bansIn(decisions: unknown): string[] {
-  if (!Array.isArray(decisions)) return [];
-  return (decisions as readonly unknown[]).flatMap((one) => {
-    const { value, type } = (one ?? {}) as Readonly<Record<string, unknown>>;
-    return typeof value === "string" && type === "ban" ? [value] : [];
-  });
+async function readText(path: string, maxBytes: number): Promise<ListText> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of createReadStream(path)) {
+    bytes += (chunk as Uint8Array).length;
+    if (bytes > maxBytes) throw new Error(`${path} is larger than maxSize`);
+    chunks.push(chunk as Uint8Array);
+  }
+  return chunks;
+}
+
+function* each<T>(values: readonly T[], run: (value: T) => void): Generator<void, void> {
+  for (let at = 0; at < values.length; at++) {
+    run(values[at] as T);
+    if (at % VALUES_A_STEP === 0) yield;
+  }
 }

@@ -1,4 +1,5 @@
 import { IPV4, NO_IP, parseIp, type IpFamily, type IpWords } from "../../http/ip-address.ts";
+import { piecesOf, type ListText } from "./list-text.ts";
 import type { RangeBuilder } from "./range-table.ts";
 
 /** What a list's text holds. */
@@ -17,26 +18,44 @@ const words = new Uint32Array(4);
  * that are none of these are counted.
  */
 export function* parseList(
-  text: string,
+  text: ListText,
   column: number | undefined,
   builder: RangeBuilder,
 ): Generator<void, ParsedList> {
-  let entries = 0;
-  let invalid = 0;
+  const counts = { entries: 0, invalid: 0 };
+  let rest = "";
   let lines = 0;
-  for (let start = 0; start < text.length;) {
-    const newline = text.indexOf("\n", start);
-    const end = newline === -1 ? text.length : newline;
-    const entry = end - start > MAX_LINE ? "?" : entryOf(text.slice(start, end), column);
-    start = end + 1;
-    if (entry !== "") {
-      if (addEntry(entry, builder)) entries += 1;
-      else invalid += 1;
+  for (const piece of piecesOf(text)) {
+    let start = 0;
+    for (let end = piece.indexOf("\n"); end !== -1; end = piece.indexOf("\n", start)) {
+      addLine(rest + piece.slice(start, end), column, builder, counts);
+      rest = "";
+      start = end + 1;
+      lines += 1;
+      if (lines % LINES_A_STEP === 0) yield;
     }
-    lines += 1;
-    if (lines % LINES_A_STEP === 0) yield;
+    // Of a line that is too long nothing matters but that it is.
+    rest = (rest + piece.slice(start)).slice(0, MAX_LINE + 1);
+    yield;
   }
-  return { entries, invalid };
+  if (rest !== "") addLine(rest, column, builder, counts);
+  return counts;
+}
+
+/** Entries that are at hand one by one. */
+export function* addEntries(
+  entries: Iterable<string>,
+  builder: RangeBuilder,
+): Generator<void, ParsedList> {
+  const counts = { entries: 0, invalid: 0 };
+  let seen = 0;
+  for (const entry of entries) {
+    if (addEntry(entry, builder)) counts.entries += 1;
+    else counts.invalid += 1;
+    seen += 1;
+    if (seen % LINES_A_STEP === 0) yield;
+  }
+  return counts;
 }
 
 /** One address or range. The family, with the bits of its prefix in `prefix.bits`; 0 if it is none. */
@@ -59,6 +78,18 @@ export function parseRange(text: string, into: IpWords, prefix: { bits: number }
 }
 
 const prefix = { bits: 0 };
+
+function addLine(
+  line: string,
+  column: number | undefined,
+  builder: RangeBuilder,
+  counts: { entries: number; invalid: number },
+): void {
+  const entry = line.length > MAX_LINE ? "?" : entryOf(line, column);
+  if (entry === "") return;
+  if (addEntry(entry, builder)) counts.entries += 1;
+  else counts.invalid += 1;
+}
 
 function addEntry(entry: string, builder: RangeBuilder): boolean {
   const dash = entry.indexOf("-");

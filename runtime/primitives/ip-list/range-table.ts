@@ -6,6 +6,9 @@
 import { IPV4, IPV6, maskWord, type IpFamily, type IpWords } from "../../http/ip-address.ts";
 
 const OPERATIONS_A_STEP = 2048;
+const WORDS_A_COPY = 65_536;
+const BLOCK_BITS = 10;
+const IN_BLOCK = 2 ** BLOCK_BITS - 1;
 /** Below it the bisection is short anyway, and the index would be larger than the list. */
 const MIN_INDEXED = 32_768;
 const INDEX_SIZE = 65_537;
@@ -43,7 +46,7 @@ export class RangeBuilder {
 }
 
 /** Runs the steps, never longer than `sliceMs` at a time. */
-export async function inSlices<T>(steps: Generator<void, T>, sliceMs = 4): Promise<T> {
+export async function inSlices<T>(steps: Generator<void, T>, sliceMs = 2): Promise<T> {
   let began = performance.now();
   for (;;) {
     const step = steps.next();
@@ -98,43 +101,48 @@ class SortedSpans {
   }
 }
 
+/** In blocks: an array that grew by doubling would copy half a list at once. */
 class Spans {
   readonly #width: number;
-  #bounds: Uint32Array;
+  readonly #stride: number;
+  #blocks: Uint32Array[] = [];
   #count = 0;
 
   constructor(width: number) {
     this.#width = width;
-    this.#bounds = new Uint32Array(width * 2 * 64);
+    this.#stride = width * 2;
   }
 
   add(words: IpWords, bits: number): void {
-    const at = this.#next();
+    const block = this.#lastBlock();
+    const at = (this.#count++ & IN_BLOCK) * this.#stride;
     const width = this.#width;
     for (let word = 0; word < width; word++) {
       const mask = maskWord(bits - word * 32);
       const value = words[word] as number;
-      this.#bounds[at + word] = value & mask;
-      this.#bounds[at + width + word] = value | ~mask;
+      block[at + word] = value & mask;
+      block[at + width + word] = value | ~mask;
     }
   }
 
   addSpan(first: number, last: number): true {
-    const at = this.#next();
-    this.#bounds[at] = first;
-    this.#bounds[at + 1] = last;
+    const block = this.#lastBlock();
+    const at = (this.#count++ & IN_BLOCK) * this.#stride;
+    block[at] = first;
+    block[at + 1] = last;
     return true;
   }
 
   *sorted(): Generator<void, SortedSpans> {
     const order = yield* this.#order();
-    const stride = this.#width * 2;
+    const stride = this.#stride;
     const width = this.#width;
-    const from = this.#bounds;
     const into = new Uint32Array(this.#count * stride);
     let end = 0;
     for (let at = 0; at < this.#count; at++) {
-      const start = (order === undefined ? at : (order[at] as number)) * stride;
+      const span = order === undefined ? at : (order[at] as number);
+      const from = this.#blocks[span >>> BLOCK_BITS] as Uint32Array;
+      const start = (span & IN_BLOCK) * stride;
       const last = end - width;
       if (end > 0 && touches(from, start, into, last, width)) {
         if (compare(from, start + width, into, last, width) > 0) {
@@ -146,8 +154,8 @@ class Spans {
       }
       if (at % OPERATIONS_A_STEP === 0) yield;
     }
-    this.#bounds = new Uint32Array(0);
-    const bounds = end === into.length ? into : into.slice(0, end);
+    this.#blocks = [];
+    const bounds = yield* trimmed(into, end);
     const isIndexed = width === 1 && bounds.length / 2 >= MIN_INDEXED;
     return new SortedSpans(bounds, width, isIndexed ? yield* indexOf(bounds) : undefined);
   }
@@ -155,18 +163,18 @@ class Spans {
   /** Merge sort of positions; `undefined` where they are sorted, as most published lists are. */
   *#order(): Generator<void, Uint32Array | undefined> {
     const count = this.#count;
-    const bounds = this.#bounds;
-    const width = this.#width;
-    const stride = width * 2;
     let isSorted = true;
     for (let at = 1; at < count && isSorted; at++) {
-      isSorted = compare(bounds, (at - 1) * stride, bounds, at * stride, width) <= 0;
+      isSorted = this.#isInOrder(at - 1, at);
       if (at % OPERATIONS_A_STEP === 0) yield;
     }
     if (isSorted) return undefined;
     let from = new Uint32Array(count);
     let into = new Uint32Array(count);
-    for (let at = 0; at < count; at++) from[at] = at;
+    for (let at = 0; at < count; at++) {
+      from[at] = at;
+      if (at % OPERATIONS_A_STEP === 0) yield;
+    }
     for (let run = 1; run < count; run *= 2) {
       for (let start = 0; start < count; start += run * 2) {
         const middle = Math.min(start + run, count);
@@ -176,14 +184,7 @@ class Spans {
         for (let at = start; at < end; at++) {
           const takesLeft =
             left < middle &&
-            (right >= end ||
-              compare(
-                bounds,
-                (from[left] as number) * stride,
-                bounds,
-                (from[right] as number) * stride,
-                width,
-              ) <= 0);
+            (right >= end || this.#isInOrder(from[left] as number, from[right] as number));
           into[at] = from[takesLeft ? left++ : right++] as number;
           if (at % OPERATIONS_A_STEP === 0) yield;
         }
@@ -193,17 +194,30 @@ class Spans {
     return from;
   }
 
-  #next(): number {
-    const stride = this.#width * 2;
-    const at = this.#count * stride;
-    if (at + stride > this.#bounds.length) {
-      const larger = new Uint32Array(this.#bounds.length * 2);
-      larger.set(this.#bounds);
-      this.#bounds = larger;
-    }
-    this.#count += 1;
-    return at;
+  #isInOrder(one: number, other: number): boolean {
+    const a = this.#blocks[one >>> BLOCK_BITS] as Uint32Array;
+    const b = this.#blocks[other >>> BLOCK_BITS] as Uint32Array;
+    const stride = this.#stride;
+    return compare(a, (one & IN_BLOCK) * stride, b, (other & IN_BLOCK) * stride, this.#width) <= 0;
   }
+
+  #lastBlock(): Uint32Array {
+    const at = this.#count >>> BLOCK_BITS;
+    const block = this.#blocks[at];
+    if (block !== undefined) return block;
+    return (this.#blocks[at] = new Uint32Array(this.#stride << BLOCK_BITS));
+  }
+}
+
+/** The part that is used; what merging left over is given back where it is worth a copy. */
+function* trimmed(all: Uint32Array, end: number): Generator<void, Uint32Array> {
+  if (all.length - end < all.length / 8) return all.subarray(0, end);
+  const kept = new Uint32Array(end);
+  for (let at = 0; at < end; at += WORDS_A_COPY) {
+    kept.set(all.subarray(at, Math.min(at + WORDS_A_COPY, end)), at);
+    yield;
+  }
+  return kept;
 }
 
 /** The bisection's first steps miss every cache of the processor: the index skips them. */

@@ -31,14 +31,35 @@ export class KeyHash {
     this.#count = 0;
   }
 
+  /** The rounds of {@link word} once more, in local variables: a User-Agent has a hundred units. */
   text(text: string): void {
     const { length } = text;
     this.word(length);
-    let at = 0;
-    for (; at + 1 < length; at += 2) {
-      this.word(text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16));
+    let v0 = this.#v0;
+    let v1 = this.#v1;
+    let v2 = this.#v2;
+    let v3 = this.#v3;
+    for (let at = 0; at < length; at += 2) {
+      const next = at + 1 < length ? text.charCodeAt(at + 1) : 0;
+      const value = text.charCodeAt(at) | (next << 16);
+      v3 ^= value;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= value;
     }
-    if (at < length) this.word(text.charCodeAt(at));
+    this.#v0 = v0;
+    this.#v1 = v1;
+    this.#v2 = v2;
+    this.#v3 = v3;
+    this.#count += (length + 1) >>> 1;
   }
 
   word(value: number): void {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -6,11 +6,26 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../../runtime/clock.ts";
 import type { Log } from "../../../../runtime/log.ts";
-import { IpList, type FetchText } from "../../../../runtime/primitives/ip-list/ip-list.ts";
+import { toListText } from "../../../../runtime/primitives/ip-list/list-text.ts";
+import {
+  IpList,
+  type FetchText,
+  type IpListTerms,
+} from "../../../../runtime/primitives/ip-list/ip-list.ts";
+import { busiestTurnMs } from "../../../helpers/busiest-turn.ts";
+import { scaled } from "../../../helpers/scale.ts";
 
 const silent = { debug: () => {}, warn: () => {} } as unknown as Log;
 
-async function listOf(dataDir: string, fetchText: FetchText): Promise<IpList> {
+const nobody: FetchText = async () => {
+  throw new Error("connection refused");
+};
+
+async function listOf(
+  dataDir: string,
+  fetchText: FetchText,
+  terms: Partial<IpListTerms> = {},
+): Promise<IpList> {
   const list = new IpList({
     terms: {
       name: "web",
@@ -19,8 +34,9 @@ async function listOf(dataDir: string, fetchText: FetchText): Promise<IpList> {
       column: undefined,
       intervalMs: 60_000,
       timeoutMs: 1000,
-      maxBytes: 1000,
+      maxBytes: 64 * 1024 ** 2,
       maxShrink: 0.5,
+      ...terms,
     },
     dataDir,
     log: silent,
@@ -35,13 +51,12 @@ async function listOf(dataDir: string, fetchText: FetchText): Promise<IpList> {
 
 describe("a list from a URL", () => {
   it("starts with its last good one where the source is down, and asks with its validators", async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), "gatewright-lists-"));
-    onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+    const dataDir = await temporary();
     const first = await listOf(dataDir, async () => ({
       status: 200,
       etag: '"7"',
       lastModified: undefined,
-      text: "203.0.113.0/24\n",
+      text: toListText("203.0.113.0/24\n"),
     }));
     expect(first.hasAddress("203.0.113.9")).toBe(true);
     first.close();
@@ -55,12 +70,149 @@ describe("a list from a URL", () => {
     expect(asked[0]).toEqual({ "if-none-match": '"7"' });
   });
 
-  it("starts empty where there is none yet", async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), "gatewright-lists-"));
-    onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-    const list = await listOf(dataDir, async () => {
-      throw new Error("connection refused");
+  it("is asked with If-Modified-Since where it has no ETag, and stays as it is after a 304 (RFC 9110 §13.1.3)", async () => {
+    const dataDir = await temporary();
+    const since = "Tue, 24 Nov 2026 10:00:00 GMT";
+    const asked: object[] = [];
+    const list = await listOf(dataDir, async (_url, fields) => {
+      asked.push(fields);
+      const isFirst = asked.length === 1;
+      return {
+        status: isFirst ? 200 : 304,
+        etag: undefined,
+        lastModified: since,
+        text: isFirst ? toListText("203.0.113.1\n") : [],
+      };
     });
+    await list.refresh();
+    expect(asked).toEqual([{}, { "if-modified-since": since }]);
+    expect(list.hasAddress("203.0.113.1")).toBe(true);
+  });
+
+  it.each([
+    ["an error", { status: 503, text: "203.0.113.9\n" }],
+    ["a page", { status: 200, text: "<html>\n<p>503</p>\n203.0.113.9\n" }],
+    ["an empty list", { status: 200, text: "" }],
+    ["a third of it", { status: 200, text: "203.0.113.9\n" }],
+  ])("stays as it is where its server answers with %s, on disk too", async (_name, answer) => {
+    const dataDir = await temporary();
+    let text = "203.0.113.1\n203.0.113.2\n203.0.113.3\n";
+    let status = 200;
+    const list = await listOf(dataDir, async () => ({
+      status,
+      etag: undefined,
+      lastModified: undefined,
+      text: toListText(text),
+    }));
+    ({ status, text } = answer);
+    await list.refresh();
+    list.close();
+    const second = await listOf(dataDir, nobody);
+    for (const one of [list, second]) {
+      expect(one.hasAddress("203.0.113.1")).toBe(true);
+      expect(one.hasAddress("203.0.113.9")).toBe(false);
+    }
+  });
+
+  it("starts empty where there is none yet", async () => {
+    const dataDir = await temporary();
+    const list = await listOf(dataDir, nobody);
     expect(list.size).toBe(0);
   });
 });
+
+describe("decisions of CrowdSec", () => {
+  const ban = (value: string): object => ({ value, type: "ban", scope: "Ip" });
+
+  it("are asked for as a whole after an answer that was lost, and replace what was there", async () => {
+    const asked: string[] = [];
+    const answers = [
+      { new: [ban("203.0.113.1"), ban("203.0.113.2")], deleted: null },
+      undefined,
+      { new: [ban("203.0.113.2"), ban("203.0.113.3")], deleted: [ban("203.0.113.9")] },
+      { new: null, deleted: [ban("203.0.113.2")] },
+    ];
+    const list = await listOf(
+      await temporary(),
+      async (url) => {
+        const answer = answers[asked.length];
+        asked.push(new URL(url).searchParams.get("startup") as string);
+        if (answer === undefined) throw new Error("reset");
+        const text = toListText(JSON.stringify(answer));
+        return { status: 200, etag: undefined, lastModified: undefined, text };
+      },
+      { source: { kind: "crowdsec", url: "http://127.0.0.1:1/", key: "k" } },
+    );
+    const listed = (): boolean[] => [1, 2, 3].map((last) => list.hasAddress(`203.0.113.${last}`));
+    expect(listed()).toEqual([true, true, false]);
+    await list.refresh();
+    expect(listed()).toEqual([true, true, false]);
+    await list.refresh();
+    expect(listed()).toEqual([false, true, true]);
+    await list.refresh();
+    expect(listed()).toEqual([false, false, true]);
+    expect(asked).toEqual(["true", "false", "true", "false"]);
+  });
+});
+
+describe("a list of many ranges", () => {
+  const count = scaled(100_000, 1_000_000);
+  const address = (at: number): string => {
+    const value = Math.imul(at, 0x9e_37_79_b1) >>> 0;
+    return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+  };
+
+  it("is loaded while others have their turn at least every 20 ms of work, and takes its 8 bytes a range", async () => {
+    const dataDir = await temporary();
+    const path = join(dataDir, "many.txt");
+    await writeFile(path, manyLines(count, address));
+    const list = await listOf(dataDir, nobody, { source: { kind: "file", path } });
+    globalThis.gc?.();
+    const before = process.memoryUsage().arrayBuffers;
+    // The second time: compiled code is what a list that is loaded every quarter of an hour meets.
+    expect(await busiestTurnMs(() => list.refresh())).toBeLessThan(20);
+    await new Promise((resolve) => setImmediate(resolve));
+    globalThis.gc?.();
+    expect(list.size).toBeGreaterThan(count * 0.99);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(count * 16 + 2 ** 20);
+    for (let at = 0; at < count; at += 97) {
+      if (!list.hasAddress(address(at))) expect.fail(`${address(at)} is not found`);
+    }
+  });
+
+  it("comes from CrowdSec in turns as short", async () => {
+    const text = [Buffer.from('{"deleted":null,"new":[')];
+    for (let at = 0; at < scaled(20_000, 100_000); at++) {
+      text.push(
+        Buffer.from(
+          `${at === 0 ? "" : ","}{"duration":"4h","id":${at},"origin":"CAPI","scenario":"http:scan","scope":"Ip","type":"ban","value":"${address(at)}"}`,
+        ),
+      );
+    }
+    text.push(Buffer.from("]}"));
+    const answer = {
+      status: 200,
+      etag: undefined,
+      lastModified: undefined,
+      text: [Buffer.concat(text)],
+    };
+    const list = await listOf(await temporary(), async () => answer, {
+      source: { kind: "crowdsec", url: "http://127.0.0.1:1", key: "k" },
+    });
+    expect(list.hasAddress(address(7))).toBe(true);
+    expect(await busiestTurnMs(() => list.refresh())).toBeLessThan(20);
+  });
+});
+
+function manyLines(count: number, address: (at: number) => string): Buffer {
+  const lines = Buffer.alloc(count * 16);
+  let end = 0;
+  for (let at = 0; at < count; at++) end += lines.write(`${address(at)}\n`, end, "latin1");
+  return lines.subarray(0, end);
+}
+
+async function temporary(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), "gatewright-lists-"));
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+  return dataDir;
+}

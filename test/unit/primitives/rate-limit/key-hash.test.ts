@@ -32,3 +32,18 @@ it("takes any text, and the same one to the same fingerprint", () => {
     }),
   );
 });
+
+it("mixes a text as it mixes the words that the text is made of", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 40 }), (text) => {
+      const hash = new KeyHash(Uint32Array.of(3, 4));
+      hash.begin();
+      hash.word(text.length);
+      for (let at = 0; at < text.length; at += 2) {
+        hash.word(text.charCodeAt(at) | ((text.charCodeAt(at + 1) || 0) << 16));
+      }
+      hash.end();
+      expect(`${hash.high}:${hash.low}`).toBe(print([3, 4], [text]));
+    }),
+  );
+});
