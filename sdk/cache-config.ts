@@ -40,11 +40,14 @@ export interface CacheConfig extends RouteCacheConfig {
   maxEntry?: Size;
 }
 
-/** What to remove from the store. */
+/**
+ * What to remove from the store. `url` and `prefix` are absolute URLs as clients ask for them, their path and query byte
+ * for byte; `tag` reaches what has at least one of them, of at most 64. `soft`: kept as stale.
+ */
 export type PurgeSelection =
   | { readonly url: string; readonly soft?: boolean }
   | { readonly prefix: string; readonly soft?: boolean }
-  | { readonly tag: string; readonly soft?: boolean }
+  | { readonly tag: string | readonly string[]; readonly soft?: boolean }
   | { readonly all: true; readonly soft?: boolean };
 
 /** The cache's part in this request. */
@@ -60,7 +63,10 @@ export interface CacheView {
   tag(...tags: readonly string[]): void;
   /** In `onUpstreamResponse`: fresh for this long, whatever the response says. `no-store` and `private` hold. */
   ttl(duration: Duration): void;
-  /** Removes stored responses; with `soft` they are kept as stale. Returns how many. */
+  /**
+   * Removes stored responses; with `soft` they are kept as stale. Returns how many. Also holds for what is being fetched.
+   * A selection that is not one of the four is a 500: a misspelt one must not come to mean everything.
+   */
   purge(selection: PurgeSelection): number;
   /** `purge` with `soft`: still there for `staleWhileRevalidate`, `staleIfError` and validation. */
   invalidate(selection: PurgeSelection): number;

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { VERSION } from "../process/version.ts";
 import { DEFAULT_CONFIG } from "./config-file.ts";
 import { runInit } from "./init.ts";
+import type { PurgeFlags } from "./purge.ts";
 import type { ExitCode, Terminal } from "./terminal.ts";
 
 interface ServeFlags {
@@ -89,6 +90,22 @@ export function createProgram(
         done(await runExplain(terminal, cwd, { method, url, ...flags }));
       },
     );
+
+  program
+    .command("purge")
+    .description("remove stored responses from the cache of the proxy that runs, by its admin port")
+    .option("--url <URL>", "one URL, all its variants")
+    .option("--prefix <URL>", "all URLs that begin so")
+    .option("--tag <TAG>", "all with this tag; may be given again: with any of them", collect, [])
+    .option("--all", "everything")
+    .option("--soft", "keep them as stale: still used while the upstream is asked or fails")
+    .option("--admin <URL>", "address of the admin port (default: the config's)")
+    .addOption(configOption())
+    .option("--json", "print the result as JSON")
+    .action(async (flags: PurgeFlags) => {
+      const { runPurge } = await import("./purge.ts");
+      done(await runPurge(terminal, cwd, flags));
+    });
 
   program
     .command("init")

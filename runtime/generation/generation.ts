@@ -8,6 +8,7 @@ import { createClientAddress, type ClientAddressResolver } from "../primitives/c
 import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
 import { setUpPlugins, type PluginSetup } from "./plugin-setup.ts";
+import type { CacheControl } from "./provision-cache.ts";
 import type { Provision, Provisioned } from "./provision.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -113,6 +114,11 @@ export class Generation {
   /** What contents take at present. */
   get held(): HeldStatus | undefined {
     return this.#parts.provisioned.held?.();
+  }
+
+  /** Absent: no route caches. */
+  get cache(): CacheControl | undefined {
+    return this.#parts.provisioned.cache;
   }
 
   get upstreams(): readonly Upstream[] {

@@ -45,7 +45,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
 import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
-import { cachePlan, provisionCache } from "./provision-cache.ts";
+import { cachePlan, provisionCache, type CacheControl } from "./provision-cache.ts";
 import { provisionCompression } from "./provision-compression.ts";
 import { acquireChallenge } from "./provision-challenge.ts";
 import { createChoices } from "./upstream-choices.ts";
@@ -66,6 +66,8 @@ export interface Provisioned {
   readonly upstreams: readonly Upstream[];
   /** What the contents of all generations take at present. */
   readonly held?: () => HeldStatus;
+  /** Absent: no route caches. */
+  readonly cache?: CacheControl | undefined;
   /** TLS of each listener, in the config's order; `undefined`: plain text. */
   readonly tls: readonly (ProvisionedTls | undefined)[];
   /** Fills `adjust`-able options of shared resources (caps, time limits) in place: called at commit, never before. */
@@ -165,7 +167,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     });
 
     const compression = provisionCompression(config);
-    const cached = provisionCache(config, resources);
+    const cached = provisionCache(config, resources, clock);
     if (cached !== undefined) {
       held.push(cached.key);
       adjust.push(() => cached.commit());
@@ -209,7 +211,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       responseContentMemory: config.responseContentMemory,
       slowReaders,
       compression: compression.global,
-      cache: cached?.cache,
+      cache: cached?.parts,
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
       load,
@@ -237,6 +239,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
         "upstream" in choice ? [choice.upstream] : [],
       ),
       held: () => heldBy(contentStore, slowReaders),
+      cache: cached?.control,
       tls,
       commit() {
         for (const change of adjust) change();

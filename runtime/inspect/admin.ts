@@ -1,5 +1,5 @@
 /**
- * The admin listener: health, readiness, status, reload. Its own node:http server, so that it answers whatever state
+ * The admin listener: health, readiness, status, reload, purges. Its own node:http server, so that it answers whatever state
  * the proxy is in, with limits far below those of the data path.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 
 import type { Log } from "../log.ts";
 import { checkAccess, type AccessRules } from "./access.ts";
+import { jsonContent } from "./content.ts";
 import { PAGE_POLICY } from "./html.ts";
 import { renderStatusPage } from "./status-page.ts";
 import type { ProxyStatus, ReloadStatus } from "./status.ts";
@@ -18,7 +19,16 @@ export interface AdminSource {
   status(): Promise<ProxyStatus>;
   /** Loads the config again; resolves when that is over. */
   reload(): Promise<ReloadStatus>;
+  /** Removes stored responses. `selection`: as it was sent. */
+  purge(selection: unknown): Promise<PurgeOutcome>;
 }
+
+export type PurgeOutcome =
+  | { readonly kind: "purged"; readonly count: number }
+  /** `problem`: what is wrong with the selection. */
+  | { readonly kind: "refused"; readonly problem: string }
+  /** No route of the live config caches. */
+  | { readonly kind: "off" };
 
 export interface AdminOptions extends AccessRules {
   readonly host: string;
@@ -44,6 +54,8 @@ const PORT_TRIES = 100;
 const MAX_CONNECTIONS = 64;
 const MAX_HEAD_BYTES = 8 * 1024;
 const MAX_CONTENT_BYTES = 1024;
+/** 64 tags of 256 characters, or a long URL, escaped. */
+const MAX_PURGE_BYTES = 128 * 1024;
 const HEAD_TIME_MS = 5_000;
 const IDLE_TIME_MS = 5_000;
 const CLOSE_TIME_MS = 1_000;
@@ -125,6 +137,8 @@ function listenOnce(server: Server, port: number, host: string): Promise<void> {
 
 interface Endpoint {
   readonly method: "GET" | "POST";
+  /** It reads content, of up to so much. */
+  readonly maxContentBytes?: number;
   run(request: IncomingMessage, response: ServerResponse, source: AdminSource): Promise<void>;
 }
 
@@ -160,6 +174,16 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
       }
     },
   },
+  "/api/cache/purge": {
+    method: "POST",
+    maxContentBytes: MAX_PURGE_BYTES,
+    async run(request, response, source) {
+      const outcome = await source.purge(await jsonContent(request, MAX_PURGE_BYTES));
+      if (outcome.kind === "purged") sendJson(response, 200, { purged: outcome.count });
+      else if (outcome.kind === "refused") sendProblem(response, 400, `${outcome.problem}.`);
+      else sendProblem(response, 409, "No route of the live config caches.");
+    },
+  },
   "/": {
     method: "GET",
     async run(_request, response, source) {
@@ -178,15 +202,19 @@ async function answer(
   options: AdminOptions,
 ): Promise<void> {
   try {
-    if (!drainContent(request, response)) return;
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined;
+    if (isTooLarge(request, endpoint)) {
+      sendProblem(response, 413, "The content is too large.", { Connection: "close" });
+      return;
+    }
+    if (endpoint?.maxContentBytes === undefined) request.resume();
     const access = checkAccess(factsOf(request), rules);
     if (!access.allowed) {
       const extra = access.status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
       sendProblem(response, access.status, access.detail, extra);
       return;
     }
-    const path = (request.url ?? "").split("?", 1)[0] ?? "";
-    const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined;
     if (endpoint === undefined) {
       sendProblem(response, 404, "There is nothing here.");
     } else if (!allows(endpoint, request.method)) {
@@ -203,15 +231,11 @@ async function answer(
   }
 }
 
-/** No endpoint takes content. A little is read and dropped, more is refused before it is read. */
-function drainContent(request: IncomingMessage, response: ServerResponse): boolean {
+/** Where no content is expected, a little is read and dropped. More is refused before it is read. */
+function isTooLarge(request: IncomingMessage, endpoint: Endpoint | undefined): boolean {
   const length = Number(request.headers["content-length"] ?? 0);
-  if (length > MAX_CONTENT_BYTES || request.headers["transfer-encoding"] !== undefined) {
-    sendProblem(response, 413, "The content is too large.", { Connection: "close" });
-    return false;
-  }
-  request.resume();
-  return true;
+  const most = endpoint?.maxContentBytes ?? MAX_CONTENT_BYTES;
+  return length > most || request.headers["transfer-encoding"] !== undefined;
 }
 
 function allows(endpoint: Endpoint, method: string | undefined): boolean {

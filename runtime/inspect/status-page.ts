@@ -45,7 +45,7 @@ export function renderStatusPage(status: ProxyStatus): string {
           targets.map((one) => renderTarget(name, one)),
         ),
       )}
-      ${renderHeld(status)}
+      ${renderHeld(status)} ${renderCache(status)}
       <h2>Replaced generations that still run</h2>
       ${renderTable(
         ["Generation", "Requests", "Background work"],
@@ -68,6 +68,39 @@ function renderHeld({ held }: ProxyStatus): Html | string {
     ${renderTable(
       ["What", "Bytes", "At most"],
       rows.map(([name, { bytes, budget }]) => [name, bytes, budget]),
+    )}
+  `;
+}
+
+function renderCache({ cache }: ProxyStatus): Html | string {
+  if (cache === undefined) return "";
+  const percent = (ratio: number | undefined): string =>
+    ratio === undefined ? "" : `${(ratio * 100).toFixed(1)} %`;
+  const rows = cache.routes.map(({ route, entries, bytes, requests, hitRatio }) => {
+    const { hit, stale, revalidated, joined, miss, bypass } = requests;
+    const counts = [hit, stale, revalidated, joined, miss, bypass];
+    return [route, entries, bytes, percent(hitRatio), ...counts];
+  });
+  return html`
+    <h2>Cache</h2>
+    <p>
+      ${cache.entries} stored, ${cache.bytes} of ${cache.maxBytes} bytes, hit ratio
+      ${percent(cache.hitRatio)}
+    </p>
+    ${renderTable(
+      [
+        "Route",
+        "Stored",
+        "Bytes",
+        "Hit ratio",
+        "Hits",
+        "Stale",
+        "Revalidated",
+        "Joined",
+        "Missed",
+        "Bypassed",
+      ],
+      rows,
     )}
   `;
 }

@@ -1,4 +1,5 @@
 import type { HeldStatus } from "../generation/held-status.ts";
+import type { CacheFigures } from "../primitives/cache/route-figures.ts";
 
 /** What `/api/status` answers and the status page shows. Plain data: it crosses threads and becomes JSON. */
 export interface ProxyStatus {
@@ -20,6 +21,8 @@ export interface ProxyStatus {
   readonly traffic: TrafficStatus;
   /** Absent while there is no generation. */
   readonly held?: HeldStatus | undefined;
+  /** Absent where no route caches. */
+  readonly cache?: CacheFigures | undefined;
 }
 
 export interface GenerationStatus {

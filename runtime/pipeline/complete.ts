@@ -24,7 +24,7 @@ export function complete(flow: Flow, whole: boolean): void {
     flow.sending?.cancel();
     flow.response?.content?.cancel();
   }
-  if (flow.cacheUse !== undefined) leaveCache(flow.cacheUse);
+  if (flow.cacheUse !== undefined) leaveCache(flow, flow.cacheUse);
   if (flow.limitState !== undefined) leaveLimits(flow.limitState);
   flow.buffer?.release();
   flow.ahead?.release();

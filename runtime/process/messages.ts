@@ -6,6 +6,8 @@
  * {@link Handover} under its generation's number before `prepare` is sent; a worker thread will load the compiled code
  * that the message names instead.
  */
+import type { PurgeSelection } from "@gatewright/sdk";
+
 import type { ConfigIssue, LoadedConfig } from "../config/load.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { HeldStatus } from "../generation/held-status.ts";
@@ -15,6 +17,7 @@ import type {
   TrafficStatus,
   UpstreamStatus,
 } from "../inspect/status.ts";
+import type { CacheFigures } from "../primitives/cache/route-figures.ts";
 
 export type ToWorker =
   /** Set up this generation beside the living one and open its new listeners. Answer: `prepared` or `refused`. */
@@ -36,7 +39,9 @@ export type ToWorker =
   /** Stop accepting, finish what runs, cut the rest at the limit, dispose of everything. Answer: `drained`. */
   | { readonly type: "drain"; readonly limitMs: number }
   /** Answer: `stats` with the same id. */
-  | { readonly type: "count"; readonly id: number };
+  | { readonly type: "count"; readonly id: number }
+  /** Remove stored responses. Answer: `purged` with the same id. */
+  | { readonly type: "purge"; readonly id: number; readonly selection: PurgeSelection };
 
 export type ToSupervisor =
   | { readonly type: "prepared"; readonly generation: number }
@@ -53,7 +58,9 @@ export type ToSupervisor =
   /** A replaced generation has given back all it had. No answer. */
   | { readonly type: "released"; readonly generation: number }
   | { readonly type: "drained" }
-  | { readonly type: "stats"; readonly id: number; readonly stats: WorkerStats };
+  | { readonly type: "stats"; readonly id: number; readonly stats: WorkerStats }
+  /** `undefined`: there is no cache. */
+  | { readonly type: "purged"; readonly id: number; readonly count: number | undefined };
 
 /** What stands in for a generation while the config is broken, in the two forms that clients ask for. */
 export interface BrokenContent {
@@ -69,6 +76,7 @@ export interface WorkerStats {
   readonly retiring: readonly RetiringStatus[];
   readonly traffic: TrafficStatus;
   readonly held?: HeldStatus | undefined;
+  readonly cache?: CacheFigures | undefined;
 }
 
 /** One end of the line between the roles. */

@@ -1,3 +1,4 @@
+// Over 400 lines: one queue of loads and the states between them.
 /**
  * The role that decides: loads and watches the config, tells the worker role what to prepare and commit, serves the
  * admin listener. At most one load runs at a time; what changes during one causes exactly one more.
@@ -5,9 +6,10 @@
 import type { ConfigIssue, ConfigReport, LoadedConfig, LoadResult } from "../config/load.ts";
 import type { ResolvedConfig, ResolvedListen } from "../config/resolved-config.ts";
 import { toPrepareIssues } from "../generation/prepare-error.ts";
-import type { AdminSource } from "../inspect/admin.ts";
+import type { AdminSource, PurgeOutcome } from "../inspect/admin.ts";
 import type { ProxyStatus, ReloadStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
+import { toPurge } from "../primitives/cache/purge-selection.ts";
 import { AdminSeat } from "./admin-seat.ts";
 import { createBrokenContent } from "./broken-page.ts";
 import { applyOverrides, defaultListen, type ListenOverrides } from "./default-listen.ts";
@@ -75,7 +77,7 @@ interface Attempt {
   readonly listen: readonly ResolvedListen[] | undefined;
 }
 
-type Answer = Exclude<ToSupervisor, { type: "stats" | "released" }>;
+type Answer = Exclude<ToSupervisor, { type: "stats" | "purged" | "released" }>;
 
 export class Supervisor implements AdminSource {
   readonly #options: SupervisorOptions;
@@ -87,6 +89,7 @@ export class Supervisor implements AdminSource {
   /** What the last config that loaded keeps outside its bundle. */
   #packages: ReadonlySet<string> = new Set();
   readonly #counts = new Map<number, (stats: WorkerStats) => void>();
+  readonly #purges = new Map<number, (count: number | undefined) => void>();
   readonly #urls = new Set<string>();
   #watcher: Watcher | undefined;
   /** The next load takes effect whatever its digest. */
@@ -180,6 +183,18 @@ export class Supervisor implements AdminSource {
       restartToPickUp: [...this.#restartFor].filter((name) => this.#packages.has(name)),
       ...stats,
     };
+  }
+
+  async purge(given: unknown): Promise<PurgeOutcome> {
+    const selection = toPurge(given);
+    if (typeof selection === "string") return { kind: "refused", problem: selection };
+    const id = this.#nextCount++;
+    const purged = new Promise<number | undefined>((resolve) => this.#purges.set(id, resolve));
+    this.#options.port.post({ type: "purge", id, selection });
+    const count = await purged;
+    if (count === undefined) return { kind: "off" };
+    this.#log.info({ ...selection, count }, "purged");
+    return { kind: "purged", count };
   }
 
   /** Stops accepting, finishes what runs within the limit, disposes of everything. A second call waits for the first. */
@@ -371,6 +386,10 @@ export class Supervisor implements AdminSource {
       case "stats":
         this.#counts.get(message.id)?.(message.stats);
         this.#counts.delete(message.id);
+        break;
+      case "purged":
+        this.#purges.get(message.id)?.(message.count);
+        this.#purges.delete(message.id);
         break;
       case "released":
         this.#log.debug({ generation: message.generation }, "a replaced generation is gone");

@@ -97,6 +97,11 @@ class Worker {
       case "count":
         this.#port.post({ type: "stats", id: message.id, stats: this.#stats() });
         break;
+      case "purge": {
+        const count = this.#switch.current?.cache?.purge(message.selection);
+        this.#port.post({ type: "purged", id: message.id, count });
+        break;
+      }
     }
   }
 
@@ -273,6 +278,7 @@ class Worker {
       })),
       traffic,
       held: current?.held,
+      cache: current?.cache?.status,
     };
   }
 

@@ -3,7 +3,12 @@ import { once } from "node:events";
 
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
-import { startAdmin, type Admin, type AdminOptions } from "../../runtime/inspect/admin.ts";
+import {
+  startAdmin,
+  type Admin,
+  type AdminOptions,
+  type PurgeOutcome,
+} from "../../runtime/inspect/admin.ts";
 import type { ProxyStatus, ReloadStatus } from "../../runtime/inspect/status.ts";
 import { collectLog } from "../helpers/log-lines.ts";
 import { connectRaw, fieldOf, type RawResponse } from "../helpers/raw-client.ts";
@@ -32,6 +37,7 @@ async function start(options: Partial<AdminOptions> = {}) {
     isReady: vi.fn(() => true),
     status: vi.fn(async () => STATUS),
     reload: vi.fn(async () => RELOADED),
+    purge: vi.fn(async (): Promise<PurgeOutcome> => ({ kind: "purged", count: 3 })),
   };
   const admin = await startAdmin({
     host: "127.0.0.1",
@@ -53,6 +59,23 @@ async function ask(admin: Admin, request: string, ...lines: string[]): Promise<R
   const all = hasHost ? lines : [`Host: 127.0.0.1:${admin.port}`, ...lines];
   await client.send(`${request} HTTP/1.1\r\n${all.map((line) => `${line}\r\n`).join("")}\r\n`);
   const response = await client.finalResponse({ head: request.startsWith("HEAD") });
+  client.destroy();
+  return response;
+}
+
+async function post(
+  admin: Admin,
+  path: string,
+  content: string,
+  ...lines: string[]
+): Promise<RawResponse> {
+  const client = await connectRaw(admin.port);
+  const host = lines.some((line) => line.startsWith("Host:"))
+    ? []
+    : [`Host: 127.0.0.1:${admin.port}`];
+  const all = [...host, ...lines, `Content-Length: ${content.length}`];
+  await client.send(`POST ${path} HTTP/1.1\r\n${all.join("\r\n")}\r\n\r\n${content}`);
+  const response = await client.finalResponse();
   client.destroy();
   return response;
 }
@@ -94,6 +117,31 @@ describe("the admin listener", () => {
     expect(JSON.parse(done.content.toString())).toMatchObject({ outcome: "live" });
     source.reload.mockResolvedValue({ ...RELOADED, outcome: "failed" });
     expect((await ask(admin, "POST /api/reload", "Content-Length: 0")).status).toBe(422);
+  });
+
+  it("hands purges on as they are sent, and says what came of them", async () => {
+    const { admin, source } = await start();
+    const purge = (content: string, ...lines: string[]): Promise<RawResponse> =>
+      post(admin, "/api/cache/purge", content, ...lines);
+    const done = await purge('{"tag":["a","b"],"soft":true}');
+    expect([done.status, JSON.parse(done.content.toString())]).toEqual([200, { purged: 3 }]);
+    expect(source.purge).toHaveBeenLastCalledWith({ tag: ["a", "b"], soft: true });
+    source.purge.mockResolvedValue({ kind: "refused", problem: "nothing is named" });
+    const refused = await purge("{");
+    expect(source.purge).toHaveBeenLastCalledWith(undefined);
+    expect([refused.status, JSON.parse(refused.content.toString())]).toEqual([
+      400,
+      { status: 400, detail: "nothing is named." },
+    ]);
+    source.purge.mockResolvedValue({ kind: "off" });
+    expect((await purge('{"all":true}')).status).toBe(409);
+    source.purge.mockClear();
+    expect((await purge("{}", "Origin: http://evil.test")).status).toBe(403);
+    expect((await purge("{}", "Host: evil.test")).status).toBe(403);
+    expect((await ask(admin, "GET /api/cache/purge")).status).toBe(405);
+    const big = await ask(admin, "POST /api/cache/purge", "Content-Length: 200000");
+    expect(big.status).toBe(413);
+    expect(source.purge).not.toHaveBeenCalled();
   });
 
   it("refuses rebound names and other origins on every path, reading ones too", async () => {

@@ -1,4 +1,5 @@
 import { ProxyError } from "../../errors.ts";
+import { originText } from "../../http/origin.ts";
 import type { Flow } from "../flow.ts";
 import type { UpstreamChoice } from "../parts.ts";
 import type { CachePlan } from "./cache-parts.ts";
@@ -18,7 +19,7 @@ export function keyOf(flow: Flow, plan: CachePlan, choice: UpstreamChoice): stri
 
 /** What purges name. */
 export function urlOf(flow: Flow, plan: CachePlan): string {
-  return `${flow.scheme}://${flow.authority.toLowerCase()}${flow.rawPath}${withoutIgnored(flow.rawSearch, plan)}`;
+  return `${originText(flow.scheme, flow.authority)}${flow.rawPath}${withoutIgnored(flow.rawSearch, plan)}`;
 }
 
 export function withoutIgnored(search: string, plan: CachePlan): string {

@@ -1,7 +1,6 @@
-import type { CacheView } from "@gatewright/sdk";
-
 import type { CacheStatus } from "../../http/cache-status.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
+import type { CacheOutcome } from "../../primitives/cache/route-figures.ts";
 import type { Selection, StoredResponse } from "../../primitives/cache/stored-response.ts";
 import type { UpstreamChoice } from "../parts.ts";
 import type { CacheParts, CachePlan } from "./cache-parts.ts";
@@ -16,7 +15,7 @@ export class CacheUse {
   readonly url: string;
   /** The request's fields as they stood when the store was asked. */
   readonly request: RawFields;
-  status: CacheView["status"] = "miss";
+  status: CacheOutcome = "miss";
   /** Why the store could not answer, as in RFC 9211 §2.2. */
   forwarded: NonNullable<CacheStatus["forwarded"]>;
   /** Stale: being validated. */

@@ -1,6 +1,7 @@
 import type { CacheView, Duration, PurgeSelection } from "@gatewright/sdk";
 
 import { parseDuration } from "../../units.ts";
+import { toPurge } from "../../primitives/cache/purge-selection.ts";
 import { hookRangeError, hookTypeError } from "../facade/field-error.ts";
 import type { Flow } from "../flow.ts";
 import type { CacheParts } from "./cache-parts.ts";
@@ -53,10 +54,18 @@ export class RequestCacheView implements CacheView {
   }
 
   purge(selection: PurgeSelection): number {
-    return this.#cache.store.purge(selection);
+    return this.#purge(selection);
   }
 
   invalidate(selection: PurgeSelection): number {
-    return this.#cache.store.purge({ ...selection, soft: true });
+    return this.#purge({ ...selection, soft: true });
+  }
+
+  #purge(given: unknown): number {
+    const selection = toPurge(given);
+    if (typeof selection === "string") {
+      throw hookTypeError("PROXY_HOOK_DECISION", `ctx.cache.purge: ${selection}`);
+    }
+    return this.#cache.store.purge(selection, this.#flow.parts.clock.now());
   }
 }

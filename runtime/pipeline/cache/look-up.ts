@@ -38,15 +38,12 @@ export function lookUp(
   const now = flow.parts.clock.now();
   const bypass = flow.cacheView?.bypassed === true;
   const stored = bypass ? undefined : cache.store.find(key, request);
-  const route = flow.routePlan?.name ?? "";
-
   const how = stored === undefined ? undefined : reuse(stored, asked, now);
   if (stored !== undefined) {
     if (how === "fresh" || how === "stale" || how === "stale-while-revalidate") {
       const use = new CacheUse(cache, plan, key, "", request as RawFields, "stale");
       use.status = how === "fresh" ? "hit" : "stale";
       flow.cacheUse = use;
-      cache.store.count(route, true);
       flow.upstreamPlan = planFor(flow, choice);
       if (how === "stale-while-revalidate") refresh(flow, use, stored, choice);
       answerStored(flow, stored);
@@ -54,7 +51,6 @@ export function lookUp(
     }
   }
 
-  cache.store.count(route, false);
   const use = new CacheUse(cache, plan, key, urlOf(flow, plan), [...request], reason(how, bypass));
   flow.cacheUse = use;
   if (bypass) {

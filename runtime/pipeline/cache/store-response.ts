@@ -27,6 +27,7 @@ import { forwardAlone } from "./look-up.ts";
 import { withoutIgnored } from "./cache-key.ts";
 import { freshenedFields, headConfirms, sharedFields, speaksOf } from "../../http/stored-fields.ts";
 import { invalidatedUrls } from "../../http/invalidation.ts";
+import { originText } from "../../http/origin.ts";
 
 const OWN_FIELDS = ["surrogate-control", "surrogate-key", "cache-tag"];
 const MAX_TAGS = 64;
@@ -184,7 +185,8 @@ function end(use: CacheUse): CacheUse["flight"] {
 }
 
 /** The request is over. If its client left before a head came, the next one fetches. */
-export function leaveCache(use: CacheUse): void {
+export function leaveCache(flow: Flow, use: CacheUse): void {
+  if (!flow.isBackground) use.cache.store.routes.answered(flow.routePlan?.name ?? "", use.status);
   if (use.isFilling) return;
   if (use.flight === undefined || use.flight.serve !== undefined) return;
   const flight = end(use);
@@ -318,7 +320,7 @@ export function invalidateAfter(flow: Flow, status: number, fields: RawFields): 
   if (cache === undefined || flow.method === "GET") return;
   const plan = flow.routePlan?.cache;
   const search = plan === undefined ? flow.rawSearch : withoutIgnored(flow.rawSearch, plan);
-  const base = `${flow.scheme}://${flow.authority.toLowerCase()}`;
+  const base = originText(flow.scheme, flow.authority);
   const urls = invalidatedUrls(flow.method, status, base, flow.rawPath + search, fields);
-  for (const url of urls) cache.store.purge({ url });
+  for (const url of urls) cache.store.purge({ url }, flow.parts.clock.now());
 }

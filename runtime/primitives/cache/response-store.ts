@@ -1,20 +1,10 @@
+import type { PurgeSelection } from "@gatewright/sdk";
 import { LRUCache } from "lru-cache";
 
-import { systemClock } from "../../clock.ts";
 import type { ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { PrefixIndex } from "./prefix-index.ts";
+import { RouteFigures, type CacheFigures } from "./route-figures.ts";
 import { isSelected, isSelectedByLanguage, type StoredResponse } from "./stored-response.ts";
-
-export type Purge =
-  | { readonly url: string; readonly soft?: boolean }
-  | { readonly prefix: string; readonly soft?: boolean }
-  | { readonly tag: string; readonly soft?: boolean }
-  | { readonly all: true; readonly soft?: boolean };
-
-export interface RouteCounts {
-  hits: number;
-  misses: number;
-}
 
 /** What an entry takes; a new object tells the table to count anew. */
 interface Charge {
@@ -33,11 +23,11 @@ export class ResponseStore {
   readonly #byKey = new Map<string, StoredResponse[]>();
   readonly #byUrl = new PrefixIndex<Set<StoredResponse>>();
   readonly #byTag = new Map<string, Set<StoredResponse>>();
-  readonly counts = new Map<string, RouteCounts>();
+  readonly routes = new RouteFigures();
   #maxEntryBytes: number;
   #maxBytes: number;
   /** The latest purges, oldest first, for what was under way when they came. */
-  readonly #purges: Purge[] = [];
+  readonly #purges: PurgeSelection[] = [];
   /** Goes up with each purge. */
   epoch = 0;
 
@@ -93,9 +83,12 @@ export class ResponseStore {
       this.#lru.delete(variants[0] as StoredResponse);
     if (stored.size > this.#maxBytes) return;
     stored.grown = (one) => {
-      if (this.#lru.has(one)) this.#lru.set(one, { bytes: one.size });
+      if (!this.#lru.has(one)) return;
+      // The table would drop it without a word.
+      if (one.size > this.#maxBytes) this.#lru.delete(one);
+      else this.#charge(one, 0);
     };
-    this.#lru.set(stored, { bytes: stored.size });
+    this.#charge(stored, 1);
     const list = this.#byKey.get(stored.key);
     if (list === undefined) this.#byKey.set(stored.key, [stored]);
     else list.push(stored);
@@ -108,7 +101,7 @@ export class ResponseStore {
   }
 
   /** Returns how many responses it reached. Soft: they are stale from `now` on, and how long they may be that counts from there. */
-  purge(selection: Purge, now: number = systemClock.now()): number {
+  purge(selection: PurgeSelection, now: number): number {
     this.epoch += 1;
     this.#purges.push(selection);
     if (this.#purges.length > MAX_PURGES) this.#purges.shift();
@@ -137,33 +130,47 @@ export class ResponseStore {
     return { entries: this.#lru.size, urls: this.#byUrl.size, tags: this.#byTag.size };
   }
 
-  count(route: string, hit: boolean): void {
-    let counts = this.counts.get(route);
-    if (counts === undefined) this.counts.set(route, (counts = { hits: 0, misses: 0 }));
-    if (hit) counts.hits += 1;
-    else counts.misses += 1;
+  /** For operators. */
+  get status(): CacheFigures {
+    const { bytes, maxBytes, size, routes } = this;
+    return { bytes, maxBytes, entries: size, hitRatio: routes.hitRatio, routes: routes.all };
   }
 
   clear(): void {
     this.#lru.clear();
   }
 
-  #reached(selection: Purge): StoredResponse[] {
-    if ("tag" in selection) return [...(this.#byTag.get(selection.tag) ?? [])];
+  #reached(selection: PurgeSelection): StoredResponse[] {
+    if ("tag" in selection) return [...this.#tagged(selection.tag)];
     if ("url" in selection) return [...(this.#byUrl.get(selection.url) ?? [])];
     if ("prefix" in selection)
       return this.#byUrl.startingWith(selection.prefix).flatMap((all) => [...all]);
     return [...this.#lru.keys()];
   }
 
+  /** Each once, however many of the tags it has. */
+  #tagged(tags: string | readonly string[]): Iterable<StoredResponse> {
+    if (typeof tags === "string") return this.#byTag.get(tags) ?? [];
+    const found = new Set<StoredResponse>();
+    for (const tag of tags) for (const stored of this.#byTag.get(tag) ?? []) found.add(stored);
+    return found;
+  }
+
   #create(): LRUCache<StoredResponse, Charge> {
     return new LRUCache<StoredResponse, Charge>({
       maxSize: this.#maxBytes,
       sizeCalculation: (charge) => charge.bytes,
-      dispose: (_charge, stored, reason) => {
+      dispose: (charge, stored, reason) => {
+        this.routes.changed(stored.route, reason === "set" ? 0 : -1, -charge.bytes);
         if (reason !== "set") this.#forget(stored);
       },
     });
+  }
+
+  #charge(stored: StoredResponse, entries: number): void {
+    const { size } = stored;
+    this.routes.changed(stored.route, entries, size);
+    this.#lru.set(stored, { bytes: size });
   }
 
   #forget(stored: StoredResponse): void {
@@ -179,8 +186,13 @@ export class ResponseStore {
   }
 }
 
-function reaches(purge: Purge, stored: StoredResponse): boolean {
-  if ("tag" in purge) return stored.tags.includes(purge.tag);
+function reaches(purge: PurgeSelection, stored: StoredResponse): boolean {
+  if ("tag" in purge) {
+    const { tag } = purge;
+    return typeof tag === "string"
+      ? stored.tags.includes(tag)
+      : tag.some((one) => stored.tags.includes(one));
+  }
   if ("url" in purge) return stored.url === purge.url;
   if ("prefix" in purge) return stored.url.startsWith(purge.prefix);
   return true;

@@ -101,7 +101,7 @@ describe("the store of responses", () => {
       undefined,
     ]);
     expect(store.bytes).toBeLessThanOrEqual(100_000);
-    expect(store.purge({ tag: "t" })).toBe(1);
+    expect(store.purge({ tag: "t" }, 0)).toBe(1);
   });
 
   it("counts coded variants", () => {
@@ -160,9 +160,76 @@ describe("the store of responses", () => {
     expect(store.find("/a", [])?.freshUntil).toBe(20_000);
     expect(store.purge({ url: "/a", soft: true }, 90_000)).toBe(1);
     expect(store.find("/a", [])?.freshUntil).toBe(20_000);
-    expect(store.purge({ prefix: "/a" })).toBe(2);
-    expect(store.purge({ all: true })).toBe(1);
+    expect(store.purge({ prefix: "/a" }, 0)).toBe(2);
+    expect(store.purge({ all: true }, 0)).toBe(1);
     expect(store.size).toBe(0);
+  });
+
+  it("purges by several tags, and counts what has two of them once", () => {
+    const store = new ResponseStore(MB, MB);
+    store.add(response("/a", { tags: ["s", "t"] }));
+    store.add(response("/b", { tags: ["t"] }));
+    store.add(response("/c", { tags: ["u"] }));
+    const { epoch } = store;
+    expect(store.purge({ tag: ["s", "t", "none"], soft: true }, 0)).toBe(2);
+    expect(store.purgedSince(epoch, response("/d", { tags: ["t", "v"] }))).toBe(true);
+    expect(store.purgedSince(epoch, response("/d", { tags: ["v"] }))).toBe(false);
+    expect(store.purge({ tag: ["s", "t"] }, 0)).toBe(2);
+    expect(store.size).toBe(1);
+  });
+
+  it("looks at nothing but what a purge reaches, however much is stored", () => {
+    const store = new ResponseStore(64 * MB, MB);
+    let looks = 0;
+    for (let at = 0; at < 2000; at++) {
+      const other = response(`/other/${at}`, { tags: [`t${at}`] });
+      for (const name of ["tags", "url", "key"] as const) {
+        const value = other[name];
+        Object.defineProperty(other, name, {
+          get: () => {
+            looks += 1;
+            return value;
+          },
+        });
+      }
+      store.add(other);
+    }
+    store.add(response("/a/1", { tags: ["a"] }));
+    store.add(response("/a/2", { tags: ["a"] }));
+    looks = 0;
+    expect(store.purge({ tag: "a", soft: true }, 0)).toBe(2);
+    expect(store.purge({ url: "/a/1", soft: true }, 0)).toBe(1);
+    expect(store.purge({ prefix: "/a/", soft: true }, 0)).toBe(2);
+    expect(store.purge({ tag: ["a", "b"] }, 0)).toBe(2);
+    expect(looks).toBe(0);
+  });
+
+  it("counts for each route what it has stored, coded variants included", () => {
+    const store = new ResponseStore(MB, MB);
+    const one = response("/a");
+    store.add(one);
+    store.add(response("/b", { bytes: 100 }));
+    one.claim("br");
+    one.put("br", new Uint8Array(1000));
+    const route = () => store.status.routes.find(({ route: name }) => name === "r");
+    expect(route()).toMatchObject({ entries: 2, bytes: store.bytes });
+    store.add(response("/b", { bytes: 50 }));
+    store.remove(one);
+    expect(route()).toMatchObject({ entries: 1, bytes: store.bytes });
+    store.clear();
+    expect(route()).toMatchObject({ entries: 0, bytes: 0 });
+    store.routes.keepOnly(new Set(["other"]));
+    expect(store.status.routes).toEqual([]);
+  });
+
+  it("lets go of what its coded variants make larger than the store", () => {
+    const store = new ResponseStore(50_000, 50_000);
+    const stored = response("/a", { bytes: 40_000, tags: ["t"] });
+    store.add(stored);
+    stored.claim("br");
+    stored.put("br", new Uint8Array(20_000));
+    expect(store.find("/a", [])).toBeUndefined();
+    expect([store.figures, store.bytes]).toEqual([{ entries: 0, urls: 0, tags: 0 }, 0]);
   });
 
   it("purging one tag never changes the reach of another, but for what both name", () => {
@@ -175,11 +242,11 @@ describe("the store of responses", () => {
         (sets, first, second) => {
           const store = new ResponseStore(MB, MB);
           for (const [at, tags] of sets.entries()) store.add(response(`/${at}`, { tags }));
-          expect(store.purge({ tag: first })).toBe(
+          expect(store.purge({ tag: first }, 0)).toBe(
             sets.filter((tags) => tags.includes(first)).length,
           );
           const left = sets.filter((tags) => tags.includes(second) && !tags.includes(first));
-          expect(store.purge({ tag: second })).toBe(left.length);
+          expect(store.purge({ tag: second }, 0)).toBe(left.length);
         },
       ),
     );
@@ -190,16 +257,16 @@ describe("the store of responses", () => {
     const { epoch } = store;
     const late = response("/a/b", { tags: ["t"] });
     expect(store.purgedSince(epoch, late)).toBe(false);
-    for (const purge of [{ url: "/a" }, { prefix: "/a/c" }, { tag: "u" }]) store.purge(purge);
+    for (const purge of [{ url: "/a" }, { prefix: "/a/c" }, { tag: "u" }]) store.purge(purge, 0);
     expect(store.purgedSince(epoch, late)).toBe(false);
     for (const purge of [{ url: "/a/b" }, { prefix: "/a" }, { tag: "t" }, { all: true }] as const) {
       const before = store.epoch;
-      store.purge(purge);
+      store.purge(purge, 0);
       expect(store.purgedSince(before, late)).toBe(true);
       expect(store.purgedSince(store.epoch, late)).toBe(false);
     }
     const { epoch: long } = store;
-    for (let count = 0; count < 2000; count++) store.purge({ url: "/x" });
+    for (let count = 0; count < 2000; count++) store.purge({ url: "/x" }, 0);
     expect(store.purgedSince(long, late)).toBe(true);
   });
 
@@ -216,8 +283,8 @@ describe("the store of responses", () => {
         const store = new ResponseStore(50_000, 50_000);
         const added = new Set<StoredResponse>();
         for (const one of steps) {
-          if (one.kind === "purge") store.purge({ prefix: one.name });
-          else if (one.kind === "tag") store.purge({ tag: one.tag });
+          if (one.kind === "purge") store.purge({ prefix: one.name }, 0);
+          else if (one.kind === "tag") store.purge({ tag: one.tag }, 0);
           else {
             const stored = response(one.name, one);
             added.add(stored);
@@ -232,7 +299,7 @@ describe("the store of responses", () => {
           expect(store.bytes).toBe(there.reduce((sum, each) => sum + each.size, 0));
           expect(store.bytes).toBeLessThanOrEqual(50_000);
         }
-        store.purge({ all: true });
+        store.purge({ all: true }, 0);
         expect([store.figures, store.bytes]).toEqual([{ entries: 0, urls: 0, tags: 0 }, 0]);
       }),
     );

@@ -1,0 +1,91 @@
+import type { CacheView } from "@gatewright/sdk";
+
+/** How the cache took part in a request that is over. */
+export type CacheOutcome = NonNullable<CacheView["status"]>;
+
+/** What one route has stored, and how its requests were answered since the store began. */
+export interface RouteCacheFigures {
+  readonly route: string;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly requests: Readonly<Record<CacheOutcome, number>>;
+  /** Part of the requests that was answered from the store, fresh or stale; those that bypassed it do not count. */
+  readonly hitRatio: number | undefined;
+}
+
+/** The store's figures. Plain data: it crosses threads and becomes JSON. */
+export interface CacheFigures {
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly entries: number;
+  readonly hitRatio: number | undefined;
+  /** Those that have stored or asked for anything, by name. */
+  readonly routes: readonly RouteCacheFigures[];
+}
+
+/** Counts by route. */
+export class RouteFigures {
+  readonly #routes = new Map<string, Tally>();
+
+  answered(route: string, outcome: CacheOutcome): void {
+    this.#of(route).requests[outcome] += 1;
+  }
+
+  /** Entries and bytes that came; negative: that went. */
+  changed(route: string, entries: number, bytes: number): void {
+    const tally = this.#of(route);
+    tally.entries += entries;
+    tally.bytes += bytes;
+  }
+
+  /** Forgets routes that a reload has removed, once nothing of theirs is stored: else renaming them would add up. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const [route, { entries }] of this.#routes)
+      if (entries === 0 && !names.has(route)) this.#routes.delete(route);
+  }
+
+  get all(): readonly RouteCacheFigures[] {
+    return [...this.#routes]
+      .map(([route, { entries, bytes, requests }]) => ({
+        route,
+        entries,
+        bytes,
+        requests: { ...requests },
+        hitRatio: hitRatio([requests]),
+      }))
+      .sort((one, other) => (one.route < other.route ? -1 : 1));
+  }
+
+  get hitRatio(): number | undefined {
+    return hitRatio([...this.#routes.values()].map(({ requests }) => requests));
+  }
+
+  #of(route: string): Tally {
+    let tally = this.#routes.get(route);
+    if (tally === undefined) {
+      tally = {
+        entries: 0,
+        bytes: 0,
+        requests: { hit: 0, stale: 0, revalidated: 0, joined: 0, miss: 0, bypass: 0 },
+      };
+      this.#routes.set(route, tally);
+    }
+    return tally;
+  }
+}
+
+interface Tally {
+  entries: number;
+  bytes: number;
+  readonly requests: Record<CacheOutcome, number>;
+}
+
+function hitRatio(all: readonly Tally["requests"][]): number | undefined {
+  let hits = 0;
+  let asked = 0;
+  for (const { hit, stale, revalidated, joined, miss } of all) {
+    hits += hit + stale;
+    asked += hit + stale + revalidated + joined + miss;
+  }
+  return asked === 0 ? undefined : Math.round((hits / asked) * 10_000) / 10_000;
+}
