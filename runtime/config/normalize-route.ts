@@ -40,6 +40,7 @@ export function toRoute(route: RouteConfig, index: number, base: RouteBase): Res
   return Object.freeze({
     index,
     name: route.name ?? routeName(index, match),
+    isNamed: route.name !== undefined,
     match,
     action: toAction(route),
     rewrite: toRewrite(route.rewrite),

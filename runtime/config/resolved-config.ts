@@ -423,6 +423,8 @@ export interface ResolvedRoute {
   /** Position in the config, from 0: the first that matches wins. */
   readonly index: number;
   readonly name: string;
+  /** The config names it; else the name is made of its position and what it matches. */
+  readonly isNamed: boolean;
   readonly match: ResolvedMatch;
   readonly action: ResolvedAction;
   readonly rewrite: ResolvedRewrite | undefined;

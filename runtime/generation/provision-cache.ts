@@ -2,7 +2,7 @@ import type { PurgeSelection } from "@gatewright/sdk";
 
 import type { Clock } from "../clock.ts";
 import type { ResolvedCache } from "../config/normalize-cache.ts";
-import type { ResolvedConfig } from "../config/resolved-config.ts";
+import type { ResolvedConfig, ResolvedRoute } from "../config/resolved-config.ts";
 import {
   createCacheParts,
   type CacheParts,
@@ -10,6 +10,7 @@ import {
 } from "../pipeline/cache/cache-parts.ts";
 import { ResponseStore } from "../primitives/cache/response-store.ts";
 import type { CacheFigures } from "../primitives/cache/route-figures.ts";
+import { cacheIdentities } from "./cache-identity.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
 /** What operators do with the store. */
@@ -20,6 +21,8 @@ export interface CacheControl {
 }
 
 export interface ProvisionedCache {
+  /** Of a route, to be put into its plan. */
+  planOf(route: ResolvedRoute): { cache?: CachePlan };
   readonly parts: CacheParts;
   readonly control: CacheControl;
   readonly key: string;
@@ -29,11 +32,12 @@ export interface ProvisionedCache {
 /** One store for all routes and generations: a reload that leaves caching on loses nothing of it. */
 export function provisionCache(
   config: ResolvedConfig,
+  digest: string,
   resources: ResourceRegistry,
   clock: Clock,
 ): ProvisionedCache | undefined {
-  const names = config.routes.filter(({ cache }) => cache !== undefined).map(({ name }) => name);
-  if (names.length === 0) return undefined;
+  const identities = cacheIdentities(config.routes, digest);
+  if (identities.size === 0) return undefined;
   const { maxBytes, maxEntryBytes } = config.store;
   const key = JSON.stringify(["cache"]);
   const parts = resources.acquire(
@@ -45,6 +49,7 @@ export function provisionCache(
   return {
     parts,
     key,
+    planOf: (route) => cachePlan(route.cache, identities.get(route)),
     control: {
       get status() {
         return store.status;
@@ -53,17 +58,21 @@ export function provisionCache(
     },
     commit() {
       store.adjust(maxBytes, maxEntryBytes);
-      store.routes.keepOnly(new Set(names));
+      store.routes.name(new Map([...identities].map(([{ name }, identity]) => [identity, name])));
     },
   };
 }
 
-export function cachePlan(resolved: ResolvedCache | undefined): { cache?: CachePlan } {
-  if (resolved === undefined) return {};
+function cachePlan(
+  resolved: ResolvedCache | undefined,
+  identity: string | undefined,
+): { cache?: CachePlan } {
+  if (resolved === undefined || identity === undefined) return {};
   const { ignoreQuery } = resolved;
   return {
     cache: {
       ...resolved,
+      identity,
       methods: new Set(resolved.methods),
       ignoreQuery: typeof ignoreQuery === "boolean" ? ignoreQuery : new Set(ignoreQuery),
       errorStatuses: new Set(resolved.errorStatuses),

@@ -45,7 +45,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
 import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
-import { cachePlan, provisionCache, type CacheControl } from "./provision-cache.ts";
+import { provisionCache, type CacheControl } from "./provision-cache.ts";
 import { provisionCompression } from "./provision-compression.ts";
 import { acquireChallenge } from "./provision-challenge.ts";
 import { createChoices } from "./upstream-choices.ts";
@@ -167,7 +167,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     });
 
     const compression = provisionCompression(config);
-    const cached = provisionCache(config, resources, clock);
+    const cached = provisionCache(config, loaded.digest, resources, clock);
     if (cached !== undefined) {
       held.push(cached.key);
       adjust.push(() => cached.commit());
@@ -182,7 +182,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
           payload: {
             ...routePlan(route, mirrorOf),
             ...compression.forRoute(route.compression),
-            ...cachePlan(route.cache),
+            ...cached?.planOf(route),
             limits: limits.of(route.rateLimits),
             challenge: challenge.ofRoute(route.index),
             attempts: attempts.forRoute(route),

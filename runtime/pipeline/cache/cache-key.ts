@@ -10,9 +10,10 @@ import type { CachePlan } from "./cache-parts.ts";
  */
 export function keyOf(flow: Flow, plan: CachePlan, choice: UpstreamChoice): string {
   const search = withoutIgnored(flow.newSearch ?? flow.rawSearch, plan);
-  let key = `${flow.scheme}\n${flow.authority.toLowerCase()}\n${flow.rawPath}${search}\n${choice.name}\n${flow.routePlan?.name ?? ""}`;
-  if (flow.newPath !== undefined || flow.newHost !== undefined || flow.newSearch !== undefined)
-    key += `\n${JSON.stringify([flow.newPath, flow.newHost])}`;
+  let key = `${flow.scheme}\n${flow.authority.toLowerCase()}\n${flow.rawPath}${search}\n${choice.name}\n${plan.identity}`;
+  const host = flow.forwardOptions?.host ?? flow.newHost;
+  if (flow.newPath !== undefined || host !== undefined || flow.newSearch !== undefined)
+    key += `\n${JSON.stringify([flow.newPath, host])}`;
   if (plan.key !== undefined) key += `\n${ownKey(flow, plan.key)}`;
   return key;
 }

@@ -6,6 +6,8 @@ import type { Flight } from "./flight.ts";
 
 /** How a route caches. */
 export interface CachePlan extends CachePolicy {
+  /** Tells its stored responses from those of other routes, over reloads. */
+  readonly identity: string;
   readonly key: ((request: ProxyRequest) => string | readonly string[]) | undefined;
   /** Lower case, sorted. */
   readonly vary: readonly string[];

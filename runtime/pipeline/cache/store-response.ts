@@ -60,7 +60,7 @@ export function storeResponse(flow: Flow, use: CacheUse): void {
     new StoredResponse({
       key: use.key,
       url: use.url,
-      route: flow.routePlan?.name ?? "",
+      route: use.plan.identity,
       status: response.status,
       fields: shared,
       body,
@@ -186,7 +186,7 @@ function end(use: CacheUse): CacheUse["flight"] {
 
 /** The request is over. If its client left before a head came, the next one fetches. */
 export function leaveCache(flow: Flow, use: CacheUse): void {
-  if (!flow.isBackground) use.cache.store.routes.answered(flow.routePlan?.name ?? "", use.status);
+  if (!flow.isBackground) use.cache.store.routes.answered(use.plan.identity, use.status);
   if (use.isFilling) return;
   if (use.flight === undefined || use.flight.serve !== undefined) return;
   const flight = end(use);

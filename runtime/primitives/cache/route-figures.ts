@@ -19,11 +19,11 @@ export interface CacheFigures {
   readonly maxBytes: number;
   readonly entries: number;
   readonly hitRatio: number | undefined;
-  /** Those that have stored or asked for anything, by name. */
+  /** Those of the live config, and those before it that have something stored, by name. */
   readonly routes: readonly RouteCacheFigures[];
 }
 
-/** Counts by route. */
+/** Counts by what tells routes apart; their names may change. */
 export class RouteFigures {
   readonly #routes = new Map<string, Tally>();
 
@@ -38,16 +38,20 @@ export class RouteFigures {
     tally.bytes += bytes;
   }
 
-  /** Forgets routes that a reload has removed, once nothing of theirs is stored: else renaming them would add up. */
-  keepOnly(names: ReadonlySet<string>): void {
+  /**
+   * What the routes of the live config are called. Those that are gone keep their names while something of theirs is
+   * stored, and are forgotten then: else each edit would add some.
+   */
+  name(names: ReadonlyMap<string, string>): void {
     for (const [route, { entries }] of this.#routes)
       if (entries === 0 && !names.has(route)) this.#routes.delete(route);
+    for (const [route, name] of names) this.#of(route).name = name;
   }
 
   get all(): readonly RouteCacheFigures[] {
     return [...this.#routes]
-      .map(([route, { entries, bytes, requests }]) => ({
-        route,
+      .map(([route, { name = route, entries, bytes, requests }]) => ({
+        route: name,
         entries,
         bytes,
         requests: { ...requests },
@@ -64,6 +68,7 @@ export class RouteFigures {
     let tally = this.#routes.get(route);
     if (tally === undefined) {
       tally = {
+        name: undefined,
         entries: 0,
         bytes: 0,
         requests: { hit: 0, stale: 0, revalidated: 0, joined: 0, miss: 0, bypass: 0 },
@@ -75,6 +80,7 @@ export class RouteFigures {
 }
 
 interface Tally {
+  name: string | undefined;
   entries: number;
   bytes: number;
   readonly requests: Record<CacheOutcome, number>;

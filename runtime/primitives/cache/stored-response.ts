@@ -10,6 +10,7 @@ export interface StoredFacts {
   readonly key: string;
   /** Scheme, host, path and query as clients ask for it: what purges name. */
   readonly url: string;
+  /** What tells its route from others. */
   readonly route: string;
   readonly status: number;
   /** As every client gets them, `Age` and the like aside. */
