@@ -1,3 +1,4 @@
+import { CleanValues, detached, type CleanTable } from "./clean-values.ts";
 import { compileNeeds, compileOperator, type Filter, type Operation } from "./operator.ts";
 import {
   SEVERITY_POINTS,
@@ -7,7 +8,7 @@ import {
   type WafTransformation,
   type WafVariable,
 } from "./rule.ts";
-import { DECODING } from "./transform.ts";
+import { DECODING, encodedClasses } from "./transform.ts";
 
 /** One condition of one rule, as it is tried on values of one collection. */
 export interface Probe {
@@ -22,9 +23,21 @@ export interface Probe {
   readonly chains: readonly number[];
   /** All its chains only decode: a plain value is looked at once, as it is. */
   readonly decodesOnly: boolean;
+  /** Classes of characters of which a value must have one, before anything is decoded, to be tried. */
+  readonly rawClasses: number;
   readonly filter: Filter;
   readonly operation: Operation;
   readonly not: boolean;
+}
+
+/** All that is tried on the values of one place. */
+export interface ProbeSet {
+  readonly probes: readonly Probe[];
+  /** A value with none of these classes, of none of these groups and no base64 is of no interest to any of them. */
+  readonly classes: number;
+  readonly groups: number;
+  /** Absent for names that are not kept. */
+  readonly clean: CleanTable | undefined;
 }
 
 export interface CompiledRule {
@@ -39,14 +52,18 @@ export interface CompiledRule {
 export interface RuleSet {
   readonly rules: readonly CompiledRule[];
   readonly chains: readonly (readonly WafTransformation[])[];
-  /** What is tried on a value of this collection and name. */
-  probesFor(collection: WafCollection, name: string): readonly Probe[];
+  /** What is tried on a value of this collection and name; undefined: nothing. */
+  probesFor(collection: WafCollection, name: string): ProbeSet | undefined;
+  /** Fields of this name that have been inspected whole, undefined for names that are not kept. */
+  cleanFields(name: string): CleanTable | undefined;
+  readonly cleanTargets: CleanTable;
   /** What is tried on how many values there are: by `COLLECTION` or `COLLECTION:name`. */
   readonly counts: ReadonlyMap<string, readonly Probe[]>;
 }
 
 /** Names whose probes are kept; parameters' names are the client's, so there can be any number of others. */
 const MAX_KEPT_NAMES = 512;
+const MAX_KEPT_NAME = 128;
 const MAX_CONDITIONS = 30;
 
 /** Names in `ARGS` are those of the query and of the content. */
@@ -54,6 +71,17 @@ const PARTS: Partial<Record<WafCollection, readonly WafCollection[]>> = {
   ARGS: ["ARGS_GET", "ARGS_POST"],
   ARGS_NAMES: ["ARGS_GET_NAMES", "ARGS_POST_NAMES"],
 };
+
+/** Whose values come again in texts that are not the same as a whole, as fields and targets are. */
+const REPEATED: ReadonlySet<WafCollection> = new Set<WafCollection>([
+  "ARGS_GET",
+  "ARGS_GET_NAMES",
+  "ARGS_POST",
+  "ARGS_POST_NAMES",
+  "GRAPHQL",
+  "REQUEST_COOKIES",
+  "REQUEST_COOKIES_NAMES",
+]);
 
 /** Leaves out what is above the level. */
 export function compileRules(rules: readonly WafRule[], paranoia: number): RuleSet {
@@ -78,17 +106,29 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
     compiled.push(one);
     conditions.forEach((condition, at) => addCondition(one, condition, 1 << at));
   }
-  return { rules: compiled, chains, counts, probesFor: createLookup(byCollection) };
+  const clean = new CleanValues();
+  return {
+    rules: compiled,
+    chains,
+    counts,
+    probesFor: createLookup(byCollection, clean),
+    cleanFields: createFieldTables(clean),
+    cleanTargets: clean.table(),
+  };
 
   function addCondition(rule: CompiledRule, condition: WafCondition, bit: number): void {
+    const conditionChains = chainsOf(condition);
+    const filter = compileNeeds(condition.needs);
     const shared = {
       rule,
       bit,
-      chains: chainsOf(condition).map(chainNumber),
-      decodesOnly: chainsOf(condition)
-        .flat()
-        .every((name) => DECODING.has(name)),
-      filter: compileNeeds(condition.needs),
+      chains: conditionChains.map(chainNumber),
+      decodesOnly: conditionChains.flat().every((name) => DECODING.has(name)),
+      rawClasses: conditionChains.reduce(
+        (classes, chain) => classes | encodedClasses(chain),
+        filter.classes,
+      ),
+      filter,
       operation: compileOperator(condition.operator),
       not: condition.not ?? false,
     };
@@ -121,32 +161,58 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
 
 function createLookup(
   byCollection: ReadonlyMap<WafCollection, readonly Probe[]>,
+  clean: CleanValues,
 ): RuleSet["probesFor"] {
-  const kept = new Map<WafCollection, Map<string, readonly Probe[]>>();
-  const named = new Set<WafCollection>();
+  const wholes = new Map<WafCollection, ProbeSet>();
+  const kept = new Map<WafCollection, Map<string, ProbeSet | undefined>>();
   for (const [collection, probes] of byCollection) {
-    kept.set(collection, new Map());
+    wholes.set(collection, probeSet(probes, REPEATED.has(collection) ? clean : undefined));
     const isNamed = probes.some(({ name, except }) => name !== undefined || except.size > 0);
-    if (isNamed) named.add(collection);
+    if (isNamed) kept.set(collection, new Map());
   }
   return (collection, name) => {
-    const all = byCollection.get(collection);
-    if (all === undefined) return NONE;
-    if (!named.has(collection)) return all;
-    const known = kept.get(collection) as Map<string, readonly Probe[]>;
+    const known = kept.get(collection);
+    if (known === undefined) return wholes.get(collection);
     let probes = known.get(name);
-    if (probes === undefined) {
-      const lower = name.toLowerCase();
-      probes = all.filter(
-        (probe) => (probe.name === undefined || probe.name === lower) && !probe.except.has(lower),
-      );
-      if (known.size < MAX_KEPT_NAMES) known.set(name, probes);
+    if (probes !== undefined || known.has(name)) return probes;
+    const keeps = known.size < MAX_KEPT_NAMES && name.length <= MAX_KEPT_NAME;
+    const lower = name.toLowerCase();
+    const whole = wholes.get(collection) as ProbeSet;
+    const asked = whole.probes.filter(
+      (probe) => (probe.name === undefined || probe.name === lower) && !probe.except.has(lower),
+    );
+    if (asked.length === whole.probes.length) probes = whole;
+    else if (asked.length > 0)
+      probes =
+        known.get(lower) ?? probeSet(asked, keeps && REPEATED.has(collection) ? clean : undefined);
+    if (keeps) {
+      known.set(detached(name), probes);
+      if (lower !== name) known.set(detached(lower), probes);
     }
     return probes;
   };
 }
 
-const NONE: readonly Probe[] = [];
+function probeSet(probes: readonly Probe[], clean: CleanValues | undefined): ProbeSet {
+  return {
+    probes,
+    classes: probes.reduce((all, { rawClasses }) => all | rawClasses, 0),
+    groups: probes.reduce((all, { filter }) => all | filter.groups, 0),
+    clean: clean?.table(),
+  };
+}
+
+function createFieldTables(clean: CleanValues): RuleSet["cleanFields"] {
+  const tables = new Map<string, CleanTable>();
+  return (name) => {
+    let table = tables.get(name);
+    if (table === undefined && tables.size < MAX_KEPT_NAMES && name.length <= MAX_KEPT_NAME) {
+      table = clean.table();
+      tables.set(detached(name), table);
+    }
+    return table;
+  };
+}
 
 function chainsOf({
   transformations = [],

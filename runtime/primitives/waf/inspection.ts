@@ -1,13 +1,15 @@
 import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
+import type { CleanTable } from "./clean-values.ts";
 import type { Probe, RuleSet } from "./compile.ts";
+import { characterClasses, literalGroups } from "./detect/characters.ts";
 import { isExcluded, type Exclusion } from "./exclusion.ts";
 import { maskedText } from "./masked.ts";
-import { passesFilter, type Hit } from "./operator.ts";
+import { EVERY, passesFilter, type Hit } from "./operator.ts";
 import { readContent } from "./parse/content.ts";
 import { readCookies } from "./parse/cookies.ts";
 import { readForm } from "./parse/form.ts";
 import type { WafCollection, WafRule } from "./rule.ts";
-import { hasBadPercent, urlDecode } from "./transform.ts";
+import { hasBadPercent, mayBeBase64, urlDecode } from "./transform.ts";
 import type { Anomaly, InspectBounds, ValueSink } from "./values.ts";
 import { Variants } from "./variants.ts";
 
@@ -33,6 +35,8 @@ export interface WafMatch {
 
 const BASE64_TEXT = /^(?:data:[\w.+/-]{1,80};base64,)?[A-Za-z0-9+/_-]*={0,2}$/;
 const MAX_BASE64_LOOK = 4096;
+/** Values up to this length are looked up among those known to be clean; longer ones are rarely the same twice. */
+const MAX_KNOWN_LENGTH = 512;
 const variantsOf = new WeakMap<RuleSet, Variants>();
 
 /** What is known about one request so far. */
@@ -42,6 +46,8 @@ export class Inspection implements ValueSink {
   /** Sum of the points of all matches. */
   score = 0;
   isFull = false;
+  /** Anything was found since this was last cleared, excluded or not. */
+  #isHit = false;
   readonly #ruleSet: RuleSet;
   readonly #exclude: readonly Exclusion[];
   readonly #variants: Variants;
@@ -73,13 +79,35 @@ export class Inspection implements ValueSink {
 
   inspectHead(head: RequestHead): void {
     const { method, protocol, rawPath, rawSearch, fields } = head;
-    const path = urlDecode(rawPath, false);
+    const line = `${method} ${rawPath}${rawSearch} ${protocol}`;
+    this.#path = urlDecode(rawPath, false);
+    const { cleanTargets } = this.#ruleSet;
+    if (!this.#isKnown(cleanTargets, line)) {
+      const seen = this.#values;
+      this.#inspectTarget(head, line);
+      this.#note(cleanTargets, line, seen);
+    }
+    for (let at = 0; at < fields.length; at += 2) {
+      const name = fields[at] as string;
+      const value = fields[at + 1] as string;
+      const clean = this.#ruleSet.cleanFields(name);
+      if (this.#isKnown(clean, value)) continue;
+      const seen = this.#values;
+      this.value("REQUEST_HEADERS_NAMES", name, name);
+      this.value("REQUEST_HEADERS", name, value);
+      if (isNamed(name, "cookie")) readCookies(value, this);
+      this.#note(clean, value, seen);
+    }
+    this.#tryCounts();
+  }
+
+  #inspectTarget({ method, protocol, rawPath, rawSearch }: RequestHead, line: string): void {
+    const path = this.#path;
     const query = rawSearch.slice(1);
-    this.#path = path;
     if (hasBadPercent(rawPath)) this.anomaly("percent-invalid", "path");
     this.value("REQUEST_METHOD", "", method);
     this.value("REQUEST_PROTOCOL", "", protocol);
-    this.value("REQUEST_LINE", "", `${method} ${rawPath}${rawSearch} ${protocol}`);
+    this.value("REQUEST_LINE", "", line);
     this.value("REQUEST_URI_RAW", "", rawPath + rawSearch);
     this.value("REQUEST_URI", "", path + rawSearch);
     this.value("REQUEST_FILENAME", "", path);
@@ -88,14 +116,21 @@ export class Inspection implements ValueSink {
       this.value("QUERY_STRING", "", query);
       readForm(query, "GET", this);
     }
-    for (let at = 0; at < fields.length; at += 2) {
-      const name = fields[at] as string;
-      const value = fields[at + 1] as string;
-      this.value("REQUEST_HEADERS_NAMES", name, name);
-      this.value("REQUEST_HEADERS", name, value);
-      if (isNamed(name, "cookie")) readCookies(value, this);
-    }
-    this.#tryCounts();
+  }
+
+  /** Whether all that this text holds was looked at before, for an earlier request. */
+  #isKnown(clean: CleanTable | undefined, text: string): boolean {
+    // Where values are counted each is needed.
+    if (clean === undefined || this.#counts !== undefined) return false;
+    const values = clean.get(text);
+    if (values === -1 || this.#values + values > this.bounds.maxValues) return false;
+    this.#values += values;
+    return true;
+  }
+
+  /** Notes that nothing was found in a text that gave all values since `seen`. */
+  #note(clean: CleanTable | undefined, text: string, seen: number): void {
+    if (!this.#isHit && !this.isFull) clean?.add(text, this.#values - seen);
   }
 
   /** The whole content, its codings taken off. */
@@ -130,15 +165,42 @@ export class Inspection implements ValueSink {
   }
 
   #try(collection: WafCollection, name: string, value: string): void {
-    const probes = this.#ruleSet.probesFor(collection, name);
-    if (probes.length === 0) return;
+    const set = this.#ruleSet.probesFor(collection, name);
+    if (set === undefined) return;
+    const classes = characterClasses(value);
+    const groups = literalGroups(value);
+    if (
+      set.classes !== EVERY &&
+      (classes & set.classes) === 0 &&
+      (groups & set.groups) === 0 &&
+      !mayBeBase64(value, classes)
+    ) {
+      return;
+    }
+    const clean = value.length <= MAX_KNOWN_LENGTH ? set.clean : undefined;
+    if (clean !== undefined && clean.get(value) !== -1) return;
+    const hadHit = this.#isHit;
+    this.#isHit = false;
+    this.#tryAll(set.probes, collection, name, value, classes, groups);
+    if (this.#isHit) return;
+    this.#isHit = hadHit;
+    clean?.add(value, 1);
+  }
+
+  #tryAll(
+    probes: readonly Probe[],
+    collection: WafCollection,
+    name: string,
+    value: string,
+    classes: number,
+    groups: number,
+  ): void {
     const variants = this.#variants;
-    variants.begin(value);
+    variants.begin(value, classes, groups);
     const { isPlain } = variants;
-    const classes = variants.classes(0);
     for (const probe of probes) {
       if (isPlain && probe.decodesOnly) {
-        if (!passesFilter(probe.filter, value, classes)) continue;
+        if (!passesFilter(probe.filter, value, classes, groups)) continue;
         const hit = probe.operation(value);
         if ((hit === undefined) === probe.not) this.#hit(probe, collection, name, value, hit);
         continue;
@@ -152,7 +214,8 @@ export class Inspection implements ValueSink {
           tried |= 1 << number;
         }
         const text = variants.text(number);
-        if (!passesFilter(probe.filter, text, variants.classes(number))) continue;
+        if (!passesFilter(probe.filter, text, variants.classes(number), variants.groups(number)))
+          continue;
         const hit = probe.operation(text);
         if ((hit === undefined) !== probe.not) continue;
         this.#hit(probe, collection, name, text, hit);
@@ -168,6 +231,7 @@ export class Inspection implements ValueSink {
     text: string,
     hit: Hit | undefined,
   ): void {
+    this.#isHit = true;
     const { rule, points, index, all } = probe.rule;
     if (this.#matched?.has(index) === true) return;
     if (isExcluded(this.#exclude, this.#path, rule, collection, name)) return;

@@ -1,4 +1,5 @@
-import type { WafNeeds, WafOperator } from "./rule.ts";
+import { classOf } from "./detect/characters.ts";
+import type { RuleNeeds, WafOperator } from "./rule.ts";
 
 /** Where a value matched; `start` and `end` cover what the log may show. */
 export interface Hit {
@@ -52,53 +53,40 @@ function byNumber(operator: { eq: number } | { gt: number } | { lt: number }): O
 /** The cheap filter before an operator. */
 export interface Filter {
   readonly minLength: number;
-  /** 32 classes of characters; 0: any. */
+  /** Classes of characters of which one must occur; {@link EVERY}: none need. */
   readonly classes: number;
+  /** Groups of words of which one must occur where no class does. */
+  readonly groups: number;
   readonly literals: RegExp | undefined;
 }
 
-export function compileNeeds(needs: WafNeeds | undefined): Filter {
-  let classes = 0;
+export function compileNeeds(needs: RuleNeeds | undefined): Filter {
+  let classes = needs?.classes ?? 0;
   for (const character of needs?.characters ?? "") classes |= classOf(character.charCodeAt(0));
+  const groups = needs?.groups ?? 0;
   const literals = needs?.literals;
   return {
     minLength: needs?.minLength ?? 0,
-    classes,
+    classes: classes === 0 && groups === 0 ? EVERY : classes,
+    groups,
     literals: literals === undefined ? undefined : anyOf(literals),
   };
 }
 
-/** The classes of all characters of a value. Letters and digits share one, so that plain words need few rules. */
-export function classesOf(value: string): number {
-  let classes = 0;
-  for (let at = 0; at < value.length; at++) {
-    const code = value.charCodeAt(at);
-    classes |= code < 128 ? (CLASSES[code] as number) : WIDE;
-  }
-  return classes;
-}
+/** Whatever the value holds, and if it holds nothing. */
+export const EVERY = -1;
 
-export function passesFilter(filter: Filter, value: string, classes: number): boolean {
+export function passesFilter(
+  filter: Filter,
+  value: string,
+  classes: number,
+  groups: number,
+): boolean {
   return (
+    ((filter.classes & classes) !== 0 ||
+      (filter.groups & groups) !== 0 ||
+      filter.classes === EVERY) &&
     value.length >= filter.minLength &&
-    (filter.classes === 0 || (filter.classes & classes) !== 0) &&
     (filter.literals === undefined || filter.literals.test(value))
   );
 }
-
-const WIDE = 1;
-const WORD = 2;
-const CLASSES = new Int32Array(128).fill(WORD);
-// Signs that attacks need have a bit each; the rest share one.
-const SIGNS = "'\"`<>=();|&$\\{}[]#-*/.:%@";
-for (let code = 0; code < 0x30; code++) CLASSES[code] = 4;
-CLASSES[0x20] = WORD;
-for (let code = 0x3a; code < 0x41; code++) CLASSES[code] = 4;
-for (let at = 0; at < SIGNS.length; at++) CLASSES[SIGNS.charCodeAt(at)] = 1 << (at + 3);
-
-function classOf(code: number): number {
-  return code < 128 ? (CLASSES[code] as number) : WIDE;
-}
-
-/** What a chain of transformations can do nothing without. */
-export const ENCODED_SIGNS = classOf(0x25) | classOf(0x5c) | WIDE;

@@ -1,4 +1,4 @@
-import type { WafSeverity } from "@gatewright/sdk";
+import type { WafNeeds, WafRule, WafSeverity } from "@gatewright/sdk";
 
 /**
  * The words that rules are written in: ours, users', and whatever loads rules of another language one day. They are typed
@@ -14,6 +14,19 @@ export type {
   WafTransformation,
   WafVariable,
 } from "@gatewright/sdk";
+
+/** What our own rules can say besides, in the terms of `detect/characters.ts`. */
+export interface RuleNeeds extends WafNeeds {
+  /** Classes of characters, in addition to `characters`. */
+  readonly classes?: number;
+  /** Groups of words. A value passes that has a word of one of them or a character of one of the classes. */
+  readonly groups?: number;
+}
+
+/** A rule of ours. */
+export interface Rule extends WafRule {
+  readonly needs?: RuleNeeds;
+}
 
 /** Points by severity, as the OWASP Core Rule Set counts them. */
 export const SEVERITY_POINTS: Readonly<Record<WafSeverity, number>> = {

@@ -1,3 +1,4 @@
+import { BACKSLASH, CONTROL, NO_BASE64, PERCENT, PIPE, PLUS, WIDE } from "./detect/characters.ts";
 import { decodeEntities } from "./detect/entities.ts";
 import type { WafTransformation } from "./rule.ts";
 
@@ -13,6 +14,39 @@ export const DECODING: ReadonlySet<WafTransformation> = new Set<WafTransformatio
   "urlDecodeDeep",
   "utf8toUnicode",
 ]);
+
+/**
+ * Classes of characters without which a transformation leaves a value alone or brings in no class that was not there.
+ * Absent: it may turn anything into anything. `base64Decode` is asked for by {@link mayBeBase64}.
+ */
+const ENCODED_BY: Partial<Readonly<Record<WafTransformation, number>>> = {
+  base64Decode: 0,
+  cssDecode: BACKSLASH,
+  escapeSeqDecode: BACKSLASH,
+  htmlEntityDecode: PIPE,
+  jsDecode: BACKSLASH,
+  lowercase: 0,
+  removeNulls: CONTROL,
+  trim: 0,
+  urlDecodeDeep: PERCENT,
+  urlDecodeUni: PERCENT | PLUS,
+  utf8toUnicode: WIDE,
+};
+
+/** Classes of a value that this chain may turn into something with other classes; -1: any value. */
+export function encodedClasses(chain: readonly WafTransformation[]): number {
+  let classes = 0;
+  for (const name of chain) classes |= ENCODED_BY[name] ?? -1;
+  return classes;
+}
+
+/** Without any of these, and if it is no base64, whatever only decodes leaves a value alone. */
+export const ENCODED_SIGNS = PERCENT | BACKSLASH | WIDE;
+
+/** Whether a value of these classes could be base64 of a text. */
+export function mayBeBase64(value: string, classes: number): boolean {
+  return value.length >= MIN_BASE64 && (classes & NO_BASE64) === 0;
+}
 
 /** Runs a chain. The same string comes back where no step has anything to do, so that callers can tell cheaply. */
 export function transformValue(value: string, chain: readonly WafTransformation[]): string {

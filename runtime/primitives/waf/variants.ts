@@ -1,6 +1,6 @@
-import { classesOf, ENCODED_SIGNS } from "./operator.ts";
+import { characterClasses, literalGroups } from "./detect/characters.ts";
 import type { WafTransformation } from "./rule.ts";
-import { DECODING, transformValue } from "./transform.ts";
+import { DECODING, ENCODED_SIGNS, mayBeBase64, transformValue } from "./transform.ts";
 
 const BASE64: readonly WafTransformation[] = ["base64Decode"];
 
@@ -15,6 +15,7 @@ export class Variants {
   readonly #numbers: Int16Array;
   readonly #texts: string[] = [];
   readonly #classes: number[] = [];
+  readonly #groups: number[] = [];
   #count = 0;
   /** Nothing is encoded in it: whatever only decodes leaves it alone. */
   isPlain = false;
@@ -25,11 +26,13 @@ export class Variants {
     this.#numbers = new Int16Array(chains.length);
   }
 
-  begin(value: string): void {
+  begin(value: string, classes: number, groups: number): void {
     this.#texts[0] = value;
-    const classes = classesOf(value);
     this.#classes[0] = classes;
-    this.isPlain = (classes & ENCODED_SIGNS) === 0 && transformValue(value, BASE64) === value;
+    this.#groups[0] = groups;
+    this.isPlain =
+      (classes & ENCODED_SIGNS) === 0 &&
+      !(mayBeBase64(value, classes) && transformValue(value, BASE64) !== value);
     this.#count = 1;
     this.#numbers.fill(-1);
   }
@@ -46,6 +49,10 @@ export class Variants {
 
   classes(number: number): number {
     return this.#classes[number] as number;
+  }
+
+  groups(number: number): number {
+    return this.#groups[number] as number;
   }
 
   #compute(chain: number): number {
@@ -65,7 +72,8 @@ export class Variants {
     for (let at = 0; at < this.#count; at++) if (this.#texts[at] === text) return at;
     const number = this.#count++;
     this.#texts[number] = text;
-    this.#classes[number] = classesOf(text);
+    this.#classes[number] = characterClasses(text);
+    this.#groups[number] = literalGroups(text);
     return number;
   }
 }

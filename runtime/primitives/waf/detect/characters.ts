@@ -30,6 +30,11 @@ export const QUESTION = 1 << 25; // ?
 export const DIGIT = 1 << 26; // 0-9
 export const LETTER = 1 << 27; // a-z A-Z
 export const OTHER = 1 << 28; // , ^ _
+export const DASHES = 1 << 29; // two hyphens in a row
+export const DOTS = 1 << 30; // two dots in a row
+
+/** What no base64 holds; a value without any of it may be base64. */
+export const NO_BASE64 = ~(LETTER | DIGIT | PLUS | SLASH | DASH | DASHES | EQUAL | OTHER);
 
 const CLASS = new Int32Array(128).fill(OTHER);
 for (let code = 0; code < 32; code++) CLASS[code] = CONTROL;
@@ -66,12 +71,17 @@ for (const [characters, bit] of [
 }
 
 // Which four-character beginnings of telling words a value holds, one bit for each group of words;
-// found in the same pass. Two groups may meet in one place of the table: a bit says "perhaps".
-const GRAMS = new Int32Array(0x10000);
-// One bit for each place that is taken: this table stays in the processor's nearest cache.
+// found in the same pass. The last four characters are one number; a bit table that stays in the
+// processor's nearest cache says for nearly all of them that no word begins so.
 const TAKEN = new Int32Array(0x10000 / 32);
-const GRAM_OF = new Int32Array(128);
-for (let code = 0; code < 128; code++) GRAM_OF[code] = ((code | 0x20) * 0x9e37) & 0xffff;
+const KEYS_MASK = 0xfff;
+const GRAM_KEYS = new Int32Array(KEYS_MASK + 1);
+const GRAM_GROUPS = new Int32Array(KEYS_MASK + 1);
+const MIX = 0x9e3779b1;
+/** A value begins like what follows a blank. */
+const BLANKS = 0x20202020;
+const MAX_GRAMS = 2048;
+let grams = 0;
 let nextGroup = 0;
 
 /** Registers words of four characters or more and returns their bit. Any case. At most 31 groups. */
@@ -79,17 +89,32 @@ export function literalGroup(words: readonly string[]): number {
   if (nextGroup > 30) throw new RangeError("no bit is left for another group of words");
   const bit = 1 << nextGroup++;
   for (const word of words) {
+    if (word.length < 4) throw new RangeError(`${word} is too short for a group`);
     let gram = 0;
-    for (let index = 0; index < 4; index++) gram = nextGram(gram, word.charCodeAt(index));
-    GRAMS[gram]! |= bit;
-    TAKEN[gram >> 5]! |= 1 << (gram & 31);
+    for (let index = 0; index < 4; index++) gram = (gram << 8) | foldedCode(word.charCodeAt(index));
+    const hash = Math.imul(gram, MIX) >>> 16;
+    TAKEN[hash >> 5]! |= 1 << (hash & 31);
+    let slot = hash & KEYS_MASK;
+    while (GRAM_GROUPS[slot] !== 0 && GRAM_KEYS[slot] !== gram) slot = (slot + 1) & KEYS_MASK;
+    if (GRAM_GROUPS[slot] === 0 && ++grams > MAX_GRAMS) throw new RangeError("too many words");
+    GRAM_KEYS[slot] = gram;
+    GRAM_GROUPS[slot]! |= bit;
   }
   return bit;
 }
 
-// Each step moves the older characters four bits on; after four steps nothing of the first is left.
-function nextGram(gram: number, code: number): number {
-  return ((gram << 4) ^ GRAM_OF[code < 128 ? code : 127]!) & 0xffff;
+function groupsOf(gram: number, hash: number): number {
+  let slot = hash & KEYS_MASK;
+  while (GRAM_GROUPS[slot] !== 0) {
+    if (GRAM_KEYS[slot] === gram) return GRAM_GROUPS[slot]!;
+    slot = (slot + 1) & KEYS_MASK;
+  }
+  return 0;
+}
+
+/** Letters of either case are one; some signs are, too, which is no harm. */
+function foldedCode(code: number): number {
+  return code < 128 ? code | 0x20 : 0x7f;
 }
 
 // Detectors run one after another on the same string, so the last answers are kept; the strings
@@ -99,42 +124,65 @@ const MAX_KEPT_LENGTH = 4096;
 const keptValues: string[] = Array.from({ length: SLOTS }, () => "");
 const keptClasses = new Int32Array(SLOTS);
 const keptGroups = new Int32Array(SLOTS);
+let lastValue = "";
+let lastClasses = 0;
 let lastGroups = 0;
 
 /** The union of the class bits of all characters of `value`. */
 export function characterClasses(value: string): number {
   const length = value.length;
-  if (length === 0) {
-    lastGroups = 0;
-    return 0;
-  }
+  if (value === lastValue && length !== 0) return lastClasses;
   const slot = (length * 31 + value.charCodeAt(0) + value.charCodeAt(length - 1) * 7) & (SLOTS - 1);
-  if (keptValues[slot] === value) {
+  if (keptValues[slot] !== value) scan(value, slot);
+  else {
+    lastValue = value;
     lastGroups = keptGroups[slot]!;
-    return keptClasses[slot]!;
+    lastClasses = keptClasses[slot]!;
   }
+  return lastClasses;
+}
+
+function scan(value: string, slot: number): void {
+  const length = value.length;
   let classes = 0;
   let groups = 0;
-  let gram = 0;
+  let gram = BLANKS;
+  let previous = 0;
   for (let index = 0; index < length; index++) {
     const code = value.charCodeAt(index);
-    classes |= code < 128 ? CLASS[code]! : WIDE;
-    gram = ((gram << 4) ^ GRAM_OF[code < 128 ? code : 127]!) & 0xffff;
-    if ((TAKEN[gram >> 5]! & (1 << (gram & 31))) !== 0) groups |= GRAMS[gram]!;
+    if (code < 128) {
+      classes |= CLASS[code]!;
+      gram = (gram << 8) | code | 0x20;
+    } else {
+      classes |= WIDE;
+      gram = (gram << 8) | 0x7f;
+    }
+    if (code === previous) {
+      if (code === 0x2e) classes |= DOTS;
+      else if (code === 0x2d) classes |= DASHES;
+    }
+    previous = code;
+    const hash = Math.imul(gram, MIX) >>> 16;
+    if ((TAKEN[hash >> 5]! & (1 << (hash & 31))) !== 0) groups |= groupsOf(gram, hash);
   }
-  if (length <= MAX_KEPT_LENGTH) {
-    keptValues[slot] = value;
-    keptClasses[slot] = classes;
-    keptGroups[slot] = groups;
-  }
+  lastClasses = classes;
   lastGroups = groups;
-  return classes;
+  lastValue = value;
+  if (length > MAX_KEPT_LENGTH) return;
+  keptValues[slot] = value;
+  keptClasses[slot] = classes;
+  keptGroups[slot] = groups;
 }
 
 /** The bits of the groups whose words `value` may hold. */
 export function literalGroups(value: string): number {
   characterClasses(value);
   return lastGroups;
+}
+
+/** The class bit of one character. */
+export function classOf(code: number): number {
+  return code < 128 ? CLASS[code]! : WIDE;
 }
 
 /** Whether `code` may stand in a word: letter, digit, underscore, or above ASCII. */

@@ -1,5 +1,6 @@
 import {
   BACKSLASH,
+  BRACE,
   BRACKET,
   BREAK,
   characterClasses,
@@ -8,10 +9,12 @@ import {
   DOLLAR,
   DOT,
   EQUAL,
+  HASH,
   LESS,
   OTHER,
   PAREN,
   PERCENT,
+  QUOTE,
   WIDE,
   literalGroup,
   literalGroups,
@@ -28,6 +31,7 @@ const JAVA_CALL =
   /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName|\b(?:clone|instantiate|invoker|chained|constant|map|switch)transformer\b|\b(?:prototype(?:clone|serialization)|instantiate)factory\b|\b(?:for|while|transformer|chained|switch|if)closure\b|\btemplatesimpl\b|\bjdbcrowsetimpl\b|\bclass\.(?:module|classloader|protectiondomain)\b|\bclass\[["']?(?:module|classLoader)|\bunmarshaller\b|\bbase64data\b|\bxmldecoder\b|\bSpringMacroRequestContext\b|@type["']?\s?[:=]\s?["'][\w.$]{6,}|#(?:_memberAccess|context|attr|application|session|parameters|request|response|root|ognlUtil|container|cmd|iswin|cmds|process|ros)\b\s?[[=.(]|@java\.|\bmemberAccess\b|\ballowStaticMethodAccess\b|\bxwork\b|\bredirect:\$?%?\{|\baction:%?\$?\{|\bxwork2?\.|DefaultActionMapper|MethodClosure|\bInvocationHandler\b|\bspel\b\s?\(|\bPropertyUtilsBean\b/i;
 const LOOKUP =
   /jndi\s{0,4}:\s{0,4}(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$\{)|(?:\$|&dollar;?|\\u0024|\\x24|%24|&#x?0*24;?|&#0*36;?)(?:\{|&lbrace;?|&lcub;?|\\u007b|\\x7b|%7b|&#x?0*7b;?|&#0*123;?)\s{0,4};?\s{0,4}(?:jndi|\$\{)/i;
+const LOOKUP_HINT = /jndi|24|36|dollar/i;
 /** Also in honest code: a sign only where the value is a line of it and nothing else. */
 const NODE_SOFT =
   /(?:^|[^`\w.]\s{0,2})process\s?\.\s?(?:env|version)\b|\brequire\s?\(\s?["'`](?:fs|net|http|https|vm|os|dns|cluster|repl|process|util|v8|worker_threads)\b|\bmodule\.exports\s?=|\bconsole\s?(?:\.\s?(?:info|debug|trace)\s?[(.]|\[\s?["'])|\bnew\s{1,4}Function\s?\(|\bBuffer\.from\s?\(/;
@@ -218,7 +222,6 @@ const RUBY_WORDS = literalGroup([
   "open",
   "%x('",
   '%x("',
-  "`#{",
 ]);
 const DOTNET_WORDS = literalGroup([
   "tem.",
@@ -229,7 +232,8 @@ const DOTNET_WORDS = literalGroup([
   "peConfuse",
   "$type",
 ]);
-const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced"]);
+/** How objects of Java begin in base64 and in hexadecimal. */
+export const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced"]);
 
 /** Code of server platforms other than PHP, and objects in their serialised forms. */
 export function detectCode(value: string): Finding | undefined {
@@ -252,7 +256,6 @@ export function detectCode(value: string): Finding | undefined {
     0
   )
     return undefined;
-  const lower = value.toLowerCase();
   if ((classes & DOT) !== 0) {
     const found =
       (literalGroups(value) & JAVA_PACKAGES) !== 0
@@ -269,7 +272,10 @@ export function detectCode(value: string): Finding | undefined {
         ? (sign(value, NODE, "node") ?? softNode(value))
         : undefined) ??
       ((literalGroups(value) & PYTHON_WORDS) !== 0 ? sign(value, PYTHON, "python") : undefined) ??
-      ((literalGroups(value) & RUBY_WORDS) !== 0 ? sign(value, RUBY, "ruby") : undefined) ??
+      ((literalGroups(value) & RUBY_WORDS) !== 0 ||
+      (classes & (QUOTE | HASH | BRACE)) === (QUOTE | HASH | BRACE)
+        ? sign(value, RUBY, "ruby")
+        : undefined) ??
       ((literalGroups(value) & DOTNET_WORDS) !== 0 ? sign(value, DOTNET, "dotnet") : undefined);
     if (found !== undefined && !inProse(value, found)) return found;
     if ((classes & EQUAL) !== 0 || value.charCodeAt(0) < 0x41) {
@@ -279,11 +285,7 @@ export function detectCode(value: string): Finding | undefined {
   }
   if ((classes & (COLON | DOLLAR | PERCENT)) !== 0) {
     const found =
-      (classes & DOLLAR) !== 0 ||
-      lower.includes("jndi") ||
-      lower.includes("24") ||
-      lower.includes("36") ||
-      lower.includes("dollar")
+      (classes & DOLLAR) !== 0 || LOOKUP_HINT.test(value)
         ? sign(value, LOOKUP, "lookup")
         : undefined;
     if (found !== undefined) return found;

@@ -2,6 +2,8 @@
 // that hide a scheme, a bracket or a quote: all numeric ones (with or without the semicolon, with
 // any number of zeros) and the named ones for ASCII punctuation and white space.
 
+import { isLetterCode } from "./characters.ts";
+
 const NAMED: ReadonlyMap<string, string> = new Map(
   Object.entries({
     lt: "<",
@@ -51,8 +53,7 @@ const REFERENCE = /&(?:#(?:x([0-9a-f]{1,32})|([0-9]{1,32}))|([a-z]{2,16}));?/gi;
 
 /** `text` with its character references replaced; the same string where there is none. */
 export function decodeEntities(text: string): string {
-  const first = text.indexOf("&");
-  if (first < 0 || first === text.length - 1) return text;
+  if (!holdsReference(text)) return text;
   return text.replace(
     REFERENCE,
     (whole, hex: string | undefined, decimal: string | undefined, name: string | undefined) => {
@@ -61,4 +62,15 @@ export function decodeEntities(text: string): string {
       return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "";
     },
   );
+}
+
+// The parameters of a URL begin with "&" as well.
+function holdsReference(text: string): boolean {
+  for (let at = text.indexOf("&"); at >= 0; at = text.indexOf("&", at + 1)) {
+    if (text.charCodeAt(at + 1) === 0x23) return true;
+    let end = at + 1;
+    while (end < at + 17 && isLetterCode(text.charCodeAt(end))) end++;
+    if (end > at + 2 && NAMED.has(text.slice(at + 1, end).toLowerCase())) return true;
+  }
+  return false;
 }

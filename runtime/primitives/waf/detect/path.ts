@@ -2,10 +2,13 @@ import {
   BACKSLASH,
   characterClasses,
   COLON,
+  CONTROL,
   DOT,
+  DOTS,
   isLetterCode,
   PERCENT,
   SLASH,
+  WIDE,
   literalGroup,
   literalGroups,
 } from "./characters.ts";
@@ -25,13 +28,19 @@ const STRANGE_SEPARATOR =
 /** What two dots may hide behind. */
 const SPELLINGS = /[%\\\0\u2024\u2025\uff0e]|0x2/;
 
+/** A dot as a number. */
+export const HIDDEN_DOTS = literalGroup(["0x2e", "0x2f"]);
+
 /** `../` however it is written. One step up inside a longer text is a link; two are not. */
 export function detectTraversal(value: string): Finding | undefined {
   const classes = characterClasses(value);
-  if ((classes & (DOT | PERCENT)) === 0 && !/[\uff0e\u2024\u2025]|0x2e/i.test(value))
-    return undefined;
   if (value.length < 3) return undefined;
-  if (!value.includes("..") && !SPELLINGS.test(value)) return undefined;
+  if ((classes & DOTS) === 0) {
+    const isHidden =
+      (classes & (PERCENT | BACKSLASH | CONTROL | WIDE)) !== 0 ||
+      (literalGroups(value) & HIDDEN_DOTS) !== 0;
+    if (!isHidden || !SPELLINGS.test(value)) return undefined;
+  }
   const odd = STRANGE_SEPARATOR.exec(value);
   if (odd !== null) return { sign: "walk", start: odd.index, end: odd.index + odd[0].length };
   const folded = fold(value);

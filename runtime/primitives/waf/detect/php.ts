@@ -56,6 +56,8 @@ const VARIABLE_CALL =
   /(?:^|[^\w$\\])\$+[a-z_]\w{0,40}(?:\s{0,4}(?:\[[^\]]{1,40}\]|\{[^}]{1,40}\}|\/\*[^*]{0,60}\*\/)){0,5}\s{0,4}\((?:["'$\d@]|\s{0,4}\))|\$\{\s{0,4}["'@$_]|\$\s{1,4}\{\s{0,4}["'@$A-Z_]|\$\w{1,40}\s{0,4}->\s{0,4}\$\w{1,40}|\b[A-Z]\w{0,40}::\$\w{1,40}\s{0,4}\(|\$\{?[a-z_]\w{0,40}\}?\s{0,4}=\s{0,4}["'][^"']{1,60}["']\s{0,4}(?:\.\s{0,4}["']|;\s{0,4}\$|;\s{0,4}\()/i;
 const STRING_CALL =
   /(?:^|[;=\s])\(?\s{0,4}(?:\(\s{0,4}string\s{0,4}\)\s{0,4})?["'](?:[a-z_]{3,20}\s?|(?:\\x[0-9a-f]{2}|\w){4,40}|[a-z_]{1,10}["']\s?\.\s?["'][a-z_."' ]{1,20})["'](?:\s{0,4}\))?\(\s{0,4}["'$\w)]|(?:^|[;=\s])\(\s{0,4}(?:\/\*[^*]{0,40}\*\/)?\s{0,4}(?:system|exec|passthru|shell_exec|eval|assert|phpinfo|popen|sy\.\(st\)\.em|\w{1,20}(?:\s?\.\s?\(?\w{1,20}\)?){1,4})\s{0,4}\)\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\(\s{0,4}(?:["'$\w])|\[\s{0,4}["']?[a-z_]{3,20}["']?\s{0,4}\]\)?\s{0,4}[[{]\s{0,4}(?:\/\*[^*]{0,40}\*\/)?\s{0,4}\d\s{0,4}[\]}]\)?\s{0,4}\(|\breturn\s{0,4}["']\w{3,20}["']\s{0,4}\(|\)\s{0,4}(?:\[\s?0\s?\]){1,3}\s{0,4}\(\s{0,4}["']/i;
+/** (system)(…): without quotes and square brackets a name is called by what brackets hold. */
+const CALLED_RESULT = /\)\s{0,4}(?:\/\*|\()/;
 const SETTING =
   /^\s{0,4}(?:-d\s{0,4})?(?:allow_url_(?:fopen|include)|auto_(?:append|prepend)_file|disable_functions|disable_classes|open_basedir|safe_mode|suhosin\.simulation|cgi\.(?:force_redirect|redirect_status_env)|extension(?:_dir)?|memory_limit|opcache\.\w{1,40}|mbstring\.\w{1,40}|unserialize_\w{1,40}|sendmail_path|zend\.\w{1,40}|engine|error_log|session\.\w{1,40}|max_execution_time|display_errors|enable_dl|register_globals|upload_max_filesize|smtp|precision|soap\.\w{1,40}|user_agent|include_path|doc_root)\s{0,4}=\s?\S/i;
 const SERIALIZED =
@@ -83,7 +85,9 @@ export function detectPhp(value: string): Finding | undefined {
   if ((classes & PAREN) !== 0) {
     const found =
       namedCall(value) ??
-      ((classes & (QUOTE | BRACKET | PAREN)) === 0 ? undefined : stringCall(value));
+      ((classes & (QUOTE | BRACKET)) !== 0 || CALLED_RESULT.test(value)
+        ? sign(value, STRING_CALL, "string-call")
+        : undefined);
     if (found !== undefined) return found;
   }
   if ((classes & COLON) !== 0 && (classes & BRACE) !== 0) {
@@ -110,10 +114,6 @@ function isScript(value: string, found: Finding): boolean {
     /\b(?:const|let|var|function|import|export)\s|=>|\bawait\b/.test(value) &&
     !/<\?|->|\$_/.test(value)
   );
-}
-
-function stringCall(value: string): Finding | undefined {
-  return sign(value, STRING_CALL, "string-call");
 }
 
 // The name before each bracket, comments between them passed over, is judged with what the bracket holds.

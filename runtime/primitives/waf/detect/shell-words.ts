@@ -1,7 +1,13 @@
 // Programs that command injections run, in three groups by how much they look like English.
 
-function set(words: string): ReadonlySet<string> {
-  return new Set(words.trim().split(/\s+/));
+import { literalGroup } from "./characters.ts";
+
+function words(text: string): readonly string[] {
+  return text.trim().split(/\s+/);
+}
+
+function set(text: string): ReadonlySet<string> {
+  return new Set(words(text));
 }
 
 /** Names that are no English words: after a separator, any argument that is not prose will do. */
@@ -51,6 +57,22 @@ export const WINDOWS_WORDY: ReadonlySet<string> = set(
   "print replace query route net expand start call set echo type copy move del erase dir ver vol md rd ren sc hh reg",
 );
 
-/** Verbs of PowerShell's cmdlets. */
-export const CMDLET =
-  /\b(?:add|clear|compress|convertfrom|convertto|copy|disable|enable|expand|export|find|format|get|import|install|invoke|move|new|out|push|receive|register|remove|rename|resolve|resume|select|send|set|show|start|stop|suspend|test|unblock|update|wait|write)-(?:acl|addomain|aduser|alias|authenticodesignature|childitem|ciminstance|clipboard|command|computer|computerinfo|content|credential|date|disk|event|eventlog|executionpolicy|expression|file|gpo|history|host|hotfix|item|itemproperty|job|localgroup|localgroupmember|localuser|location|member|mppreference|netadapter|netfirewallrule|netipaddress|netipconfiguration|nettcpconnection|object|output|package|process|psdrive|psprovider|pssession|random|restmethod|scheduledtask|scheduledtaskaction|service|sleep|smbshare|string|tcpclient|unique|variable|webrequest|wmievent|wmimethod|wmiobject|winevent|wsmaninstance)\b/i;
+const VERBS = `
+  add clear compress convertfrom convertto copy disable enable expand export find format get import install invoke move
+  new out push receive register remove rename resolve resume select send set show start stop suspend test unblock update
+  wait write`;
+const NOUNS = `
+  acl addomain aduser alias authenticodesignature childitem ciminstance clipboard command computer computerinfo
+  content credential date disk event eventlog executionpolicy expression file gpo history host hotfix item
+  itemproperty job localgroup localgroupmember localuser location member mppreference netadapter netfirewallrule
+  netipaddress netipconfiguration nettcpconnection object output package process psdrive psprovider pssession random
+  restmethod scheduledtask scheduledtaskaction service sleep smbshare string tcpclient unique variable webrequest
+  wmievent wmimethod wmiobject winevent wsmaninstance`;
+
+/** PowerShell's cmdlets. */
+export const CMDLET = new RegExp(
+  `\\b(?:${words(VERBS).join("|")})-(?:${words(NOUNS).join("|")})\\b`,
+  "i",
+);
+/** A hyphen and the beginning of a cmdlet's noun. */
+export const CMDLET_NOUNS = literalGroup(words(NOUNS).map((noun) => `-${noun}`));

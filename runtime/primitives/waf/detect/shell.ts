@@ -149,27 +149,48 @@ function sign(value: string, pattern: RegExp, name: string): Finding | undefined
 
 const DIRECTORIES =
   "etc bin sbin usr var tmp dev proc home opt root lib sys passwd shadow bash hosts".split(" ");
-const GLOB = /\/([a-z?*[\]!^-]{1,16})(?=\/|[a-z?*[\]]{0,12}(?:$|[\s;|&"'`)]))/g;
+const MAX_GLOB = 16;
 
 // /???/??t /etc/passw?: a path whose directories the shell is left to guess
 function globbedPath(value: string, classes: number): Finding | undefined {
-  if (!value.includes("?") && !value.includes("*") && !value.includes("[")) return undefined;
-  if ((classes & SLASH) === 0) return undefined;
-  GLOB.lastIndex = 0;
-  for (
-    let match = GLOB.exec(value), tries = 0;
-    match !== null && tries < 200;
-    match = GLOB.exec(value), tries++
-  ) {
-    const part = match[1]!;
-    if (!/[?*[]/.test(part) || part === "*" || part === "**" || part === "?") continue;
+  if ((classes & SLASH) === 0 || (classes & (QUESTION | STAR | BRACKET)) === 0) return undefined;
+  for (let at = value.indexOf("/"); at >= 0; at = value.indexOf("/", at + 1)) {
+    let end = at + 1;
+    let isWild = false;
+    for (; end < value.length && end - at <= MAX_GLOB; end++) {
+      const code = value.charCodeAt(end);
+      if (code === 0x3f || code === 0x2a || code === 0x5b) isWild = true;
+      else if (!isGlobCode(code)) break;
+    }
+    if (!isWild || !endsSegment(value.charCodeAt(end))) continue;
+    const part = value.slice(at + 1, end);
+    if (part === "*" || part === "**" || part === "?") continue;
     // a query after a path: /in?x
     if (part.includes("?") && /^[a-z]*\?[a-z]*$/.test(part) && part.length > 5) continue;
     for (const directory of DIRECTORIES)
-      if (globMatches(part, directory))
-        return { sign: "globbed-path", start: match.index, end: match.index + match[0].length };
+      if (globMatches(part, directory)) return { sign: "globbed-path", start: at, end };
   }
   return undefined;
+}
+
+// a-z ] ! ^ -
+function isGlobCode(code: number): boolean {
+  return (
+    (code >= 0x61 && code <= 0x7a) ||
+    code === 0x5d ||
+    code === 0x21 ||
+    code === 0x5e ||
+    code === 0x2d
+  );
+}
+
+function endsSegment(code: number): boolean {
+  return (
+    Number.isNaN(code) ||
+    code === 0x2f ||
+    isSpaceCode(code) ||
+    ";|&\"'`)".includes(String.fromCharCode(code))
+  );
 }
 
 /** `?`, `*` and `[…]`; both sides are at most 16 characters, so plain recursion is bounded. */
@@ -359,10 +380,11 @@ function commandWord(value: string, from: number): string {
   return name;
 }
 
+const VERSIONED = /^(?:python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/;
+
 function knownKind(name: string): 0 | 1 | 2 {
   if (TECHNICAL.has(name)) return 2;
-  const plain = /^(python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/.exec(name);
-  if (plain !== null) return 2;
+  if (isDigitCode(name.charCodeAt(name.length - 1)) && VERSIONED.test(name)) return 2;
   return WORDY.has(name) ? 1 : 0;
 }
 

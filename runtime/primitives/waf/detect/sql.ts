@@ -1,11 +1,10 @@
 import {
-  BRACKET,
   characterClasses,
-  COLON,
-  DASH,
+  DASHES,
   DIGIT,
   EQUAL,
   HASH,
+  isLetterCode,
   LESS,
   LETTER,
   literalGroup,
@@ -54,6 +53,7 @@ import {
   UNION,
   WORD,
   WORD_COMPARE,
+  WORD_KINDS,
 } from "./sql-words.ts";
 
 // The value is read as tokens (sql-tokens.ts) and each token is asked whether an injection begins
@@ -64,25 +64,30 @@ import {
 
 const OVERLAP = 96;
 
-const MARKS =
-  QUOTE | LESS | EQUAL | PAREN | SEMICOLON | PIPE | HASH | STAR | BRACKET | COLON | DASH;
+/** Signs that a query has besides words and quotes. */
+export const MARKS = LESS | EQUAL | PAREN | SEMICOLON | PIPE | HASH | STAR | DASHES;
 
 /** SQL injection by structure; the sign names the production. */
 export function detectSql(value: string): Finding | undefined {
   const classes = characterClasses(value);
-  if ((classes & (LETTER | DIGIT | QUOTE | WIDE)) === 0) return undefined;
-  if ((classes & MARKS) === 0 && !mayHoldBareSql(value)) return undefined;
-  if ((classes & (MARKS & ~(DASH | COLON | BRACKET))) === 0 && !mayHoldBareSql(value))
-    return undefined;
-  if (value.length < 3) return undefined;
-  // Without quotes, comparisons and doubled signs only words can make a query.
-  if (
-    (classes & QUOTE) === 0 &&
-    (literalGroups(value) & WORDS) === 0 &&
-    !((classes & PAREN) !== 0 && value.length < 24) &&
-    !/--|\/\*|\|\||&&|\.e[(.]|::/i.test(value)
-  ) {
-    return undefined;
+  if (value.length < 3 || (classes & (LETTER | DIGIT | QUOTE | WIDE)) === 0) return undefined;
+  if ((classes & QUOTE) === 0 || isApostrophe(value, classes)) {
+    // Without quotes and marks only words can make a query.
+    const groups = literalGroups(value);
+    const worded =
+      (groups & SQL_WORDS) !== 0 ||
+      ((groups & LOGIC_WORDS) !== 0 &&
+        ((classes & (MARKS | DIGIT)) !== 0 || BARE_COMPARISON.test(value)));
+    if ((classes & MARKS) === 0) {
+      if (!worded || value.length < 6) return undefined;
+    } else if (
+      !worded &&
+      !((classes & PAREN) !== 0 && value.length < 24) &&
+      (classes & DASHES) === 0 &&
+      !/\/\*|\|\||&&|\.e[(.]|::/i.test(value)
+    ) {
+      return undefined;
+    }
   }
   tokens.open(value);
   let from = 0;
@@ -105,23 +110,39 @@ export function detectSql(value: string): Finding | undefined {
   return undefined;
 }
 
-const WORDS = literalGroup([
+/** Words that begin, continue or fill a query. */
+export const SQL_WORDS = literalGroup([
   ..."union intersect except minus select order group having waitfor procedure exec declare drop delete insert update truncate create alter shutdown replace merge sleep case between into outfile then rlike regexp limit values where from load copy backup restore".split(
     " ",
   ),
-  ..." or | and| xor|\tor |\nor |)or(| or(|)and|(or |1or |\u00a0or |) or|) and| in (|ike(|)lik|) li| if(|;if |;if(| iif|;set".split(
+  ..." in (|ike(|)lik|) li| if(|(if(|,if(|=if(|+if(|-if(|*if(|/if(|&if(|;if |;if(| iif|;set".split(
     "|",
   ),
   ...[...ATTACK_FUNCTIONS, ...CATALOGUE].filter((word) => word.length >= 4),
   ...["user(", "database(", "version("],
 ]);
+/** Words that go on with a condition; sentences are full of them. */
+export const LOGIC_WORDS = literalGroup(
+  " or | and| xor|\tor |\nor |)or(| or(|)and|(and|(or |1or |0or |2or |\u00a0or |) or|) and".split(
+    "|",
+  ),
+);
+/** What a condition of words alone compares with. */
+const BARE_COMPARISON = /\b(?:r?like|regexp|i[sn]|between|null|true|false|not|exists)\b/i;
 
-/** The words without which a value of letters, digits and spaces alone cannot be SQL. */
-const BARE_SQL =
-  /\b(?:union|select|order|group|having|exec|declare|waitfor|procedure|into|and|or|xor|drop|delete|insert|update|truncate|create|alter|shutdown|execute)\b/i;
-
-function mayHoldBareSql(value: string): boolean {
-  return value.length >= 6 && BARE_SQL.test(value);
+// O'Brien, don't, l'eau: each apostrophe stands between two letters and no word of SQL follows it.
+function isApostrophe(value: string, classes: number): boolean {
+  if ((classes & MARKS) !== 0) return false;
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if (code === 0x22 || code === 0x60) return false;
+    if (code !== 0x27) continue;
+    let end = at + 1;
+    while (end < value.length && isLetterCode(value.charCodeAt(end))) end++;
+    if (end === at + 1 || !isLetterCode(value.charCodeAt(at - 1))) return false;
+    if (end - at < 12 && WORD_KINDS.has(value.slice(at + 1, end).toLowerCase())) return false;
+  }
+  return true;
 }
 
 function signAt(index: number): string | undefined {

@@ -7,6 +7,7 @@ import {
   PERCENT,
   PIPE,
   SEMICOLON,
+  SLASH,
   SPACE,
   EQUAL,
   PAREN,
@@ -14,7 +15,7 @@ import {
   literalGroups,
 } from "./characters.ts";
 import type { Finding } from "./finding.ts";
-import { CMDLET, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
+import { CMDLET, CMDLET_NOUNS, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
 
 // The same for cmd.exe and PowerShell: case does not count, carets and quotes inside a name
 // vanish, options begin with a slash, variables stand between percent signs.
@@ -56,6 +57,8 @@ const SPECIFIC_WORDS = literalGroup([
   "ll.app",
 ]);
 
+const IF = /\bif\b/i;
+
 /** Programs that take words as arguments and that no sentence names. */
 const STRONG =
   /^(?:netsh|wmic|schtasks|vssadmin|nbtstat|bcdedit|bitsadmin|certutil|cscript|dsquery|wevtutil|qwinsta|reg|net1?)$/;
@@ -67,10 +70,10 @@ export function detectWindowsShell(value: string): Finding | undefined {
   if ((classes & (SPACE | PIPE | SEMICOLON | PERCENT | BACKSLASH)) === 0) return undefined;
   if (
     (classes & (DASH | PIPE | SEMICOLON | PERCENT | BACKSLASH | EQUAL | PAREN)) === 0 &&
-    !/\/|\bif\b/i.test(value)
+    (classes & SLASH) === 0 &&
+    !IF.test(value)
   )
     return undefined;
-  const lower = value.toLowerCase();
   const found =
     ((literalGroups(value) & SPECIFIC_WORDS) !== 0
       ? sign(value, SPECIFIC, "windows-command")
@@ -78,10 +81,10 @@ export function detectWindowsShell(value: string): Finding | undefined {
     ((classes & PERCENT) === 0
       ? undefined
       : (sign(value, VARIABLE, "windows-variable") ?? sign(value, LOOP, "windows-loop"))) ??
-    ((classes & DASH) === 0 ? undefined : cmdlet(value)) ??
-    (lower.includes("if") && /\bif\b/i.test(value) ? condition(value) : undefined);
+    ((literalGroups(value) & CMDLET_NOUNS) === 0 ? undefined : cmdlet(value)) ??
+    (IF.test(value) ? condition(value) : undefined);
   if (found !== undefined) return found;
-  return (classes & (PIPE | SEMICOLON)) === 0 ? atStart(value) : (scan(value) ?? atStart(value));
+  return ((classes & (PIPE | SEMICOLON)) === 0 ? undefined : scan(value)) ?? atStart(value);
 }
 
 function sign(value: string, pattern: RegExp, name: string): Finding | undefined {

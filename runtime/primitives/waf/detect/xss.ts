@@ -4,6 +4,7 @@ import {
   characterClasses,
   COLON,
   EQUAL,
+  isLetterCode,
   isSpaceCode,
   LESS,
   PIPE,
@@ -58,12 +59,12 @@ function scan(value: string, classes: number): Finding | undefined {
     const found = scanTags(value);
     if (found !== undefined) return found;
   }
-  if ((classes & EQUAL) !== 0) {
+  if ((classes & EQUAL) !== 0 && mayHoldHandler(value)) {
     const found = scanHandlers(value);
     if (found !== undefined) return found;
   }
   if ((classes & COLON) !== 0) {
-    const found = scanSchemes(value);
+    const found = mayHoldScheme(value) ? scanSchemes(value) : undefined;
     if (found !== undefined) return found;
     if ((classes & (EQUAL | AT | BACKSLASH)) !== 0) {
       const style =
@@ -257,6 +258,34 @@ function squeeze(text: string): string {
       squeezed += text[index];
   }
   return squeezed;
+}
+
+// A name that begins with "on" before an equals sign.
+function mayHoldHandler(value: string): boolean {
+  for (let at = value.indexOf("="); at >= 0; at = value.indexOf("=", at + 1)) {
+    let end = at;
+    while (end > 0 && at - end < 9 && isSpaceCode(value.charCodeAt(end - 1))) end--;
+    let start = end;
+    while (start > 0 && end - start < 43 && isLetterCode(value.charCodeAt(start - 1))) start--;
+    if (
+      end - start > 4 &&
+      (value.charCodeAt(start) | 0x20) === 0x6f &&
+      (value.charCodeAt(start + 1) | 0x20) === 0x6e
+    )
+      return true;
+  }
+  return false;
+}
+
+// "…t:" as javascript: ends, or "data:"; blanks between as scanSchemes() allows them.
+function mayHoldScheme(value: string): boolean {
+  for (let at = value.indexOf(":"); at > 0; at = value.indexOf(":", at + 1)) {
+    let end = at;
+    while (end > 0 && at - end < 5 && isSpaceCode(value.charCodeAt(end - 1))) end--;
+    const last = value.charCodeAt(end - 1) | 0x20;
+    if (last === 0x74 || last === 0x61) return true;
+  }
+  return false;
 }
 
 function scanHandlers(value: string): Finding | undefined {

@@ -1,4 +1,5 @@
-import type { WafRule } from "../rule.ts";
+import { literalGroup } from "../detect/characters.ts";
+import type { Rule, WafRule } from "../rule.ts";
 
 export const CLIENT_RULES: readonly WafRule[] = [
   {
@@ -130,13 +131,18 @@ export const CLIENT_RULES: readonly WafRule[] = [
 const SESSION_NAMES =
   /^(?:phpsessid|jsessionid|aspsessionid\w{0,20}|asp\.net_sessionid|laravel_session|connect\.sid|_?flask_session|(?:__secure-)?next-auth\.session-token|meteor_login_token|rack\.session|play_session|sails\.sid|cakephp|ci_session|koa[.:]sess(?:\.sig)?|cfid|cftoken|cfsid|symfony|django_session|wordpress_logged_in\w{0,40}|zend_session|viewstate_session|weblogicsession|jservsession|jwsession|fastify_session|express[.:]sess|_session_id|sessid|php_session_id|webwx_data_ticket|__host-session|__secure-session|better-auth\.session_token|authjs\.session-token|phalcon_session|yii_session|fuelcid|elixir_session|phoenix_key|_\w{1,30}_key_session|jeesite\.session\.id)$/i;
 
-export const SESSION_RULES: readonly WafRule[] = [
+const SESSION_WORDS = literalGroup(
+  "sess ect.sid teor ils. cake cfid cfto cfsi symf _logged webw fuel enix".split(" "),
+);
+
+export const SESSION_RULES: readonly Rule[] = [
   {
     id: "session-parameter",
     message: "A session's cookie as a parameter of a link",
     tags: ["session-fixation", "attack-fixation"],
     variables: ["ARGS_NAMES"],
     operator: { rx: SESSION_NAMES },
+    needs: { minLength: 4, groups: SESSION_WORDS },
   },
   {
     id: "session-cookie-script",
@@ -147,6 +153,6 @@ export const SESSION_RULES: readonly WafRule[] = [
     operator: {
       rx: /\.cookie\b[^;.]{0,60};\W{0,8}(?:expires|domain|path|max-age)\W{0,4}=|\bhttp-equiv\W{1,8}set-cookie\b/i,
     },
-    needs: { literals: ["cookie"] },
+    needs: { characters: ".-&", literals: ["cookie"] },
   },
 ];

@@ -1,10 +1,11 @@
-import { detectCode } from "../detect/code.ts";
+import { WIDE } from "../detect/characters.ts";
+import { detectCode, SERIALIZED_WORDS } from "../detect/code.ts";
 import { detectPhp } from "../detect/php.ts";
 import { detectTemplate } from "../detect/template.ts";
-import type { WafRule } from "../rule.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
-export const CODE_RULES: readonly WafRule[] = [
+export const CODE_RULES: readonly Rule[] = [
   {
     id: "php-code",
     message: "PHP: tags, calls, superglobals, settings or serialised objects",
@@ -31,7 +32,7 @@ export const CODE_RULES: readonly WafRule[] = [
     tags: ["code", "java", "attack-injection-java"],
     variables: INPUT_AND_FIELDS,
     operator: { rx: /^(?:rO0AB[A-Za-z0-9+/]|KztAAU|Cs7QAF|\u00ac\u00ed)/ },
-    needs: { minLength: 6 },
+    needs: { minLength: 6, classes: WIDE, groups: SERIALIZED_WORDS },
   },
   {
     id: "template-expression",

@@ -1,8 +1,9 @@
-import { detectFileAccess, detectTraversal } from "../detect/path.ts";
-import type { WafRule } from "../rule.ts";
+import { DOTS, PERCENT, WIDE } from "../detect/characters.ts";
+import { detectFileAccess, detectTraversal, HIDDEN_DOTS } from "../detect/path.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
-export const FILE_RULES: readonly WafRule[] = [
+export const FILE_RULES: readonly Rule[] = [
   {
     id: "traversal-walk",
     message: "A path that walks out of its directory",
@@ -11,7 +12,7 @@ export const FILE_RULES: readonly WafRule[] = [
     except: [...QUIET_FIELDS, "REQUEST_HEADERS:referer", "REQUEST_HEADERS:user-agent"],
     transformations: [[], ...DECODED],
     operator: { detect: detectTraversal },
-    needs: { minLength: 3, literals: ["..", "%c0", "%e0", "0x2e", "%25", "%%", "%u", "．", ".%"] },
+    needs: { minLength: 3, classes: DOTS | PERCENT | WIDE, groups: HIDDEN_DOTS },
   },
   {
     id: "lfi-file",
@@ -40,7 +41,7 @@ export const FILE_RULES: readonly WafRule[] = [
     operator: {
       rx: /\/\.(?!well-known(?:\/|$))(?:env|git|svn|hg|bzr|cvs|ssh|aws|azure|docker|dockerenv|kube|npmrc|yarnrc|pypirc|netrc|pgpass|my\.cnf|mysql_history|psql_history|bash\w{0,12}|zsh\w{0,12}|sh_history|history|profile|ht\w{2,10}|user\.ini|idea|vscode|vs|DS_Store|boto|s3cfg|gnupg|config|composer|terraform|circleci|travis|gitlab|github|drone|jenkins|sass|claude|cursor|continue|aider|roo|zed|cline|kiro|windsurf|rovodev|codex|opencode|a0proj|plandex|fabric|n8n|junie|gemini|copilot|trae|augment|qodo|\w{1,20}ignore|\w{0,12}history|wp-config|rhosts|viminfo|pki|subversion|remote-sync|ftpconfig|sftp-config|php_cs|babelrc|eslintrc|editorconfig|gemrc|irbrc|irssi|xauthority)(?:[./\w~-]|$)/i,
     },
-    needs: { literals: ["/."] },
+    needs: { characters: ".", literals: ["/."] },
   },
   {
     id: "restricted-path",

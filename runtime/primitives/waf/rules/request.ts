@@ -29,7 +29,7 @@ export const REQUEST_RULES: readonly WafRule[] = [
     operator: {
       rx: /^\s{0,4}(?:(?:https?|ftps?|file)(?::\/\/[^\s?#]{0,400})?\?{1,2}\s{0,4}$|(?:https?|ftps?):\/\/[^\s/?#]{1,200}\/[^\s?#]{0,400}\.(?:php\d?|phtml|inc|cgi|asp)(?:\?{0,2}(?:cmd=.{0,80})?|%00.{0,40})\s{0,4}$|(?:https?|ftps?):\/\/(?:\d{1,3}\.){3}\d{1,3}\/?\S{0,400}\.(?:php\d?|txt|inc|jpe?g|gif|sh|pl|py|exe|jsp)\b|(?:https?|ftps?):\/\/\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,8}\]?[/:]|ftps?:\/\/(?:\d{1,3}\.){3}\d{1,3})/i,
     },
-    needs: { minLength: 4, literals: ["http", "ftp", "file"] },
+    needs: { minLength: 4, characters: ":?", literals: ["http", "ftp", "file"] },
   },
   {
     id: "rfi-parameter",
@@ -40,7 +40,7 @@ export const REQUEST_RULES: readonly WafRule[] = [
     operator: {
       rx: /(?:_conf\[path\]|_server\[document_root\]|mosconfig_absolute_path|absolute_path|appserv_root|doc(?:ument)?_root|globals\[\w{1,30}\]|gallery_basedir|phpbb_root_path|include_path|path_to_\w{1,20}|basepath|rootpath|inc_dir|config\[\w{1,30}\])=(?:https?|ftps?|file|php):/i,
     },
-    needs: { literals: ["http", "ftp", "file:", "php:"] },
+    needs: { characters: ":", literals: ["http", "ftp", "file:", "php:"] },
   },
   {
     id: "ssrf-url",

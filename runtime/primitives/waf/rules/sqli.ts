@@ -1,10 +1,11 @@
-import { detectSql } from "../detect/sql.ts";
-import type { WafRule } from "../rule.ts";
+import { QUOTE } from "../detect/characters.ts";
+import { detectSql, LOGIC_WORDS, MARKS, SQL_WORDS } from "../detect/sql.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
 const TAGS = ["sqli", "attack-sqli"];
 
-export const SQLI_RULES: readonly WafRule[] = [
+export const SQLI_RULES: readonly Rule[] = [
   {
     id: "sqli-structure",
     message: "SQL injection: the value goes on with a query",
@@ -13,35 +14,7 @@ export const SQLI_RULES: readonly WafRule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectSql },
-    needs: { minLength: 3, characters: "'\"`(=<>;|&#*" },
-  },
-  {
-    id: "sqli-words",
-    message: "SQL injection by words alone",
-    tags: TAGS,
-    variables: INPUT,
-    transformations: DECODED,
-    operator: { detect: detectSql },
-    needs: {
-      minLength: 6,
-      literals: [
-        "union",
-        "select",
-        "order",
-        "having",
-        "exec",
-        "waitfor",
-        "procedure",
-        " or ",
-        " and ",
-        "schema",
-        "drop ",
-        "--",
-        "declare",
-        "msys",
-        "pg_",
-      ],
-    },
+    needs: { minLength: 3, classes: QUOTE | MARKS, groups: SQL_WORDS | LOGIC_WORDS },
   },
   {
     id: "sqli-statement",
