@@ -30,6 +30,7 @@ function toLine(record: AccessRecord, time: string): string {
     `,"generation":${record.generation},"cache":${optionalText(record.cache)},"score":${record.score},"attempts":${record.attempts}`;
   if (record.target !== undefined) line += `,"target":${text(record.target)}`;
   if (record.error !== undefined) line += `,"error":"${record.error}"`;
+  if (record.scoredBy !== undefined) line += `,"scoredBy":[${record.scoredBy.map(text).join()}]`;
   if (record.reason !== undefined) line += `,"reason":${text(record.reason)}`;
   if (record.userAgent !== undefined) line += `,"userAgent":${text(record.userAgent)}`;
   if (record.referer !== undefined) line += `,"referer":${text(record.referer)}`;

@@ -6,7 +6,7 @@ import type { CompressionConfig } from "./compression-config.ts";
 import type { Context } from "./context.ts";
 import type { HeadersInput } from "./headers.ts";
 import type { BlocklistConfig, IpListConfig } from "./ip-list-config.ts";
-import type { RateLimitConfig } from "./rate-limit-config.ts";
+import type { RateLimitConfig, RateLimitMode } from "./rate-limit-config.ts";
 import type { BreakerConfig, HealthCheckConfig, OutlierConfig } from "./health.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Plugin } from "./plugin.ts";
@@ -415,6 +415,8 @@ export interface RouteConfig<U extends string = string> {
   hedge?: Partial<HedgeConfig> | false;
   /** Rate limits with the scope `"named"` that count this route's requests, beside those for all. Default: none. */
   rateLimits?: readonly string[];
+  /** What limits may do to this route's requests, those for all too. Default: the top level's. */
+  rateLimitMode?: RateLimitMode;
   /** Protocols that may be upgraded here. Default: the config's `upgrades`. */
   upgrades?: readonly string[];
   /** Its keys replace those of the top level one by one; `false`: `when` is not asked here. Default: the top level's. */
@@ -569,6 +571,8 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   blocklists?: Readonly<Record<string, BlocklistConfig>>;
   /** Rules that limit how much clients may ask for; `true`: 100 requests in 10 s by address and User-Agent, 1000 by address. Default: none. */
   rateLimits?: true | Readonly<Record<string, RateLimitConfig>>;
+  /** What all of them may do; each rule's own `mode` may be milder. Default `"block"`. */
+  rateLimitMode?: RateLimitMode;
   /** Field rules for everything that passes. Default: none. */
   headers?: HeaderRules;
   /** Bounds of what one client may send. All on by default. */

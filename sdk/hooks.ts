@@ -58,6 +58,8 @@ export interface AccessRecord {
   readonly responseBytes: number;
   /** Sum of the points in `ctx.score`. */
   readonly score: number;
+  /** Rules that added to it, the first 16: `"list:bad"`, `"limit:perIp"`, those that hooks name. `undefined`: none. */
+  readonly scoredBy: readonly string[] | undefined;
   /** What the cache made of it: `hit`, `miss`, … as in `ctx.cache.status`. `undefined` where the route has no cache. */
   readonly cache: string | undefined;
   /** Milliseconds, with fractions. */

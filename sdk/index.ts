@@ -105,7 +105,12 @@ export type { Plugin, PluginEnv } from "./plugin.ts";
 export type { ProxyRequest } from "./request.ts";
 export type { ProxyResponse, TransformFunction } from "./response.ts";
 export type { BlocklistConfig, IpListConfig, IpListView } from "./ip-list-config.ts";
-export type { LimitOutcome, RateLimitConfig, RateLimitKey } from "./rate-limit-config.ts";
+export type {
+  LimitOutcome,
+  RateLimitConfig,
+  RateLimitKey,
+  RateLimitMode,
+} from "./rate-limit-config.ts";
 export type {
   HedgeConfig,
   RetryBudgetConfig,

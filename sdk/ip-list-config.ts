@@ -26,10 +26,10 @@ export interface IpListConfig {
 export interface BlocklistConfig extends IpListConfig {
   /**
    * `"drop"`: the connection is closed, before TLS where the peer is the client. `"block"`: 403. `"score"`: go on, with
-   * `points` in `ctx.score`. Default `"block"`.
+   * `points` in `ctx.score`. `"challenge"`: the same, and only with a clearance; it needs `challenge`. Default `"block"`.
    */
-  mode?: "drop" | "block" | "score";
-  /** For `"score"`. Default 5. */
+  mode?: "drop" | "block" | "challenge" | "score";
+  /** For `"score"` and `"challenge"`. Default 5. */
   points?: number;
 }
 

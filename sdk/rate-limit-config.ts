@@ -15,6 +15,12 @@ export type RateLimitKey =
   | { readonly cookie: string }
   | ((request: ProxyRequest, ctx: Context) => string | undefined);
 
+/**
+ * What a limit may do. `"block"`: what its `action` says. `"flag"`: count, add `points` to `ctx.score` where it is used up, and
+ * let everything pass. `"off"`: count nothing.
+ */
+export type RateLimitMode = "off" | "flag" | "block";
+
 /** One rule: how many requests a key may make, or how many at the same time. */
 export interface RateLimitConfig {
   /** What is counted together; several parts make one key. Default `"ip"`. */
@@ -33,10 +39,12 @@ export interface RateLimitConfig {
   scope?: "all" | "named";
   /**
    * Beyond the limit. `"refuse"`: 429 with `Retry-After`. `"delay"`: wait up to `maxDelay`, then 429. `"score"`: go on, with
-   * `points` in `ctx.score`. Default `"refuse"`.
+   * `points` in `ctx.score`. `"challenge"`: the same, and only with a clearance; it needs `challenge`. Default `"refuse"`.
    */
-  action?: "refuse" | "delay" | "score";
-  /** For `"score"`. Default 5. */
+  action?: "refuse" | "delay" | "score" | "challenge";
+  /** The milder of this and `rateLimitMode` counts. Default `"block"`. */
+  mode?: RateLimitMode;
+  /** For `"score"`, `"challenge"` and the mode `"flag"`. Default 5. */
   points?: number;
   /** For `"delay"`. At most 1000 requests of a rule wait. Default `"1s"`. */
   maxDelay?: Duration;

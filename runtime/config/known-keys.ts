@@ -52,6 +52,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "compression",
     "headers",
     "rateLimits",
+    "rateLimitMode",
     "allowlists",
     "blocklists",
     "limits",
@@ -215,6 +216,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   routes: [
     "challenge",
     "rateLimits",
+    "rateLimitMode",
     "name",
     "match",
     "upstream",
@@ -243,6 +245,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "cost",
     "scope",
     "action",
+    "mode",
     "points",
     "maxDelay",
     "maxKeys",

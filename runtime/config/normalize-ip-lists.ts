@@ -22,7 +22,7 @@ export interface ResolvedIpList {
 }
 
 export interface ResolvedBlocklist extends ResolvedIpList {
-  readonly mode: "drop" | "block" | "score";
+  readonly mode: "drop" | "block" | "challenge" | "score";
   readonly points: number;
 }
 

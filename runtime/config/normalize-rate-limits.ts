@@ -1,4 +1,10 @@
-import type { Context, ProxyRequest, RateLimitConfig, RateLimitKey } from "@gatewright/sdk";
+import type {
+  Context,
+  ProxyRequest,
+  RateLimitConfig,
+  RateLimitKey,
+  RateLimitMode,
+} from "@gatewright/sdk";
 
 import { parseDuration } from "../units.ts";
 
@@ -22,7 +28,8 @@ export interface ResolvedRateLimit {
   readonly concurrent: number | undefined;
   readonly cost: RateLimitConfig["cost"];
   readonly scope: "all" | "named";
-  readonly action: "refuse" | "delay" | "score";
+  readonly action: "refuse" | "delay" | "score" | "challenge";
+  readonly mode: RateLimitMode;
   readonly points: number;
   readonly maxDelayMs: number;
   readonly maxKeys: number;
@@ -54,6 +61,7 @@ function toRule(name: string, rule: RateLimitConfig): ResolvedRateLimit {
     cost: rule.cost?.bind(rule),
     scope: rule.scope ?? "all",
     action: rule.action ?? "refuse",
+    mode: rule.mode ?? "block",
     points: rule.points ?? 5,
     maxDelayMs: parseDuration(rule.maxDelay) ?? 1000,
     maxKeys: rule.maxKeys ?? 100_000,

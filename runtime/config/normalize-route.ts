@@ -59,6 +59,7 @@ export function toRoute(route: RouteConfig, index: number, base: RouteBase): Res
     mirror: toMirror(route.mirror),
     challenge: toRouteChallenge(route.challenge, base.challenge),
     rateLimits: Object.freeze([...(route.rateLimits ?? [])]),
+    rateLimitMode: route.rateLimitMode,
   });
 }
 

@@ -86,6 +86,7 @@ export function normalize(
     ),
     headers: toHeaderRules(config.headers),
     rateLimits: toRateLimits(config.rateLimits),
+    rateLimitMode: config.rateLimitMode ?? "block",
     challenge,
     allowlists: toAllowlists(config.allowlists, dir),
     blocklists: toBlocklists(config.blocklists, dir),

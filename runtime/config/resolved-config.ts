@@ -10,6 +10,7 @@ import type {
   AcmeConfig,
   Plugin,
   ProxyRequest,
+  RateLimitMode,
   RetryFunction,
   TlsConfig,
 } from "@gatewright/sdk";
@@ -40,6 +41,7 @@ export interface ResolvedConfig {
   /** What applies to requests that match no route: the global rules. */
   readonly headers: ResolvedHeaderRules;
   readonly rateLimits: readonly ResolvedRateLimit[];
+  readonly rateLimitMode: RateLimitMode;
   readonly challenge: ResolvedChallenge | undefined;
   readonly allowlists: readonly ResolvedIpList[];
   readonly blocklists: readonly ResolvedBlocklist[];
@@ -439,6 +441,7 @@ export interface ResolvedRoute {
   readonly mirror: ResolvedMirror | undefined;
   /** Names of rules, beside those for all requests. */
   readonly rateLimits: readonly string[];
+  readonly rateLimitMode: RateLimitMode | undefined;
   readonly challenge: ResolvedChallengePolicy | false | undefined;
   /** Absent: off. */
   readonly cache: ResolvedCache | undefined;

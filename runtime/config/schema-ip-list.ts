@@ -63,7 +63,7 @@ export const blocklists: z.ZodType = z.record(
   oneSource(
     z.strictObject({
       ...keys,
-      mode: oneOf("drop", "block", "score").optional(),
+      mode: oneOf("drop", "block", "challenge", "score").optional(),
       points: wholeNumber(0, 1000).optional(),
     }),
   ),

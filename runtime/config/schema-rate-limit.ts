@@ -33,6 +33,8 @@ const key = pick((value) => {
   });
 });
 
+export const rateLimitMode: z.ZodType = oneOf("off", "flag", "block");
+
 const rule = z
   .strictObject({
     key: oneOrMany(key).optional(),
@@ -42,7 +44,8 @@ const rule = z
     concurrent: wholeNumber(1, 1_000_000).optional(),
     cost: syncFunction("(request, ctx) => number", "Decide by the request.").optional(),
     scope: oneOf("all", "named").optional(),
-    action: oneOf("refuse", "delay", "score").optional(),
+    action: oneOf("refuse", "delay", "score", "challenge").optional(),
+    mode: rateLimitMode.optional(),
     points: wholeNumber(0, 1000).optional(),
     maxDelay: duration.optional(),
     maxKeys: wholeNumber(8, 16_777_216).optional(),

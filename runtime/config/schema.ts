@@ -38,7 +38,7 @@ import {
   valueMatchIssue,
 } from "./schema-patterns.ts";
 import { allowlists, blocklists } from "./schema-ip-list.ts";
-import { rateLimits, routeRateLimits } from "./schema-rate-limit.ts";
+import { rateLimitMode, rateLimits, routeRateLimits } from "./schema-rate-limit.ts";
 import { hedge, retry, routeHedge, routeRetry } from "./schema-retry.ts";
 import { panicThreshold, resolve, targets, upstreamTls } from "./schema-targets.ts";
 import { redirectToHttps, tls } from "./schema-tls.ts";
@@ -238,6 +238,7 @@ const route = z.strictObject({
   hedge: routeHedge.optional(),
   mirror: mirror.optional(),
   rateLimits: routeRateLimits.optional(),
+  rateLimitMode: rateLimitMode.optional(),
   challenge: routeChallenge.optional(),
 });
 
@@ -298,6 +299,7 @@ export const configSchema = z.strictObject({
   compression: compression.optional(),
   headers: headerRules.optional(),
   rateLimits: rateLimits.optional(),
+  rateLimitMode: rateLimitMode.optional(),
   challenge: challenge.optional(),
   allowlists: allowlists.optional(),
   blocklists: blocklists.optional(),

@@ -3,8 +3,26 @@ import type { RawIssue } from "./issue.ts";
 import { renderValue } from "./render-value.ts";
 import type { UserConfig } from "./resolved-config.ts";
 
-/** Names in routes: each must be a rule, and one that does not count every request anyway. */
+/** A rule may challenge only where there is a challenge, and be named only if it is there. */
 export function rateLimitIssues(config: UserConfig): RawIssue[] {
+  return [...challengeIssues(config), ...routeIssues(config)];
+}
+
+function challengeIssues(config: UserConfig): RawIssue[] {
+  const { rateLimits, challenge } = config as { rateLimits?: unknown; challenge?: unknown };
+  if (typeof rateLimits !== "object" || rateLimits === null || challenge !== undefined) return [];
+  return Object.entries(rateLimits)
+    .filter(([, rule]) => (rule as { action?: unknown } | null)?.action === "challenge")
+    .map(([name]) => ({
+      path: ["rateLimits", name, "action"],
+      message: "The rule challenges clients, and there is no challenge.",
+      got: '"challenge"',
+      fix: "Add `challenge: {}`.",
+    }));
+}
+
+/** Names in routes: each must be a rule, and one that does not count every request anyway. */
+function routeIssues(config: UserConfig): RawIssue[] {
   const { routes, rateLimits } = config as { routes?: unknown; rateLimits?: unknown };
   if (!Array.isArray(routes)) return [];
   const rules = typeof rateLimits === "object" && rateLimits !== null ? rateLimits : {};

@@ -1,7 +1,11 @@
 import { randomBytes } from "node:crypto";
 
+import type { RateLimitMode } from "@gatewright/sdk";
+
 import type { Clock } from "../clock.ts";
 import type { ResolvedRateLimit } from "../config/normalize-rate-limits.ts";
+import type { ResolvedConfig, ResolvedRoute } from "../config/resolved-config.ts";
+import type { RoutePlan } from "../pipeline/parts.ts";
 import type { LimitPlan, LimitUse } from "../pipeline/rate-limits.ts";
 import { KeyHash } from "../primitives/rate-limit/key-hash.ts";
 import { LimitRule } from "../primitives/rate-limit/limit-rule.ts";
@@ -13,14 +17,16 @@ const seed = new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
 export interface ProvisionedLimits {
   readonly plan: LimitPlan | undefined;
   readonly keys: readonly string[];
-  /** By their names, which the config's check has found. */
-  of(names: readonly string[]): readonly LimitUse[];
+  /** What counts a route's requests. */
+  forRoute(
+    route: Pick<ResolvedRoute, "rateLimits" | "rateLimitMode">,
+  ): Pick<RoutePlan, "limits" | "limitsForAll">;
   commit(): void;
 }
 
 /** Counts are kept under a rule's name, key and size; its limit and time are adjusted in place. */
 export function acquireLimits(
-  rules: readonly ResolvedRateLimit[],
+  { rateLimits: rules, rateLimitMode }: Pick<ResolvedConfig, "rateLimits" | "rateLimitMode">,
   resources: ResourceRegistry,
   clock: Clock,
 ): ProvisionedLimits {
@@ -57,16 +63,44 @@ export function acquireLimits(
       action,
       points,
       fields,
+      flags: false,
     };
   });
-  const byName = new Map(uses.map((use) => [use.name, use]));
-  const all = uses.filter((_use, at) => rules[at]?.scope === "all");
+  /** Those of the rules that `chosen` names, in the milder of their own mode and that of the place. */
+  const inMode = (
+    mode: RateLimitMode,
+    chosen: (rule: ResolvedRateLimit) => boolean,
+  ): readonly LimitUse[] =>
+    rules.flatMap((rule, at) => {
+      const own = milder(mode, rule.mode);
+      if (own === "off" || !chosen(rule)) return [];
+      return { ...(uses[at] as LimitUse), flags: own === "flag" };
+    });
+  const named = inMode(rateLimitMode, () => true);
+  const isForAll = ({ scope }: ResolvedRateLimit): boolean => scope === "all";
   return {
-    plan: uses.length === 0 ? undefined : { all, byName, hash: new KeyHash(seed) },
+    plan:
+      uses.length === 0
+        ? undefined
+        : {
+            all: inMode(rateLimitMode, isForAll),
+            byName: new Map(named.map((use) => [use.name, use])),
+            names: new Set(rules.map(({ name }) => name)),
+            hash: new KeyHash(seed),
+          },
     keys,
-    of: (names) => names.flatMap((name) => byName.get(name) ?? []),
+    forRoute: ({ rateLimits: names, rateLimitMode: mode }) => ({
+      limits: inMode(mode ?? rateLimitMode, ({ name }) => names.includes(name)),
+      ...(mode === undefined ? {} : { limitsForAll: inMode(mode, isForAll) }),
+    }),
     commit() {
       for (const commit of commits) commit();
     },
   };
+}
+
+const MILDEST: readonly RateLimitMode[] = ["off", "flag", "block"];
+
+function milder(one: RateLimitMode, other: RateLimitMode): RateLimitMode {
+  return MILDEST.indexOf(one) < MILDEST.indexOf(other) ? one : other;
 }

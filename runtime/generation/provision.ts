@@ -146,7 +146,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       resolver: dependencies.botResolver,
     });
     held.push(...challenge.keys);
-    const limits = acquireLimits(config.rateLimits, resources, clock);
+    const limits = acquireLimits(config, resources, clock);
     held.push(...limits.keys);
     adjust.push(() => limits.commit());
     const attempts = createAttemptPolicies({
@@ -183,7 +183,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
             ...routePlan(route, mirrorOf),
             ...compression.forRoute(route.compression),
             ...cached?.planOf(route),
-            limits: limits.of(route.rateLimits),
+            ...limits.forRoute(route),
             challenge: challenge.ofRoute(route.index),
             attempts: attempts.forRoute(route),
           },

@@ -16,13 +16,16 @@ const MAX_DIFFICULTY = 1_000_000;
 /** Below the limit for targets, with room for what stands before us. */
 const LONGEST_LOCATION = 6000;
 
-/** Step 6: whoever `challenge.when` names needs a clearance. Returns true if the request goes on now; else `resume` may be called. */
+/** Step 6: whoever a list, a limit or `challenge.when` names needs a clearance. Returns true if the request goes on now; else `resume` may be called. */
 export function passChallenge(
   flow: Flow,
   plan: ChallengePlan,
   resume: (flow: Flow) => void,
 ): boolean {
   const policy = flow.routePlan?.challenge ?? plan.policy;
+  if (flow.challengedBy !== undefined) {
+    return requireClearance(flow, plan, policy === false ? plan.policy : policy, resume);
+  }
   if (policy === false || policy.when === undefined) return true;
   flow.hookOwner = "challenge";
   let isSuspect: unknown;
@@ -109,9 +112,12 @@ function requireClearance(
 /** A redirect for whoever looks at a page; a refusal that says why for everybody else, so that nothing is lost silently. */
 function challenge(flow: Flow, plan: ChallengePlan, policy: ChallengePolicy): void {
   const { method, fields } = flow.exchange;
-  flow.blockReason = "challenge";
-  if (flow.trace !== null)
-    traceStep(flow, "challenge", "the client needs a clearance", [], "decided");
+  const by = flow.challengedBy;
+  flow.blockReason = by === undefined ? "challenge" : `challenge, ${by}`;
+  if (flow.trace !== null) {
+    const details = by === undefined ? [] : [`because of the ${by}`];
+    traceStep(flow, "challenge", "the client needs a clearance", details, "decided");
+  }
   const navigates = isNavigation(method, fields);
   const isForm = !navigates && method !== "GET" && method !== "HEAD" && isDocument(flow);
   if (!navigates && !isForm) {

@@ -84,6 +84,7 @@ function accessRecord(flow: Flow): AccessRecord {
     requestBytes: exchange.bytesReceived,
     responseBytes: exchange.bytesSent,
     score: flow.madeContext?.scoreTotal ?? 0,
+    scoredBy: flow.madeContext?.scoredBy,
     cache: flow.cacheUse?.status,
     times: {
       total: round(parts.clock.monotonic() - flow.startedTick),

@@ -4,8 +4,10 @@ import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
 import type { ExplainInput, ExplainStep, Explanation } from "./explain.ts";
 import { Flow } from "./flow.ts";
+import { explainLimits, explainLists } from "./explain-gates.ts";
 import { passIpLists } from "./ip-lists.ts";
 import type { PipelineParts } from "./parts.ts";
+import { passLimits } from "./rate-limits.ts";
 import { traceStep } from "./trace.ts";
 
 /** Takes a made-up request down the real path, hooks included, as far as the dispatch; nothing leaves the process but what hooks send. */
@@ -20,7 +22,7 @@ export function explainRequest(parts: PipelineParts, input: ExplainInput): Promi
     exchange.receiver = flow;
     parts.lease.acquire();
     try {
-      if (begin(flow) && explainLists(flow)) {
+      if (begin(flow) && passGates(flow)) {
         const owners = parts.hooks.request.map((hook) => hook.owner);
         if (owners.length > 0) traceStep(flow, "onRequest", `hooks of ${owners.join(", ")}`);
         afterLimits(flow);
@@ -31,15 +33,16 @@ export function explainRequest(parts: PipelineParts, input: ExplainInput): Promi
   });
 }
 
-/** Lists are asked as ever; limits are only named, since an explanation must use up nobody's allowance. */
-function explainLists(flow: Flow): boolean {
+/** As ever, but limits take nothing, and each list and limit says what it makes of the request. */
+function passGates(flow: Flow): boolean {
   const { ipLists, limits } = flow.parts;
-  if (ipLists !== undefined && !passIpLists(flow, ipLists)) return false;
-  const uses = [...(limits?.all ?? []), ...(flow.routePlan?.limits ?? [])];
-  if (uses.length > 0) {
-    traceStep(flow, "limits", `counted by ${uses.map(({ name }) => name).join(", ")}`);
+  if (ipLists !== undefined) {
+    explainLists(flow, ipLists);
+    if (!passIpLists(flow, ipLists)) return false;
   }
-  return true;
+  if (limits === undefined) return true;
+  explainLimits(flow, limits);
+  return passLimits(flow, limits, afterLimits);
 }
 
 /** The request that is to be explained, as a client on this machine would send it. */

@@ -108,6 +108,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   forwardOptions: ForwardOptions | undefined = undefined;
   blockReason: string | undefined = undefined;
   limitState: LimitState | undefined = undefined;
+  /** The list or limit that lets the client go on only with a clearance. */
+  challengedBy: string | undefined = undefined;
   compressionOff = false;
   cacheUse: CacheUse | undefined = undefined;
   cacheView: RequestCacheView | undefined = undefined;

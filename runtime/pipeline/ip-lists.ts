@@ -6,7 +6,7 @@ import { traceStep } from "./trace.ts";
 
 export interface BlockUse {
   readonly list: IpList;
-  readonly mode: "drop" | "block" | "score";
+  readonly mode: "drop" | "block" | "challenge" | "score";
   readonly points: number;
 }
 
@@ -26,8 +26,9 @@ export function passIpLists(flow: Flow, plan: IpListPlan): boolean {
   for (const list of plan.allow) if (list.has(family, words)) return true;
   for (const { list, mode, points } of plan.block) {
     if (!list.has(family, words)) continue;
-    if (mode === "score") {
+    if (mode === "score" || mode === "challenge") {
       flow.context.score.add(points, `the client is on the list ${list.name}`, `list:${list.name}`);
+      if (mode === "challenge") flow.challengedBy ??= `list ${list.name}`;
       continue;
     }
     flow.blockReason = `list ${list.name}`;

@@ -130,6 +130,8 @@ export interface RoutePlan {
   readonly mirror?: MirrorPlan | undefined;
   /** Those that count its requests beside those for all. */
   readonly limits?: readonly LimitUse[];
+  /** In place of those for all, where the route has a mode of its own. */
+  readonly limitsForAll?: readonly LimitUse[];
   /** Absent: that of all requests. `null`: off. */
   readonly compression?: Compression | null;
   /** Absent: nothing is stored. */

@@ -30,7 +30,9 @@ export interface LimitUse {
   readonly limited: boolean;
   readonly concurrent: number | undefined;
   readonly cost: ((request: ProxyRequest, ctx: Context) => number) | undefined;
-  readonly action: "refuse" | "delay" | "score";
+  readonly action: "refuse" | "delay" | "score" | "challenge";
+  /** Counts, and lets everything pass. */
+  readonly flags: boolean;
   readonly points: number;
   readonly fields: boolean;
 }
@@ -38,7 +40,10 @@ export interface LimitUse {
 export interface LimitPlan {
   /** Of every request. */
   readonly all: readonly LimitUse[];
+  /** For `ctx.limit`: without those that are switched off. */
   readonly byName: ReadonlyMap<string, LimitUse>;
+  /** All that the config has. */
+  readonly names: ReadonlySet<string>;
   readonly hash: KeyHash;
 }
 
@@ -52,6 +57,7 @@ interface LimitState {
 
 const MAX_WAITING = 1000;
 const RETRY_IN_FLIGHT_MS = 1000;
+const UNCOUNTED: LimitOutcome = Object.freeze({ allowed: true, remaining: 0, retryAfterMs: 0 });
 const words = new Uint32Array(4);
 
 /** The refusal with the longest wait, of all rules that a request is counted by. */
@@ -68,10 +74,11 @@ interface Verdict {
  */
 export function passLimits(flow: Flow, plan: LimitPlan, resume: (flow: Flow) => void): boolean {
   const verdict: Verdict = { waitMs: 0, refusedBy: undefined, delayMs: 0, delayedBy: undefined };
-  for (const use of plan.all) count(flow, plan, use, verdict);
+  for (const use of forAll(flow, plan)) count(flow, plan, use, verdict);
   for (const use of flow.routePlan?.limits ?? []) count(flow, plan, use, verdict);
   const { refusedBy, delayedBy } = verdict;
   if (refusedBy !== undefined) {
+    flow.blockReason = `limit ${refusedBy.name}`;
     flow.fail(
       new ProxyError("PROXY_RATE_LIMITED", {
         message: `the rate limit ${refusedBy.name} is used up`,
@@ -80,9 +87,14 @@ export function passLimits(flow: Flow, plan: LimitPlan, resume: (flow: Flow) => 
     );
     return false;
   }
-  if (delayedBy === undefined) return true;
+  if (delayedBy === undefined || flow.trace !== null) return true;
   delay(flow, delayedBy, verdict.delayMs, resume);
   return false;
+}
+
+/** Rules for all requests that count this one. */
+export function forAll(flow: Flow, plan: LimitPlan): readonly LimitUse[] {
+  return flow.routePlan?.limitsForAll ?? plan.all;
 }
 
 /** `ctx.limit`: counts by a rule of any scope, under its own key or the one that is given. */
@@ -93,14 +105,15 @@ export function limitByHook(
 ): LimitOutcome {
   const plan = flow.parts.limits as LimitPlan;
   const use = plan.byName.get(name);
+  if (use === undefined && plan.names.has(name)) return UNCOUNTED;
   if (use === undefined) {
     throw new ProxyError("PROXY_HOOK_DECISION", {
-      message: `ctx.limit names ${JSON.stringify(name)}, which is no rate limit; there are: ${[...plan.byName.keys()].join(", ")}`,
+      message: `ctx.limit names ${JSON.stringify(name)}, which is no rate limit; there are: ${[...plan.names].join(", ")}`,
     });
   }
   const { hash } = plan;
   if (key === undefined) {
-    if (!hashKey(flow, hash, use.key)) return { allowed: true, remaining: 0, retryAfterMs: 0 };
+    if (!hashKey(flow, hash, use.key)) return UNCOUNTED;
   } else {
     hash.begin();
     for (const part of typeof key === "string" ? [key] : key) hash.text(part);
@@ -108,9 +121,13 @@ export function limitByHook(
   }
   const verdict: Verdict = { waitMs: 0, refusedBy: undefined, delayMs: 0, delayedBy: undefined };
   take(flow, use, hash.high, hash.low, verdict);
+  const remaining = use.limited ? use.rule.counters.remaining : 0;
   const retryAfterMs = Math.ceil(Math.max(verdict.waitMs, verdict.delayMs));
-  const { remaining } = use.rule.counters;
-  return { allowed: retryAfterMs === 0, remaining: use.limited ? remaining : 0, retryAfterMs };
+  if (retryAfterMs === 0 || !use.flags) {
+    return { allowed: retryAfterMs === 0, remaining, retryAfterMs };
+  }
+  addPoints(flow, use);
+  return { allowed: true, remaining, retryAfterMs: 0 };
 }
 
 /** Fields for the response, once its own are settled. Those of an upstream speak of its own limits, not of ours. */
@@ -137,36 +154,39 @@ function count(flow: Flow, plan: LimitPlan, use: LimitUse, verdict: Verdict): vo
   const own: Verdict = { waitMs: 0, refusedBy: undefined, delayMs: 0, delayedBy: undefined };
   take(flow, use, high, low, own);
   if (own.refusedBy === undefined) {
-    if (own.delayMs > verdict.delayMs) {
+    if (use.flags && own.delayMs > 0) addPoints(flow, use);
+    else if (own.delayMs > verdict.delayMs) {
       verdict.delayMs = own.delayMs;
       verdict.delayedBy = use.rule;
     }
     return;
   }
-  if (use.action === "score") {
-    flow.context.score.add(
-      use.points,
-      `the rate limit ${use.name} is used up`,
-      `limit:${use.name}`,
-    );
+  if (use.flags || use.action === "score" || use.action === "challenge") {
+    addPoints(flow, use);
+    if (!use.flags && use.action === "challenge") flow.challengedBy ??= `limit ${use.name}`;
   } else if (verdict.refusedBy === undefined || own.waitMs > verdict.waitMs) {
     verdict.refusedBy = use;
     verdict.waitMs = own.waitMs;
   }
 }
 
+function addPoints(flow: Flow, { name, points }: LimitUse): void {
+  flow.context.score.add(points, `the rate limit ${name} is used up`, `limit:${name}`);
+}
+
 function take(flow: Flow, use: LimitUse, high: number, low: number, own: Verdict): void {
   const { rule } = use;
   if (use.limited) {
     const { counters } = rule;
-    const granted = counters.take(
-      high,
-      low,
-      costOf(flow, use),
-      rule.terms,
-      flow.parts.clock.monotonic(),
-    );
-    if (use.fields) note(flow, rule);
+    const cost = costOf(flow, use);
+    const now = flow.parts.clock.monotonic();
+    // An explanation uses up nobody's allowance.
+    const granted =
+      flow.trace === null
+        ? counters.take(high, low, cost, rule.terms, now)
+        : counters.peek(high, low, cost, rule.terms, now);
+    // A limit that only flags tells no client to slow down.
+    if (use.fields && !use.flags) note(flow, rule);
     if (!granted) {
       own.refusedBy = use;
       own.waitMs = Math.max(1, counters.waitMs);
@@ -178,6 +198,7 @@ function take(flow: Flow, use: LimitUse, high: number, low: number, own: Verdict
     }
   }
   if (use.concurrent === undefined) return;
+  if (flow.trace !== null && rule.inFlight.count(high, low) < use.concurrent) return;
   if (rule.inFlight.enter(high, low, use.concurrent)) {
     stateOf(flow).held.push(rule, high, low);
   } else {
@@ -221,7 +242,7 @@ function delay(flow: Flow, rule: LimitRule, ms: number, resume: (flow: Flow) => 
 }
 
 /** False where a function says that the request is not counted. */
-function hashKey(flow: Flow, hash: KeyHash, parts: readonly KeyPart[]): boolean {
+export function hashKey(flow: Flow, hash: KeyHash, parts: readonly KeyPart[]): boolean {
   // Functions first: they may ask for limits themselves, and there is one hash.
   let own: string[] | undefined;
   for (const part of parts) {

@@ -25,6 +25,7 @@ const base: AccessRecord = {
   requestBytes: 0,
   responseBytes: 5,
   score: 0,
+  scoredBy: undefined,
   cache: undefined,
   times: { total: 1.234, hooks: 0.05, upstream: 12 },
   userAgent: "test/1",

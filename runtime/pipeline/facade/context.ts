@@ -73,6 +73,11 @@ export class ContextFacade implements Context {
     return this.#score?.total ?? 0;
   }
 
+  /** The same for the rules behind it. */
+  get scoredBy(): readonly string[] | undefined {
+    return this.#score?.rules;
+  }
+
   get log(): HookLog {
     return (this.#log ??= this.#owner.createHookLog());
   }

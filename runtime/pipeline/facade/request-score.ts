@@ -4,6 +4,8 @@ import { hookTypeError } from "./field-error.ts";
 
 /** Entries kept for one request; later ones count in the total only. A loop in a hook must not fill the memory. */
 const MAX_ENTRIES = 256;
+/** Of the access record. */
+const MAX_RULES = 16;
 
 /** Suspicion collected for one request. */
 export class RequestScore implements Score {
@@ -16,6 +18,15 @@ export class RequestScore implements Score {
 
   get entries(): readonly ScoreEntry[] {
     return this.#entries;
+  }
+
+  /** Names of the rules that added, each once; `undefined`: none did. */
+  get rules(): readonly string[] | undefined {
+    const names = new Set<string>();
+    for (const { rule } of this.#entries) {
+      if (rule !== undefined && names.size < MAX_RULES) names.add(rule);
+    }
+    return names.size === 0 ? undefined : [...names];
   }
 
   /** Points may be negative: a hook may know why something is harmless. */

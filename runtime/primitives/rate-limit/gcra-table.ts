@@ -21,6 +21,8 @@ export interface LimitTerms {
 export interface LimitCounters {
   /** Takes `cost` units from the key, or nothing and returns false. */
   take(high: number, low: number, cost: number, terms: LimitTerms, nowMs: number): boolean;
+  /** The same without taking anything: what a `take` would say. */
+  peek(high: number, low: number, cost: number, terms: LimitTerms, nowMs: number): boolean;
   /** Units left at once. */
   readonly remaining: number;
   /** Until the allowance is whole. */
@@ -71,6 +73,21 @@ export class GcraTable implements LimitCounters {
   }
 
   take(high: number, low: number, cost: number, terms: LimitTerms, nowMs: number): boolean {
+    return this.#count(high, low, cost, terms, nowMs, true);
+  }
+
+  peek(high: number, low: number, cost: number, terms: LimitTerms, nowMs: number): boolean {
+    return this.#count(high, low, cost, terms, nowMs, false);
+  }
+
+  #count(
+    high: number,
+    low: number,
+    cost: number,
+    terms: LimitTerms,
+    nowMs: number,
+    takes: boolean,
+  ): boolean {
     const slot = this.#slotOf(high, low);
     const isKnown = this.#highs[slot] === high && this.#lows[slot] === low;
     const { intervalMs } = terms;
@@ -88,9 +105,11 @@ export class GcraTable implements LimitCounters {
       this.waitMs = over - terms.maxWaitMs;
       return false;
     }
-    this.#highs[slot] = high;
-    this.#lows[slot] = low;
-    this.#wholeAt[slot] = next;
+    if (takes) {
+      this.#highs[slot] = high;
+      this.#lows[slot] = low;
+      this.#wholeAt[slot] = next;
+    }
     this.remaining = Math.max(0, Math.floor(-over / intervalMs + 1e-6));
     this.resetMs = next - nowMs;
     this.waitMs = over > slack ? over : 0;

@@ -15,6 +15,11 @@ export class InFlight {
     return true;
   }
 
+  /** How many are under way. */
+  count(high: number, low: number): number {
+    return this.#counts.get(keyOf(high, low)) ?? 0;
+  }
+
   leave(high: number, low: number): void {
     const key = keyOf(high, low);
     const count = this.#counts.get(key) ?? 0;
