@@ -511,6 +511,12 @@ export interface ResponseContentConfig {
   ahead?: Size;
   /** What all responses of a process may have waiting. When it is full, upstreams wait for their clients. Default `"256mb"`. */
   budget?: Size;
+  /**
+   * The part of `budget` that the responses of one client address may have waiting (IPv6: of one /64), above 0 to 1, so
+   * that no single client takes all of it. Beyond it, upstreams wait for that client only. Default 0.25. _Risk_: behind a
+   * balancer that is not in `trustedProxies` all clients are one.
+   */
+  clientShare?: number;
 }
 
 /** What the contents of all requests of a process may take together. */

@@ -114,6 +114,7 @@ export const DEFAULT_CONTENT_MEMORY = 1024 ** 2;
 export const DEFAULT_SLOW_READERS = {
   aheadBytes: 1024 ** 2,
   budgetBytes: 256 * 1024 ** 2,
+  clientShare: 0.25,
   minRate: 1000,
 } as const;
 

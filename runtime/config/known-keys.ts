@@ -261,7 +261,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "routes.respond": ["status", "headers", "body"],
   requestContent: ["buffer", "memory", "max", "minRate", "minRateAfter", "budget"],
   "requestContent.budget": ["memory", "disk"],
-  responseContent: ["memory", "ahead", "budget"],
+  responseContent: ["memory", "ahead", "budget", "clientShare"],
   cache: [...CACHE_KEYS, "maxSize", "maxEntry"],
   "routes.cache": CACHE_KEYS,
   challenge: [...CHALLENGE_KEYS, "path", "cookie", "secrets", "policies", "bots"],

@@ -121,9 +121,11 @@ function toSlowReaders({
   responseContent = {},
   limits = {},
 }: UserConfig): ResolvedConfig["slowReaders"] {
+  const budgetBytes = parseSize(responseContent.budget) ?? DEFAULT_SLOW_READERS.budgetBytes;
   return Object.freeze({
     aheadBytes: parseSize(responseContent.ahead) ?? DEFAULT_SLOW_READERS.aheadBytes,
-    budgetBytes: parseSize(responseContent.budget) ?? DEFAULT_SLOW_READERS.budgetBytes,
+    budgetBytes,
+    clientBytes: budgetBytes * (responseContent.clientShare ?? DEFAULT_SLOW_READERS.clientShare),
     minRate:
       limits.sendRate === 0 ? 0 : (parseSize(limits.sendRate) ?? DEFAULT_SLOW_READERS.minRate),
   });

@@ -51,6 +51,7 @@ export interface ResolvedConfig {
   readonly slowReaders: {
     readonly aheadBytes: number;
     readonly budgetBytes: number;
+    readonly clientBytes: number;
     readonly minRate: number;
   };
   readonly store: ResolvedStore;

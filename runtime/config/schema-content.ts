@@ -29,4 +29,9 @@ export const responseContent: z.ZodType = z.strictObject({
   memory: size.optional(),
   ahead: size.optional(),
   budget: size.optional(),
+  clientShare: leaf((value) =>
+    typeof value === "number" && value > 0 && value <= 1
+      ? undefined
+      : { message: "Not a share.", expected: "a number above 0 to 1" },
+  ).optional(),
 });

@@ -1,12 +1,10 @@
 import type { Socket } from "node:net";
 
-import { IPV4, NO_IP, parseIp } from "../http/ip-address.ts";
-
-const words = new Uint32Array(4);
+import { addressHolder } from "../http/ip-address.ts";
 
 /**
- * Open connections by the address of their client; IPv6 by its /64, since whoever has one address there has them all
- * (RFC 4291 §2.5.4). An entry lives as long as its connections: there are never more entries than connections.
+ * Open connections by the address of their client, IPv6 by its /64. An entry lives as long as its connections: there are
+ * never more entries than connections.
  */
 export class AddressCounts {
   readonly #counts = new Map<number | string, number>();
@@ -18,7 +16,7 @@ export class AddressCounts {
 
   /** Counts the connection until it is closed; `false` if its address has `max` already. */
   enter(socket: Socket, address: string, max: number): boolean {
-    const key = keyOf(address);
+    const key = addressHolder(address);
     const count = this.#counts.get(key) ?? 0;
     if (count >= max) return false;
     // It died on the way here, and its close is past.
@@ -33,10 +31,4 @@ export class AddressCounts {
     if (count === 1) this.#counts.delete(key);
     else this.#counts.set(key, count - 1);
   }
-}
-
-function keyOf(address: string): number | string {
-  const family = parseIp(address, words);
-  if (family === NO_IP) return address;
-  return family === IPV4 ? (words[0] as number) : `${words[0]} ${words[1]}`;
 }

@@ -28,6 +28,18 @@ export function parseIp(text: string, words: IpWords): IpFamily {
   return NO_IP;
 }
 
+const holder = new Uint32Array(4);
+
+/**
+ * Whom an address belongs to, as the key of a table: IPv6 by its /64, since whoever has one address there has them all
+ * (RFC 4291 §2.5.4). What is no address is its own key.
+ */
+export function addressHolder(address: string): number | string {
+  const family = parseIp(address, holder);
+  if (family === NO_IP) return address;
+  return family === IPV4 ? (holder[0] as number) : `${holder[0]} ${holder[1]}`;
+}
+
 /** Clears what lies beyond the first `bits`. */
 export function maskIp(words: IpWords, family: IpFamily, bits: number): void {
   const count = family === IPV4 ? 1 : 4;

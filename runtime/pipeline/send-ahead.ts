@@ -1,6 +1,7 @@
 import { NO_FIELDS, type RawFields } from "../http/raw-fields.ts";
 import { forwardableTrailers } from "../http/hop-by-hop.ts";
 import type { Flow } from "./flow.ts";
+import type { ClientShare } from "./slow-readers.ts";
 
 /** What a chunk costs beside its bytes: a response in chunks of one byte is no bargain. */
 const CHUNK_COST_BYTES = 256;
@@ -20,16 +21,19 @@ export class SendAhead {
   lookedAt = -1;
   takenAtLook = 0;
   readonly #maxBytes: number;
+  readonly #share: ClientShare;
   #chunks: (Uint8Array | undefined)[] = [];
   #first = 0;
   #cost = 0;
   #blocked = false;
   #held = false;
+  #over = false;
   #end: RawFields | undefined;
 
   constructor(flow: Flow, maxBytes: number) {
     this.flow = flow;
     this.#maxBytes = maxBytes;
+    this.#share = flow.parts.slowReaders.enter(flow.clientAddress);
     this.block();
   }
 
@@ -56,7 +60,7 @@ export class SendAhead {
   }
 
   push(chunk: Uint8Array): void {
-    if (chunk.byteLength === 0) return;
+    if (chunk.byteLength === 0 || this.#over) return;
     if (this.#cost === 0) this.flow.parts.slowReaders.add(this);
     this.#chunks.push(chunk);
     this.#charge(chunk.byteLength + CHUNK_COST_BYTES);
@@ -101,8 +105,11 @@ export class SendAhead {
 
   /** The request is over. */
   release(): void {
+    if (this.#over) return;
+    this.#over = true;
     if (this.#cost > 0) this.#charge(-this.#cost);
     this.#forget();
+    this.flow.parts.slowReaders.leave(this.#share);
   }
 
   #finish(): void {
@@ -111,14 +118,16 @@ export class SendAhead {
   }
 
   #isFull(): boolean {
-    return this.#cost >= this.#maxBytes || this.flow.parts.slowReaders.isFull;
+    return this.#cost >= this.#maxBytes || this.flow.parts.slowReaders.isFullFor(this.#share);
   }
 
   /** Not at once when there is room again: pauses cost more than what waits meanwhile. */
   #mayGoOn(): boolean {
     if (this.#cost === 0 && !this.#blocked) return true;
     return (
-      this.#cost <= this.#maxBytes / 2 && !this.flow.parts.slowReaders.isFull && this.#maxBytes > 0
+      this.#cost <= this.#maxBytes / 2 &&
+      !this.flow.parts.slowReaders.isFullFor(this.#share) &&
+      this.#maxBytes > 0
     );
   }
 
@@ -130,7 +139,7 @@ export class SendAhead {
 
   #charge(bytes: number): void {
     this.#cost += bytes;
-    this.flow.parts.slowReaders.bytes += bytes;
+    this.flow.parts.slowReaders.charge(this.#share, bytes);
   }
 
   #forget(): void {

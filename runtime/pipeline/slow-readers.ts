@@ -1,5 +1,6 @@
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
+import { addressHolder } from "../http/ip-address.ts";
 import type { Log } from "../log.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { SendAhead } from "./send-ahead.ts";
@@ -9,8 +10,18 @@ export interface SlowReaderLimits {
   readonly aheadBytes: number;
   /** Of all responses together. */
   readonly budgetBytes: number;
+  /** Of the budget, for the responses of one client. */
+  readonly clientBytes: number;
   /** Bytes a second that a client must take while others wait for what it holds. 0: none. */
   readonly minRate: number;
+}
+
+/** What one client's responses hold together. */
+export interface ClientShare {
+  readonly key: number | string;
+  bytes: number;
+  /** Responses that count here; with the last one it is forgotten. */
+  responses: number;
 }
 
 const LOOK_MS = 500;
@@ -29,6 +40,7 @@ export class SlowReaders {
   readonly #now: () => number;
   readonly #log: Log;
   readonly #waiting = new Set<SendAhead>();
+  readonly #shares = new Map<number | string, ClientShare>();
   readonly #deadline = new Deadline(() => this.#look());
 
   constructor(limits: SlowReaderLimits, wheel: DeadlineWheel, now: () => number, log: Log) {
@@ -42,8 +54,36 @@ export class SlowReaders {
     return this.#limits;
   }
 
-  get isFull(): boolean {
-    return this.bytes >= this.#limits.budgetBytes;
+  /** Clients with a response that has waited. */
+  get clients(): number {
+    return this.#shares.size;
+  }
+
+  /** For another response to this client. Who enters leaves. */
+  enter(address: string): ClientShare {
+    const key = addressHolder(address);
+    let share = this.#shares.get(key);
+    if (share === undefined) {
+      share = { key, bytes: 0, responses: 0 };
+      this.#shares.set(key, share);
+    }
+    share.responses += 1;
+    return share;
+  }
+
+  leave(share: ClientShare): void {
+    share.responses -= 1;
+    if (share.responses === 0) this.#shares.delete(share.key);
+  }
+
+  charge(share: ClientShare, bytes: number): void {
+    share.bytes += bytes;
+    this.bytes += bytes;
+  }
+
+  /** All of it is taken, or what a single client may have: who fills that waits for himself alone. */
+  isFullFor(share: ClientShare): boolean {
+    return this.bytes >= this.#limits.budgetBytes || share.bytes >= this.#limits.clientBytes;
   }
 
   /** New limits; what is held stays. */
@@ -70,7 +110,7 @@ export class SlowReaders {
     this.#wheel.arm(this.#deadline, LOOK_MS);
     this.#cutStalled();
     // What was held because of the others and not for its own sake.
-    if (!this.isFull) for (const one of this.#waiting) one.goOn();
+    if (this.bytes < this.#limits.budgetBytes) for (const one of this.#waiting) one.goOn();
   }
 
   #cutStalled(): void {

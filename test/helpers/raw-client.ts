@@ -43,8 +43,12 @@ export function fieldsOf(response: RawResponse, name: string): string[] {
 }
 
 /** Opens a connection; resolves when it is established. */
-export async function connectRaw(port: number, host = "127.0.0.1"): Promise<RawClient> {
-  const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
+export async function connectRaw(
+  port: number,
+  host = "127.0.0.1",
+  localAddress = host,
+): Promise<RawClient> {
+  const socket = connect({ port, host, localAddress, allowHalfOpen: true, noDelay: true });
   const client = new RawClient(socket);
   await once(socket, "connect");
   return client;

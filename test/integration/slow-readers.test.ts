@@ -30,12 +30,23 @@ async function start(
 }
 
 /** Asks and reads nothing. */
-async function stalled(proxy: TestProxy): Promise<RawClient> {
-  const client = await connectRaw(proxy.port);
+async function stalled(proxy: TestProxy, from = "127.0.0.1"): Promise<RawClient> {
+  const client = await connectRaw(proxy.port, "127.0.0.1", from);
   client.socket.pause();
   await client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
   onTestFinished(() => client.destroy());
   return client;
+}
+
+/** Twice the same in a row. */
+async function untilSettled<T>(look: () => Promise<T>): Promise<T> {
+  let last = await look();
+  for (;;) {
+    await delay(200);
+    const next = await look();
+    if (JSON.stringify(next) === JSON.stringify(last)) return next;
+    last = next;
+  }
 }
 
 describe("slow readers", () => {
@@ -118,13 +129,45 @@ describe("slow readers", () => {
   });
 
   it("of which there are too many for the budget give up what they hold first", async () => {
-    const responseContent = { ahead: AHEAD, budget: 2 * ORDINARY };
+    const responseContent = { ahead: AHEAD, budget: 2 * ORDINARY, clientShare: 1 };
     const proxy = await start(ORDINARY, { responseContent }, 2);
     for (let i = 0; i < 8; i++) await stalled(proxy);
     const answer = await fetch(proxy.url, { signal: AbortSignal.timeout(30_000) });
     expect((await answer.arrayBuffer()).byteLength).toBe(ORDINARY);
     expect(proxy.access.some(({ error }) => error === "PROXY_CLIENT_STALLED")).toBe(true);
     proxy.takeErrors();
+  });
+
+  it("of one client have their share of the budget, and another client's are held all the same", async () => {
+    const share = 12 * MIB;
+    const config: Partial<GatewrightConfig> = {
+      admin: { port: 0 },
+      responseContent: { ahead: AHEAD, budget: 4 * share },
+    };
+    const proxy = await start(ORDINARY, config, 40);
+    const figures = async (): Promise<{ bytes: number; active: number }> => {
+      const status = (await (await fetch(`${proxy.adminUrl}/api/status`)).json()) as {
+        held: { responses: { bytes: number } };
+        upstreams: { active: number }[];
+      };
+      return {
+        bytes: status.held.responses.bytes,
+        active: status.upstreams[0]?.active ?? Number.NaN,
+      };
+    };
+    // Each wants to hold what kernels do not take: a multiple of the share in all.
+    for (let i = 0; i < 12; i++) await stalled(proxy);
+    await expect.poll(async () => (await figures()).bytes).toBeGreaterThanOrEqual(share);
+    const settled = await untilSettled(figures);
+    // A chunk of each may come after the last place is taken.
+    expect(settled.bytes).toBeLessThan(share + 12 * 128 * 1024);
+    expect(settled.active).toBeGreaterThan(0);
+
+    await stalled(proxy, "127.0.0.2");
+    await expect.poll(async () => (await figures()).bytes).toBeGreaterThan(settled.bytes + 2 * MIB);
+    // All that it asked for has left the upstream.
+    await expect.poll(async () => (await figures()).active).toBe(settled.active);
+    expect(proxy.access).toEqual([]);
   });
 
   it("get events at once, and those that wait when they have room again", async () => {

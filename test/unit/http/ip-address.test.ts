@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { maskIp, parseIp } from "../../../runtime/http/ip-address.ts";
+import { addressHolder, maskIp, parseIp } from "../../../runtime/http/ip-address.ts";
 import { canonicalAddress } from "../../../runtime/primitives/client-address.ts";
 
 const words = new Uint32Array(4);
@@ -83,5 +83,15 @@ describe("parseIp", () => {
     expect(parseIp("2001:db8:1:2:3:4:5:6", words)).toBe(6);
     maskIp(words, 6, 56);
     expect([...words]).toEqual([0x20_01_0d_b8, 0x1_0000, 0, 0]);
+  });
+});
+
+describe("whom an address belongs to", () => {
+  it("is the address, in every notation, or the /64 of IPv6 (RFC 4291 §2.5.4)", () => {
+    expect(addressHolder("203.0.113.1")).toBe(addressHolder("::ffff:203.0.113.1"));
+    expect(addressHolder("203.0.113.1")).not.toBe(addressHolder("203.0.113.2"));
+    expect(addressHolder("2001:db8::1")).toBe(addressHolder("2001:DB8:0:0:ffff::"));
+    expect(addressHolder("2001:db8::1")).not.toBe(addressHolder("2001:db8:0:1::1"));
+    expect(addressHolder("unix")).toBe("unix");
   });
 });
