@@ -107,7 +107,12 @@ export class Http2Exchange implements Exchange {
 
   /** The client gave it up: neither we nor the end did. */
   get wasReset(): boolean {
-    return !this.#abortedByUs && this.#phase !== "ended" && this.#phase !== "tunnel";
+    return !this.#abortedByUs && !this.#hasEnd && this.#phase !== "tunnel";
+  }
+
+  /** node has the end of the stream, with the last byte that was declared or by itself. */
+  get #hasEnd(): boolean {
+    return this.#completing || this.#phase === "ended";
   }
 
   writeInformational(status: number, fields: ReadonlyRawFields): void {
@@ -253,7 +258,7 @@ export class Http2Exchange implements Exchange {
     const isTunnel = this.#phase === "tunnel";
     const complete =
       isTunnel ||
-      (this.#phase === "ended" &&
+      (this.#hasEnd &&
         !this.#abortedByUs &&
         this.#stream.writableFinished &&
         (!this.#waits || this.#trailersSent));

@@ -23,6 +23,10 @@ export function complete(flow: Flow, whole: boolean): void {
     flow.dropUpstream(reason);
     flow.sending?.cancel();
     flow.response?.content?.cancel();
+  } else if (flow.sendsContent) {
+    // The client has all that was declared, and with it the end of its stream: nobody waits for what comes after.
+    flow.dropUpstream(undefined);
+    flow.sending?.cancel();
   }
   if (flow.cacheUse !== undefined) leaveCache(flow, flow.cacheUse);
   if (flow.limitState !== undefined) leaveLimits(flow.limitState);

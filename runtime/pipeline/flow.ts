@@ -137,6 +137,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   upstreamContent: UpstreamContent | undefined = undefined;
   /** Upstream chunks go straight to the client. */
   direct = false;
+  /** Content of the response is on its way and has not ended. */
+  sendsContent = false;
   /** What waits for a client that has no room. */
   ahead: SendAhead | undefined = undefined;
   /** Who is paused while the client is slow, if not the upstream's call. */

@@ -78,6 +78,7 @@ export function send(flow: Flow): void {
     exchange.end();
   } else {
     flow.sending = source;
+    flow.sendsContent = true;
     source.open(new ContentPump(flow));
   }
 }
@@ -87,6 +88,7 @@ function sendDirect(flow: Flow): void {
   const content = flow.upstreamContent;
   if (content === undefined) return;
   flow.direct = true;
+  flow.sendsContent = true;
   for (const chunk of content.takeWaiting()) sendChunk(flow, chunk);
   const end = content.ended;
   if (end !== undefined) {
@@ -109,6 +111,7 @@ export function sendChunk(flow: Flow, chunk: Uint8Array): void {
 }
 
 export function sendEnd(flow: Flow, trailers: RawFields): void {
+  flow.sendsContent = false;
   if (flow.ahead === undefined) {
     flow.exchange.end(trailers.length === 0 ? trailers : forwardableTrailers(trailers));
   } else {

@@ -16,6 +16,7 @@ import {
   settings,
 } from "../helpers/h2-frames.ts";
 import { responseOf } from "../helpers/h2-text.ts";
+import { http2Origin } from "../helpers/http2-origin.ts";
 import { answer, listen, outcomeOf } from "../helpers/listening.ts";
 import { fieldOf, fieldsOf } from "../helpers/raw-client.ts";
 import { throughProxy, type ThroughProxyOptions } from "../helpers/through-proxy.ts";
@@ -232,6 +233,39 @@ describe("a client's RST_STREAM (PUB-09)", () => {
       expect((await responseOf(session.request({ ":path": "/other" }))).status).toBe(200);
     },
   );
+
+  it("after all that was declared has come, is no abort, and its upstream is let go", async () => {
+    // All that it declares, and an end that never comes: that of our stream goes with the last byte.
+    const origin = await http2Origin({
+      onRequest: ({ stream }) => {
+        stream.respond({ ":status": 200, "content-length": "10" });
+        stream.write("0123456789");
+      },
+    });
+    const { proxy, session } = await through({
+      config: {
+        limits: { http2: { resets: 2 } },
+        requestContent: { buffer: false },
+        upstreams: { api: { targets: [origin.url], http2: true } },
+      },
+    });
+    for (let round = 1; round <= 6; round++) {
+      const stream = session.request({ ":path": `/${round}`, ":method": "POST" });
+      stream.on("error", () => {});
+      stream.write("and more to come");
+      const closed = once(stream, "close");
+      stream.once("end", () => stream.close(constants.NGHTTP2_CANCEL)).resume();
+      const { stream: upstream } = await origin.arrived(round);
+      if (!upstream.closed) await once(upstream, "close");
+      expect(await proxy.accessed(({ path }) => path === `/${round}`)).toMatchObject({
+        outcome: "complete",
+        responseBytes: 10,
+      });
+      await closed;
+    }
+    // And none of the six counts as a request that was reset.
+    expect(session.closed).toBe(false);
+  });
 
   it("with NO_ERROR, while content waits for its window, is no complete response", async () => {
     // Looked at every 2 s, where node does not tell by itself.
