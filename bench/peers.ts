@@ -58,6 +58,7 @@ export function startOrigin(dir: string, port: number): ChildProcess {
   writeFileSync(join(dir, "large"), "");
   truncateSync(join(dir, "large"), LARGE_BYTES);
   writeFileSync(join(dir, "json"), jsonDocument(JSON_BYTES));
+  writeFileSync(join(dir, "kib"), jsonDocument(1024));
   return pinned(LOAD_CORE, "nginx", ["-c", file, "-p", dir]);
 }
 
@@ -124,6 +125,20 @@ export function nginxPeer(name: string, config: ConfigText): Peer {
       const file = join(dir, "nginx.conf");
       writeFileSync(file, config(dir, port, originPort));
       return pinned(PROXY_CORE, "nginx", ["-c", file, "-p", dir]);
+    },
+  };
+}
+
+export function varnishPeer(config: (originPort: number) => string): Peer {
+  return {
+    name: "Varnish",
+    missing: () => notOnPath("varnishd"),
+    start(dir, port, originPort) {
+      const file = join(dir, "cache.vcl");
+      writeFileSync(file, config(originPort));
+      const listen = ["-a", `127.0.0.1:${port}`, "-T", "none", "-j", "none"];
+      const own = ["-F", "-n", join(dir, "work"), "-f", file, "-s", "malloc,64m"];
+      return pinned(PROXY_CORE, "varnishd", [...own, ...listen]);
     },
   };
 }

@@ -39,6 +39,7 @@ export function nginxOrigin(dir: string, port: number): string {
     listen 127.0.0.1:${port};
     location / { default_type application/json; return 200 '${ORIGIN_BODY}'; }
     location = /large { root ${dir}; default_type application/octet-stream; sendfile on; }
+    location = /kib { root ${dir}; default_type application/json; sendfile on; add_header Cache-Control max-age=86400; }
     location = /json { root ${dir}; default_type application/json; sendfile on; }
   }`,
   );
@@ -68,6 +69,35 @@ export function gatewrightCompressing(port: number, originPort: number): string 
 `;
 }
 
+export function nginxCaching(dir: string, port: number, originPort: number): string {
+  const cache = `sendfile on;
+  proxy_cache_path ${dir}/cache keys_zone=one:10m;
+  proxy_cache one;`;
+  return nginx(
+    dir,
+    "",
+    `${cache}\n${nginxServer(`listen 127.0.0.1:${port};`, originPort, "Cache-Status $upstream_cache_status")}`,
+  );
+}
+
+/** Varnish's own rules as they are. */
+export function varnishCaching(originPort: number): string {
+  return `vcl 4.1;
+backend default { .host = "127.0.0.1"; .port = "${originPort}"; }
+sub vcl_deliver { if (obj.hits > 0) { set resp.http.Cache-Status = "HIT"; } }
+`;
+}
+
+export function gatewrightCaching(port: number, originPort: number, caches: boolean): string {
+  return `export default {
+  listen: { port: ${port} },
+  log: { access: false, format: "json", level: "info" },
+  upstreams: { origin: { targets: ["http://127.0.0.1:${originPort}"] } },
+  routes: [{ upstream: "origin", cache: ${caches} }],
+};
+`;
+}
+
 export function nginxTlsProxy(
   dir: string,
   port: number,
@@ -83,7 +113,7 @@ export function nginxTlsProxy(
   return nginx(dir, "", nginxServer(listen, originPort));
 }
 
-function nginxServer(listen: string, originPort: number): string {
+function nginxServer(listen: string, originPort: number, field = "X-Served-By nginx"): string {
   return `  upstream origin { server 127.0.0.1:${originPort}; keepalive 100; keepalive_requests 100000000; }
   server {
     ${listen}
@@ -94,7 +124,7 @@ function nginxServer(listen: string, originPort: number): string {
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Hook 1;
-      add_header X-Served-By nginx;
+      add_header ${field};
     }
   }`;
 }

@@ -5,7 +5,10 @@
 import type { ContentSink, ContentSource } from "./content.ts";
 import { IterablePull, PulledSource, StreamPull } from "./pulled-source.ts";
 
-/** A content that is in memory. Its sink gets at most one chunk. */
+/** Of a content in memory, as much as is handed over at a time: a slow client must not make a copy of all of it wait. */
+export const SLICE_BYTES = 256 * 1024;
+
+/** A content that is in memory. Its sink gets it in slices. */
 export function sourceFromBytes(bytes: Uint8Array): ContentSource {
   return new BytesSource(bytes);
 }
@@ -32,7 +35,7 @@ class BytesSource implements ContentSource {
   #sink: ContentSink | null = null;
   #paused = false;
   #scheduled = false;
-  #sent = false;
+  #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -68,12 +71,13 @@ class BytesSource implements ContentSource {
 
   #deliver(): void {
     const sink = this.#sink;
-    if (sink === null || this.#paused) return;
-    if (!this.#sent) {
-      this.#sent = true;
-      if (this.length > 0) sink.onData(this.bytes);
+    if (sink === null) return;
+    // onData may pause or cancel.
+    while (this.#at < this.length && this.#sink !== null && !this.#paused) {
+      const from = this.#at;
+      this.#at = Math.min(this.length, from + SLICE_BYTES);
+      sink.onData(this.bytes.subarray(from, this.#at));
     }
-    // onData may have paused or cancelled.
     if (this.#sink === null || this.#paused) return;
     this.#sink = null;
     sink.onEnd([]);

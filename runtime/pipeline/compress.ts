@@ -22,7 +22,7 @@ import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 
 /** The rules for this request, or `undefined` where the config switches compression off. */
-function compressionOf(flow: Flow): Compression | undefined {
+export function compressionOf(flow: Flow): Compression | undefined {
   const own = flow.routePlan?.compression;
   return own === undefined ? flow.parts.compression : (own ?? undefined);
 }
@@ -69,15 +69,21 @@ export function codedContent(
   if (encode === undefined || levels === undefined) return plain;
   const bytes = plain.bytes;
   if (bytes !== undefined) {
-    const variant = storedVariant(flow, response, encode, bytes);
+    const variant = storedVariant(flow, response, encode, bytes, levels[encode]);
     const coded = variant ?? encodedAtOnce(encode, bytes, levels[encode]);
     if (coded !== undefined) {
       setField(response.fields, "Content-Length", String(coded.length));
-      return sourceFromBytes(coded);
+      return variant === undefined || response.variants === undefined
+        ? sourceFromBytes(coded)
+        : response.variants.lend(coded);
     }
   }
   return encodeContent(plain, [encode], levels);
 }
+
+/** Forms made at the same time: the threads are there for live streams and names too. What is not made now is made at a later hit. */
+const MAX_MAKING = 2;
+let making = 0;
 
 /** What the store has; else it is made for the next one, unless hooks made this client's content its own. */
 function storedVariant(
@@ -85,17 +91,22 @@ function storedVariant(
   response: OutgoingResponse,
   coding: Coding,
   bytes: Uint8Array,
+  level: number,
 ): Uint8Array | undefined {
   const { variants } = response;
   if (variants === undefined || response.contentReplaced || response.transforms !== undefined)
     return undefined;
   const known = variants.get(coding);
-  if (known !== undefined || !variants.claim(coding)) return known;
+  if (known !== undefined || making >= MAX_MAKING || !variants.claim(coding)) return known;
+  making += 1;
+  const made = (coded: Uint8Array | undefined): void => {
+    making -= 1;
+    variants.put(coding, coded);
+  };
   flow.parts.waitUntil(
-    encodeBytes(coding, bytes).then(
-      (coded) => variants.put(coding, coded),
-      () => variants.put(coding, undefined),
-    ),
+    encodeBytes(coding, bytes, level).then(made, () => {
+      made(undefined);
+    }),
   );
   return undefined;
 }

@@ -432,6 +432,9 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   /** Lets go of the upstream: nothing more of it arrives. Whoever reads its content learns why. */
   dropUpstream(reason: Error | undefined): void {
+    const reader = this.cacheUse?.reader;
+    if (reason === undefined) reader?.cancel();
+    else reader?.fail(reason);
     if (this.cacheUse?.isFilling === true) {
       // Others read it too, and the store wants it: it goes on without this client.
       this.call = undefined;

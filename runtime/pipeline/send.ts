@@ -3,6 +3,7 @@ import type { ContentSink, ContentSource } from "../http/content.ts";
 import { parseCodings } from "../http/content-codings.ts";
 import { forwardableTrailers } from "../http/hop-by-hop.ts";
 import { fieldValue, removeField, type RawFields } from "../http/raw-fields.ts";
+import { SLICE_BYTES } from "../http/readable-source.ts";
 import { hasNoContent } from "../http/status.ts";
 import { unknownCodingError } from "../primitives/content-coding/coding.ts";
 import { codedContent, planCoding } from "./compress.ts";
@@ -73,7 +74,7 @@ export function send(flow: Flow): void {
     exchange.end();
   } else if (source === flow.upstreamContent && !flow.upstreamContent.opened) {
     sendDirect(flow);
-  } else if (source.bytes !== undefined) {
+  } else if (source.bytes !== undefined && source.bytes.length <= SLICE_BYTES) {
     if (source.bytes.length > 0) exchange.write(source.bytes);
     exchange.end();
   } else {
@@ -128,6 +129,8 @@ export function drained(flow: Flow): void {
 function aheadBytes(flow: Flow): number {
   const { aheadBytes: most } = flow.parts.slowReaders.limits;
   if (flow.direct) return most;
+  // It is in memory already, and not for this client.
+  if (flow.sending?.bytes !== undefined) return 0;
   return flow.response?.source === "upstream" ? most / 2 : 0;
 }
 

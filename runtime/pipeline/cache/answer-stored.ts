@@ -6,7 +6,7 @@ import {
   type RawFields,
   type ReadonlyRawFields,
 } from "../../http/raw-fields.ts";
-import { sourceFromBytes } from "../../http/readable-source.ts";
+import type { ContentSource } from "../../http/content.ts";
 import { hasVariantTag, toOriginTags } from "../../primitives/compress/variant-tag.ts";
 import type { StoredResponse } from "../../primitives/cache/stored-response.ts";
 import type { Flow } from "../flow.ts";
@@ -33,11 +33,11 @@ export function answerStored(flow: Flow, stored: StoredResponse): void {
   const part =
     method === "GET" && stored.status === 200 ? partOf(flow, request, stored, fields) : undefined;
   if (part !== undefined) {
-    answer(flow, part.status, fields, part.body);
+    answer(flow, part.status, fields, stored.lend(part.body));
     flow.runResponseHooks();
     return;
   }
-  const response = answer(flow, stored.status, fields, stored.body);
+  const response = answer(flow, stored.status, fields, stored.lend(stored.body));
   response.variants = stored;
   flow.runResponseHooks();
 }
@@ -46,12 +46,12 @@ function answer(
   flow: Flow,
   status: number,
   fields: RawFields,
-  body: Uint8Array | undefined,
+  content: ContentSource | undefined,
 ): OutgoingResponse {
   const response = new OutgoingResponse(
     status,
     fields,
-    body === undefined ? undefined : sourceFromBytes(body),
+    content,
     "upstream",
     flow.exchange.method === "HEAD",
     flow.parts.responseContentMemory,

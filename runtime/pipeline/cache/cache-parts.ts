@@ -24,10 +24,8 @@ export interface CacheParts {
   readonly flights: Map<string, Flight>;
   /** Fetches without a client. */
   refreshing: number;
-  /** Bytes of contents on their way into the store. */
-  filling: number;
 }
 
 export function createCacheParts(store: ResponseStore): CacheParts {
-  return { store, flights: new Map(), refreshing: 0, filling: 0 };
+  return { store, flights: new Map(), refreshing: 0 };
 }

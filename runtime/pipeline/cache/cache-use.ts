@@ -4,14 +4,16 @@ import type { CacheOutcome } from "../../primitives/cache/route-figures.ts";
 import type { Selection, StoredResponse } from "../../primitives/cache/stored-response.ts";
 import type { UpstreamChoice } from "../parts.ts";
 import type { CacheParts, CachePlan } from "./cache-parts.ts";
-import type { Fill } from "./fill.ts";
-import type { Flight } from "./flight.ts";
+import type { Fill, FillReader } from "./fill.ts";
+import type { Flight, Follower } from "./flight.ts";
 
 /** What the cache has to do with one request. */
 export class CacheUse {
   readonly cache: CacheParts;
   readonly plan: CachePlan;
   readonly key: string;
+  /** Of the fetch that it may share: the key, and the variant where a fetch for another one has told what varies. */
+  flightKey: string;
   readonly url: string;
   /** The request's fields as they stood when the store was asked. */
   readonly request: RawFields;
@@ -22,7 +24,14 @@ export class CacheUse {
   stored: StoredResponse | undefined = undefined;
   /** The fetch that it makes for others too. */
   flight: Flight | undefined = undefined;
+  /** The place where it waits for another's fetch, and until when, on the monotonic clock. */
+  waiting: Follower | undefined = undefined;
+  waitsUntil = -1;
+  /** A head has come for the fetch: whoever waits for it still does not wait for another one. */
+  answered = false;
   fill: Fill | undefined = undefined;
+  /** Its own place in its own fill, or in another's. */
+  reader: FillReader | undefined = undefined;
   selection: Selection | undefined = undefined;
   /** The upstream's message had an end of its own. */
   whole = true;
@@ -46,6 +55,7 @@ export class CacheUse {
     this.cache = cache;
     this.plan = plan;
     this.key = key;
+    this.flightKey = key;
     this.url = url;
     this.request = request;
     this.forwarded = forwarded;

@@ -3,6 +3,7 @@ import { asksOrigin } from "../../http/conditional.ts";
 import { hasField } from "../../http/raw-fields.ts";
 import { ProxyError } from "../../errors.ts";
 import { clientDirectives, reuse, type Reuse } from "../../primitives/cache/reuse.ts";
+import { isSelected, selectionOf } from "../../primitives/cache/stored-response.ts";
 import type { Flow } from "../flow.ts";
 import type { UpstreamChoice } from "../parts.ts";
 import { planFor } from "../upstream-choice.ts";
@@ -10,7 +11,7 @@ import { answerStored } from "./answer-stored.ts";
 import { keyOf, urlOf } from "./cache-key.ts";
 import type { CacheParts, CachePlan } from "./cache-parts.ts";
 import { CacheUse } from "./cache-use.ts";
-import { lead } from "./flight.ts";
+import { flightFor, lead } from "./flight.ts";
 import { refresh } from "./refresh.ts";
 import { isConditional } from "./validating-fields.ts";
 
@@ -68,7 +69,8 @@ export function lookUp(
   if (flow.method === "GET" && !hasField(request, "range")) {
     if (!asked.noCache && joined(flow, use, choice)) return;
     // A client's own condition may be answered by a 304, which serves nobody else.
-    if (!cache.flights.has(key) && (use.stored !== undefined || !isConditional(request))) lead(use);
+    if (flightFor(use) === undefined && (use.stored !== undefined || !isConditional(request)))
+      lead(use);
   }
   send(flow, use, choice);
 }
@@ -78,7 +80,7 @@ export function joinOrLead(flow: Flow, choice: UpstreamChoice): void {
   const use = flow.cacheUse as CacheUse;
   if (joined(flow, use, choice)) return;
   use.status = "miss";
-  lead(use);
+  if (flightFor(use) === undefined) lead(use);
   send(flow, use, choice);
 }
 
@@ -97,7 +99,14 @@ function send(flow: Flow, use: CacheUse, choice: UpstreamChoice): void {
 }
 
 function joined(flow: Flow, use: CacheUse, choice: UpstreamChoice): boolean {
-  const flight = use.cache.flights.get(use.key);
+  use.flightKey = use.key;
+  let flight = flightFor(use);
+  if (flight?.selection !== undefined && !isSelected(flight.selection, use.request)) {
+    // That one fetches another variant: those who want this one share a fetch of their own.
+    const names = flight.selection.map(([name]) => name);
+    use.flightKey = `${use.key}\n\n${JSON.stringify(selectionOf(names, use.request))}`;
+    flight = flightFor(use);
+  }
   if (flight === undefined) return false;
   flow.upstreamPlan = planFor(flow, choice);
   flow.stage = "forward";
@@ -108,9 +117,13 @@ function joined(flow: Flow, use: CacheUse, choice: UpstreamChoice): boolean {
     return false;
   }
   const { parts, routePlan, upstreamPlan } = flow;
-  const limitMs =
-    routePlan?.responseHeadMs ?? upstreamPlan?.responseHeadMs ?? parts.timeouts.responseHeadMs;
-  flight.join(flow, choice, limitMs);
+  const now = parts.clock.monotonic();
+  if (use.waitsUntil === -1) {
+    use.waitsUntil =
+      now +
+      (routePlan?.responseHeadMs ?? upstreamPlan?.responseHeadMs ?? parts.timeouts.responseHeadMs);
+  }
+  use.waiting = flight.join(flow, choice, use.waitsUntil - now);
   return true;
 }
 

@@ -1,4 +1,5 @@
 import type { Exchange } from "../../downstream/exchange.ts";
+import { removeField } from "../../http/raw-fields.ts";
 import type { StoredResponse } from "../../primitives/cache/stored-response.ts";
 import { AbsentClient, type AbsentRequest } from "../absent-client.ts";
 import type { Flow } from "../flow.ts";
@@ -22,6 +23,8 @@ export function refresh(
   cache.refreshing += 1;
   const exchange = new AbsentClient(asAsked(flow.exchange));
   const background = flow.branch(exchange);
+  // The whole is wanted, whatever part the client had.
+  for (const name of ["range", "if-range"]) removeField(background.ownFields(), name);
   exchange.receiver = {
     onDrain() {},
     onClose: (whole) => {

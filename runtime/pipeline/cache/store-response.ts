@@ -1,9 +1,11 @@
 import {
   fieldValue,
   fieldValues,
+  hasField,
   removeField,
   setField,
   type RawFields,
+  type ReadonlyRawFields,
 } from "../../http/raw-fields.ts";
 import { forwardableFields } from "../../http/hop-by-hop.ts";
 import type { ProxyError } from "../../errors.ts";
@@ -15,6 +17,7 @@ import {
   StoredResponse,
   varyNames,
 } from "../../primitives/cache/stored-response.ts";
+import { compressionOf } from "../compress.ts";
 import type { Flow } from "../flow.ts";
 import { OutgoingResponse } from "../outgoing-response.ts";
 import { runTransforms } from "../transform/run-transforms.ts";
@@ -31,6 +34,16 @@ import { originText } from "../../http/origin.ts";
 
 const OWN_FIELDS = ["surrogate-control", "surrogate-key", "cache-tag"];
 const MAX_TAGS = 64;
+/**
+ * What tells one client, or one request, from all others. We write these ourselves, so what a client sent in them must
+ * not select either: whoever sends another's address would be given what that other one was.
+ */
+const OF_ONE_REQUEST: ReadonlySet<string> = new Set([
+  "forwarded",
+  "x-forwarded-for",
+  "x-real-ip",
+  "x-request-id",
+]);
 
 /** Step 12: after the hooks that edit what is shared. Goes on to what is per client. */
 export function storeResponse(flow: Flow, use: CacheUse): void {
@@ -49,7 +62,8 @@ export function storeResponse(flow: Flow, use: CacheUse): void {
   );
   // Said to us, and of no use to clients.
   for (const name of OWN_FIELDS) removeField(fields, name);
-  use.detail = refusal(flow, use, response, verdict);
+  const names = selectingNames(flow, use, fields);
+  use.detail = refusal(flow, use, response, verdict, names);
   if (use.detail !== undefined) {
     addCacheStatus(flow, fields);
     release(use);
@@ -69,7 +83,7 @@ export function storeResponse(flow: Flow, use: CacheUse): void {
       receivedAt: now,
       verdict,
     });
-  use.selection = selectionOf(varyNames(fields, use.plan.vary), use.request);
+  use.selection = selectionOf(names, use.request);
   applyTransforms(flow, response);
   const shared = sharedFields(fields);
   addCacheStatus(flow, fields, Math.floor((verdict.lifetimeMs - verdict.ageMs) / 1000));
@@ -80,20 +94,28 @@ export function storeResponse(flow: Flow, use: CacheUse): void {
     flow.runResponseHooks();
     return;
   }
-  const fill = new Fill(content, use.cache, (body) => {
-    const { flight } = use;
-    if (flight !== undefined && use.cache.flights.get(use.key) === flight)
-      use.cache.flights.delete(use.key);
+  const { wheel, slowReaders } = flow.parts;
+  const pace = { wheel, minRate: slowReaders.limits.minRate };
+  const fill = new Fill(content, use.cache.store, pace, (body) => {
+    if (use.flight !== undefined) forget(use, use.flight);
     if (body === undefined || !use.whole) return;
     setField(shared, "Content-Length", String(body.length));
     keep(use, stored(body, shared));
   });
   use.fill = fill;
   const { length } = content;
-  response.content = fill.reader(length);
+  response.content = use.reader = fill.reader(length);
+  if (use.flight !== undefined) use.flight.tags = tags;
   share(flow, use, fill, shared, verdict, now, response.status, length);
   fill.start();
   flow.runResponseHooks();
+}
+
+/** What tells variants apart. Not the codings that clients take, where the upstream is asked for plain content anyway. */
+function selectingNames(flow: Flow, use: CacheUse, fields: ReadonlyRawFields): readonly string[] {
+  const names = varyNames(fields, use.plan.vary);
+  if (compressionOf(flow)?.options.asksIdentity !== true) return names;
+  return names.filter((name) => name !== "accept-encoding");
 }
 
 function keep(use: CacheUse, stored: StoredResponse): void {
@@ -107,11 +129,13 @@ function refusal(
   use: CacheUse,
   response: OutgoingResponse,
   verdict: Storability,
+  names: readonly string[],
 ): string | undefined {
   if (use.noStore || flow.cacheView?.bypassed === true) return "bypass";
   if (verdict.refused !== undefined) return verdict.refused.replaceAll(" ", "-");
   if (flow.method !== "GET") return "method";
   if (response.buffer !== undefined || response.contentReplaced) return "read-by-hook";
+  if (names.some((name) => OF_ONE_REQUEST.has(name))) return "vary";
   const length = Number(fieldValue(response.fields, "content-length") ?? 0);
   if (length > use.cache.store.maxEntryBytes) return "too-large";
   return undefined;
@@ -136,13 +160,11 @@ function share(
     return;
   }
   const selection = use.selection ?? [];
+  flight.selection = selection;
   flight.serve = (follower) => {
-    if (
-      !fill.keeps ||
-      fill.end !== undefined ||
-      !isSelected(selection, follower.cacheUse?.request ?? [])
-    )
-      return false;
+    const { cacheUse } = follower;
+    if (!fill.keeps || fill.end !== undefined || cacheUse === undefined) return false;
+    if (!isSelected(selection, cacheUse.request)) return false;
     const now = flow.parts.clock.now();
     const age = Math.floor((verdict.ageMs + now - receivedAt) / 1000);
     const fields = [...shared, "Age", String(age)];
@@ -152,10 +174,11 @@ function share(
       Math.floor((verdict.lifetimeMs - verdict.ageMs - now + receivedAt) / 1000),
     );
     follower.stage = "response";
+    cacheUse.reader = fill.reader(length);
     follower.response = new OutgoingResponse(
       status,
       fields,
-      fill.reader(length),
+      cacheUse.reader,
       "upstream",
       follower.exchange.method === "HEAD",
       follower.parts.responseContentMemory,
@@ -166,7 +189,7 @@ function share(
   const { serve } = flight;
   for (const follower of flight.take()) {
     follower.go((waiting, choice) => {
-      if (!serve(waiting)) forwardAlone(waiting, choice);
+      if (!serve(waiting)) waiting.joinOrLead(choice);
     });
   }
 }
@@ -178,20 +201,31 @@ function release(use: CacheUse): void {
 }
 
 function end(use: CacheUse): CacheUse["flight"] {
-  const { flight, cache } = use;
+  const { flight } = use;
   use.flight = undefined;
-  if (flight !== undefined && cache.flights.get(use.key) === flight) cache.flights.delete(use.key);
+  if (flight !== undefined) forget(use, flight);
   return flight;
 }
 
-/** The request is over. If its client left before a head came, the next one fetches. */
+/** Nobody joins it any more. Another one may have taken its place since. */
+function forget({ cache }: CacheUse, flight: NonNullable<CacheUse["flight"]>): void {
+  if (cache.flights.get(flight.key) === flight) cache.flights.delete(flight.key);
+}
+
+/**
+ * The request is over. If its client left before a head came, the next one fetches. If it went wrong after that (a hook
+ * that throws, say), it would go wrong for one after the other: all go at once.
+ */
 export function leaveCache(flow: Flow, use: CacheUse): void {
   if (!flow.isBackground) use.cache.store.routes.answered(use.plan.identity, use.status);
+  use.waiting?.leave();
   if (use.isFilling) return;
   if (use.flight === undefined || use.flight.serve !== undefined) return;
   const flight = end(use);
-  for (const follower of flight?.take() ?? [])
-    follower.go((flow, choice) => flow.joinOrLead(choice));
+  for (const follower of flight?.take() ?? []) {
+    if (use.answered) follower.go(forwardAlone);
+    else follower.go((flow, choice) => flow.joinOrLead(choice));
+  }
 }
 
 /** The upstream failed: all who wait for this fetch learn it, unless a stale response helps. True if this one was answered. */
@@ -220,6 +254,7 @@ function answerStale(flow: Flow, use: CacheUse, unreachable: boolean): boolean {
 /** The head of an answer to a request that may be answered otherwise. True if it was. */
 export function cacheHead(flow: Flow, use: CacheUse, status: number, raw: RawFields): boolean {
   const { stored } = use;
+  use.answered = true;
   if (stored === undefined) return false;
   if (status === 304) {
     const fresh = forwardableFields(raw, "response");
@@ -252,6 +287,8 @@ export function cacheHead(flow: Flow, use: CacheUse, status: number, raw: RawFie
 function revalidated(flow: Flow, use: CacheUse, stored: StoredResponse, fresh: RawFields): void {
   const now = flow.parts.clock.now();
   const fields = freshenedFields(stored.fields, fresh);
+  // RFC 9110 §6.6.1: one that does not say when it was made is from now, and not as old as what it renews.
+  if (!hasField(fresh, "date")) setField(fields, "Date", new Date(now).toUTCString());
   const age = fieldValue(fresh, "age");
   const verdict = judgeResponse(
     use.request,
@@ -271,7 +308,7 @@ function revalidated(flow: Flow, use: CacheUse, stored: StoredResponse, fresh: R
     fields,
     body: stored.body,
     // RFC 9111 §4.1: a 304 may say anew what selects.
-    selection: selectionOf(varyNames(fields, use.plan.vary), use.request),
+    selection: selectionOf(selectingNames(flow, use, fields), use.request),
     tags: stored.tags,
     receivedAt: now,
     verdict,

@@ -6,6 +6,12 @@ import { PrefixIndex } from "./prefix-index.ts";
 import { RouteFigures, type CacheFigures } from "./route-figures.ts";
 import { isSelected, isSelectedByLanguage, type StoredResponse } from "./stored-response.ts";
 
+/** What purges name. Tags that are not known yet may be any. */
+export interface Purgeable {
+  readonly url: string;
+  readonly tags: readonly string[] | undefined;
+}
+
 /** What an entry takes; a new object tells the table to count anew. */
 interface Charge {
   readonly bytes: number;
@@ -26,6 +32,8 @@ export class ResponseStore {
   readonly routes = new RouteFigures();
   #maxEntryBytes: number;
   #maxBytes: number;
+  /** Of the same budget: contents on their way in, and what was removed while somebody still reads it. */
+  #reserved = 0;
   /** The latest purges, oldest first, for what was under way when they came. */
   readonly #purges: PurgeSelection[] = [];
   /** Goes up with each purge. */
@@ -51,6 +59,23 @@ export class ResponseStore {
 
   get size(): number {
     return this.#lru.size;
+  }
+
+  /** Bytes that are not of entries. */
+  get reservedBytes(): number {
+    return this.#reserved;
+  }
+
+  /** Room for a content on its way in: what was not used for longest makes it. False where all of it is reserved. */
+  reserve(bytes: number): boolean {
+    if (this.#reserved + bytes > this.#maxBytes) return false;
+    this.#reserved += bytes;
+    this.#fit();
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#reserved -= bytes;
   }
 
   /** New limits for what is there: what no longer fits goes, oldest first. */
@@ -81,12 +106,13 @@ export class ResponseStore {
     const variants = this.#byKey.get(stored.key);
     if (variants !== undefined && variants.length >= MAX_VARIANTS)
       this.#lru.delete(variants[0] as StoredResponse);
-    if (stored.size > this.#maxBytes) return;
+    if (stored.size + this.#reserved > this.#maxBytes) return;
     stored.grown = (one) => {
       if (!this.#lru.has(one)) return;
       // The table would drop it without a word.
       if (one.size > this.#maxBytes) this.#lru.delete(one);
       else this.#charge(one, 0);
+      this.#fit();
     };
     this.#charge(stored, 1);
     const list = this.#byKey.get(stored.key);
@@ -94,6 +120,7 @@ export class ResponseStore {
     else list.push(stored);
     addTo(this.#byUrl, stored.url, stored);
     for (const tag of stored.tags) addTo(this.#byTag, tag, stored);
+    this.#fit();
   }
 
   remove(stored: StoredResponse): void {
@@ -117,8 +144,9 @@ export class ResponseStore {
    * Whether a purge since `epoch` would have reached this response: it may be made of what was purged while it was on
    * its way. Only those that name it count, else a site with many POSTs would store nothing.
    */
-  purgedSince(epoch: number, stored: StoredResponse): boolean {
+  purgedSince(epoch: number, stored: Purgeable): boolean {
     const count = this.epoch - epoch;
+    if (count === 0) return false;
     if (count > this.#purges.length) return true;
     for (const purge of this.#purges.slice(this.#purges.length - count)) {
       if (reaches(purge, stored)) return true;
@@ -156,6 +184,13 @@ export class ResponseStore {
     return found;
   }
 
+  /** The table knows the limit, and not what of it is reserved. */
+  #fit(): void {
+    while (this.#lru.calculatedSize + this.#reserved > this.#maxBytes && this.#lru.size > 0) {
+      this.#lru.pop();
+    }
+  }
+
   #create(): LRUCache<StoredResponse, Charge> {
     return new LRUCache<StoredResponse, Charge>({
       maxSize: this.#maxBytes,
@@ -173,8 +208,20 @@ export class ResponseStore {
     this.#lru.set(stored, { bytes: size });
   }
 
+  /** Whoever reads it holds it: it takes memory until the slowest of them is done. */
+  #keepAccount(stored: StoredResponse): void {
+    if (!stored.isBeingRead) return;
+    const { size } = stored;
+    this.#reserved += size;
+    stored.read = () => {
+      stored.read = undefined;
+      this.#reserved -= size;
+    };
+  }
+
   #forget(stored: StoredResponse): void {
     stored.grown = undefined;
+    this.#keepAccount(stored);
     const variants = this.#byKey.get(stored.key);
     const at = variants?.indexOf(stored) ?? -1;
     if (variants !== undefined && at !== -1) {
@@ -186,12 +233,12 @@ export class ResponseStore {
   }
 }
 
-function reaches(purge: PurgeSelection, stored: StoredResponse): boolean {
+function reaches(purge: PurgeSelection, stored: Purgeable): boolean {
   if ("tag" in purge) {
     const { tag } = purge;
-    return typeof tag === "string"
-      ? stored.tags.includes(tag)
-      : tag.some((one) => stored.tags.includes(one));
+    const { tags } = stored;
+    if (tags === undefined) return true;
+    return typeof tag === "string" ? tags.includes(tag) : tag.some((one) => tags.includes(one));
   }
   if ("url" in purge) return stored.url === purge.url;
   if ("prefix" in purge) return stored.url.startsWith(purge.prefix);

@@ -1,7 +1,10 @@
 import type { Coding } from "../../http/content-codings.ts";
+import type { ContentSource } from "../../http/content.ts";
 import { fieldValue, type RawFields, type ReadonlyRawFields } from "../../http/raw-fields.ts";
+import { SLICE_BYTES, sourceFromBytes } from "../../http/readable-source.ts";
 import { prefersLanguage, selectingValue, varyNames as namesOfVary } from "../../http/vary.ts";
 import type { Storability } from "./freshness.ts";
+import { LentBody } from "./lent-body.ts";
 
 /** Names of fields and what the request that was answered had in them. */
 export type Selection = readonly (readonly [lower: string, value: string])[];
@@ -45,13 +48,17 @@ export class StoredResponse {
   readonly #overhead: number;
   /** Told when coded variants have made it larger. */
   grown: ((stored: StoredResponse) => void) | undefined;
+  /** Clients that are being sent its content, piece by piece. */
+  #reads = 0;
+  /** Told when the last of them has it. */
+  read: (() => void) | undefined;
 
   constructor(facts: StoredFacts) {
     this.key = facts.key;
     this.url = facts.url;
     this.route = facts.route;
     this.status = facts.status;
-    this.body = facts.body;
+    this.body = inOwnMemory(facts.body);
     this.selection = facts.selection;
     this.tags = facts.tags;
     this.fields = facts.fields;
@@ -71,6 +78,25 @@ export class StoredResponse {
     return Math.max(0, Math.floor((now - this.bornAt) / 1000));
   }
 
+  get isBeingRead(): boolean {
+    return this.#reads > 0;
+  }
+
+  /** Bytes of it for a client. What goes out in one piece is soon gone; what takes longer is held, and the store counts that. */
+  lend(bytes: Uint8Array): ContentSource {
+    const content = sourceFromBytes(bytes);
+    return bytes.length <= SLICE_BYTES ? content : new LentBody(this, content);
+  }
+
+  beginRead(): void {
+    this.#reads += 1;
+  }
+
+  endRead(): void {
+    this.#reads -= 1;
+    if (this.#reads === 0) this.read?.();
+  }
+
   // ---- coded variants of the body, made once (the pipeline's ContentVariants) ----
 
   get(coding: Coding): Uint8Array | undefined {
@@ -84,8 +110,9 @@ export class StoredResponse {
     return true;
   }
 
-  put(coding: Coding, bytes: Uint8Array | undefined): void {
-    if (bytes === undefined) return;
+  put(coding: Coding, coded: Uint8Array | undefined): void {
+    if (coded === undefined) return;
+    const bytes = inOwnMemory(coded);
     this.#codedBytes += bytes.length - (this.#coded.get(coding)?.length ?? 0);
     this.#coded.set(coding, bytes);
     this.grown?.(this);
@@ -97,6 +124,14 @@ export class StoredResponse {
       if (bytes !== undefined) this.put(coding, bytes);
     }
   }
+}
+
+/** A place in a pool, or the front of an output block, would hold on to all of it. */
+function inOwnMemory(bytes: Uint8Array): Uint8Array {
+  if (bytes.buffer.byteLength === bytes.length) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
 }
 
 /** The object itself, its maps and its places in the indexes: an estimate on the safe side. */

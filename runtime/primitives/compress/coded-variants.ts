@@ -1,3 +1,4 @@
+import type { ContentSource } from "../../http/content.ts";
 import type { Coding } from "../../http/content-codings.ts";
 
 /**
@@ -6,6 +7,8 @@ import type { Coding } from "../../http/content-codings.ts";
  */
 export interface CodedVariants {
   get(coding: Coding): Uint8Array | undefined;
+  /** For a client. */
+  lend(bytes: Uint8Array): ContentSource;
   /** Whether the caller shall make this form. The store says no where it has no room, or where somebody makes it already. */
   claim(coding: Coding): boolean;
   /** What was claimed; `undefined` if it could not be made. */

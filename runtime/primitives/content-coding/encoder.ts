@@ -100,13 +100,16 @@ const ENCODE = {
   zstd: promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress),
 } as const;
 
-/** Applies the coding to the whole content on another thread: for what is stored, with the effort that is worth it there. */
+/**
+ * Applies the coding to the whole content on another thread: for what is stored, with the effort that is worth it there,
+ * or with that for live streams where somebody has made it larger.
+ */
 export function encodeBytes(
   coding: Coding,
   bytes: Uint8Array,
-  level: number = STORED_LEVELS[coding],
+  live: number = LIVE_LEVELS[coding],
 ): Promise<Uint8Array> {
-  const options = { level, size: bytes.length };
+  const options = { level: Math.max(live, STORED_LEVELS[coding]), size: bytes.length };
   switch (coding) {
     case "gzip":
       return ENCODE.gzip(bytes, deflateOptions(options));

@@ -2,6 +2,7 @@ import { gunzipSync } from "node:zlib";
 
 import { describe, expect, it } from "vitest";
 
+import type { ContentSource } from "../../../runtime/http/content.ts";
 import type { Coding } from "../../../runtime/http/content-codings.ts";
 import { fieldValue } from "../../../runtime/http/raw-fields.ts";
 import { sourceFromBytes } from "../../../runtime/http/readable-source.ts";
@@ -16,6 +17,10 @@ import { collect } from "../../helpers/content.ts";
 const BODY = Buffer.from("stored once, sent often\n".repeat(5000));
 
 class Variants implements CodedVariants {
+  lend(bytes: Uint8Array): ContentSource {
+    return sourceFromBytes(bytes);
+  }
+
   readonly made = new Map<Coding, Uint8Array | undefined>();
   puts = 0;
 
@@ -81,6 +86,22 @@ describe("a stored content", () => {
     expect((await ask()).atOnce).toBe(true);
     expect(work.length).toBe(1);
     expect(variants.puts).toBe(1);
+  });
+
+  it("waits for a later hit where others are being encoded: the threads are there for live streams too", async () => {
+    const { flow, work } = makeFlow();
+    const ask = (variants: Variants): void => {
+      const response = stored(variants);
+      codedContent(flow, response, planCoding(flow, response)!, response.content!);
+    };
+    const all = Array.from({ length: 5 }, () => new Variants());
+    for (const variants of all) ask(variants);
+    expect(work).toHaveLength(2);
+    await Promise.all(work);
+    for (const variants of all) ask(variants);
+    expect(work).toHaveLength(4);
+    await Promise.all(work);
+    expect(all.map(({ puts }) => puts)).toEqual([1, 1, 1, 1, 0]);
   });
 
   it("that a hook has replaced is not taken from the store, nor put there", () => {

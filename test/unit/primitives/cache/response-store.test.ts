@@ -304,4 +304,53 @@ describe("the store of responses", () => {
       }),
     );
   });
+
+  it("makes room for contents on their way in, and stores nothing beside them that does not fit", () => {
+    const store = new ResponseStore(MB, MB);
+    for (let i = 0; i < 4; i++) store.add(response(`/${i}`, { bytes: 200_000 }));
+    expect(store.size).toBe(4);
+    expect(store.reserve(500_000)).toBe(true);
+    expect(store.size).toBe(2);
+    expect(store.find("/3", [])).toBeDefined();
+    expect(store.bytes + store.reservedBytes).toBeLessThanOrEqual(MB);
+    expect(store.reserve(600_000)).toBe(false);
+    store.add(response("/large", { bytes: 600_000 }));
+    expect(store.find("/large", [])).toBeUndefined();
+    store.release(500_000);
+    store.add(response("/large", { bytes: 600_000 }));
+    expect(store.find("/large", [])).toBeDefined();
+  });
+
+  it("counts what a client still reads after it was removed", () => {
+    const store = new ResponseStore(MB, MB);
+    const read = response("/a", { bytes: 600_000 });
+    store.add(read);
+    read.beginRead();
+    read.beginRead();
+    store.remove(read);
+    expect([store.size, store.reservedBytes >= 600_000]).toEqual([0, true]);
+    expect(store.reserve(600_000)).toBe(false);
+    read.endRead();
+    expect(store.reservedBytes).toBeGreaterThanOrEqual(600_000);
+    read.endRead();
+    expect(store.reservedBytes).toBe(0);
+  });
+
+  it("keeps variants in memory of their own size, and gives long contents out in slices", async () => {
+    const stored = response("/a", { bytes: 3 * 256 * 1024 + 1 });
+    stored.put("br", new Uint8Array(16_384).subarray(0, 10));
+    expect(stored.get("br")?.buffer.byteLength).toBe(10);
+    const sizes: number[] = [];
+    await new Promise<void>((resolve, reject) => {
+      stored.lend(stored.body).open({
+        onData: (chunk) => {
+          expect(stored.isBeingRead).toBe(true);
+          sizes.push(chunk.length);
+        },
+        onEnd: () => resolve(),
+        onError: reject,
+      });
+    });
+    expect([sizes, stored.isBeingRead]).toEqual([[262_144, 262_144, 262_144, 1], false]);
+  });
 });
