@@ -138,8 +138,12 @@ export class Http2Exchange implements Exchange {
     this.#head = head.list;
     this.#hasContent = head.hasContent;
     this.#left = head.hasContent ? head.length : -1;
-    // Trailers of a response with a length are possible in HTTP/2 only; gRPC, whose clients say so, has them.
-    this.#waits = head.hasContent && (head.length === -1 || this.#acceptsTrailers);
+    // Trailers of a response with a length are possible in HTTP/2 only; gRPC, whose clients say so, has them. And where
+    // the request had content, node destroys the stream with the frame that ends it, before it has told that the content
+    // is written: only that it asks for trailers tells then.
+    this.#waits =
+      head.hasContent &&
+      (head.length === -1 || this.#acceptsTrailers || !this.#stream.endAfterHeaders);
     this.headSent = true;
     this.#phase = "head";
     process.nextTick(flushTick, this);
@@ -162,8 +166,8 @@ export class Http2Exchange implements Exchange {
     const stream = this.#stream;
     if (stream.destroyed || stream.closed) return true;
     this.bytesSent += size;
-    if (this.#left === 0 && !this.#waits) {
-      // END_STREAM goes with it, in one frame.
+    if (this.#left === 0 && !this.#acceptsTrailers) {
+      // END_STREAM goes with it, or right behind it.
       this.#completing = true;
       stream.end(chunk);
       return true;
@@ -260,8 +264,7 @@ export class Http2Exchange implements Exchange {
       isTunnel ||
       (this.#hasEnd &&
         !this.#abortedByUs &&
-        this.#stream.writableFinished &&
-        (!this.#waits || this.#trailersSent));
+        (this.#waits ? this.#trailersSent : this.#stream.writableFinished));
     if (isTunnel) this.bytesSent = this.#tunnel?.bytesSent ?? 0;
     this.#phase = "over";
     this.#head = undefined;

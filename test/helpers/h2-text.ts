@@ -6,9 +6,10 @@ import type { RawResponse, ReadOptions } from "./raw-client.ts";
 const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** What HTTP/2 has other means for (RFC 9113 §8.2.2). */
-const LEFT_OUT = new Set([
+export const LEFT_OUT: ReadonlySet<string> = new Set([
   "connection",
   "host",
+  "http2-settings",
   "keep-alive",
   "proxy-connection",
   "transfer-encoding",

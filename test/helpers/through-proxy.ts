@@ -1,8 +1,8 @@
 /** A whole proxy in front of a toy upstream, and requests over raw sockets: what most integration tests begin with. */
 import type { GatewrightConfig } from "@gatewright/sdk";
-import { TestRunner } from "vitest";
 
 import { askHttp2 } from "./h2-text.ts";
+import { startHttp2Bridge } from "./http2-bridge.ts";
 import { testProtocol } from "./protocol-matrix.ts";
 import { connectRaw, type RawClient, type RawResponse, type ReadOptions } from "./raw-client.ts";
 import { startProxy, type StartProxyOptions, type TestProxy } from "./start-proxy.ts";
@@ -30,6 +30,7 @@ export interface ThroughProxy {
   ask(bytes: string, options?: ReadOptions): Promise<RawResponse>;
   /** `GET` of the target with these field lines. */
   get(target: string, ...lines: string[]): Promise<RawResponse>;
+  /** A connection for bytes of HTTP/1.1; where the test file chose HTTP/2, to a bridge that makes streams of them. */
   connect(): Promise<RawClient>;
 }
 
@@ -49,6 +50,7 @@ export async function throughProxy(options: ThroughProxyOptions = {}): Promise<T
       },
     },
   });
+  let bridge: Promise<number> | undefined;
   const ask = (bytes: string, read?: ReadOptions): Promise<RawResponse> =>
     isHttp2 ? askHttp2(proxy.url, bytes, read) : askRaw(proxy.port, bytes, read);
   return {
@@ -56,9 +58,9 @@ export async function throughProxy(options: ThroughProxyOptions = {}): Promise<T
     upstream,
     ask,
     get: (target, ...lines) => ask(getRequest(target, ...lines)),
-    connect: () => {
-      if (isHttp2) TestRunner.getCurrentTest()?.context.skip("bytes of HTTP/1.1");
-      return connectRaw(proxy.port);
+    connect: async () => {
+      if (isHttp2) bridge ??= startHttp2Bridge(proxy.url);
+      return connectRaw(isHttp2 ? await (bridge as Promise<number>) : proxy.port);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { AccessRecord, GatewrightConfig } from "@gatewright/sdk";
 import { describe, expect, it } from "vitest";
 
+import { testProtocol } from "../helpers/protocol-matrix.ts";
 import { connectRaw, exchangeRaw, type RawClient } from "../helpers/raw-client.ts";
 import {
   throughProxy,
@@ -211,7 +212,7 @@ describe("onComplete and the access log", () => {
       method: "POST",
       host: "a.test",
       scheme: "http",
-      protocol: "HTTP/1.1",
+      protocol: testProtocol(),
       client: "127.0.0.1",
       requestBytes: 500,
       responseBytes: 1000,

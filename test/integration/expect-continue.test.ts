@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { closing } from "../helpers/protocol-matrix.ts";
 import { fieldOf } from "../helpers/raw-client.ts";
 import { throughProxy } from "../helpers/through-proxy.ts";
 
@@ -40,7 +41,7 @@ describe("Expect: 100-continue (PUB-05)", () => {
     const response = await client.response({ timeoutMs: 2000 });
     expect(response.status).toBe(403);
     // The content may come or not: only a close is clear.
-    expect(fieldOf(response, "Connection")).toBe("close");
+    expect(fieldOf(response, "Connection")).toBe(closing());
     expect(upstream.connections).toHaveLength(0);
     client.destroy();
   });

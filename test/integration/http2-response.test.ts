@@ -7,8 +7,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import {
   CODE,
   connectFrames,
+  data,
   FLAG,
   headers,
+  POST,
   request,
   rstStream,
   TYPE,
@@ -17,7 +19,7 @@ import {
 } from "../helpers/h2-frames.ts";
 import { responseOf } from "../helpers/h2-text.ts";
 import { http2Origin } from "../helpers/http2-origin.ts";
-import { answer, listen, outcomeOf } from "../helpers/listening.ts";
+import { answer, listen, outcomeOf, readContent } from "../helpers/listening.ts";
 import { fieldOf, fieldsOf } from "../helpers/raw-client.ts";
 import { throughProxy, type ThroughProxyOptions } from "../helpers/through-proxy.ts";
 import { toyResponse } from "../helpers/toy-upstream.ts";
@@ -190,6 +192,20 @@ describe("a response's content", () => {
     for (const exchange of exchanges) expect(await outcomeOf(exchange).closed).toBe(true);
   });
 
+  it.each(["content", "empty content", "a length of 0"])(
+    "to a request with %s is complete when all of it is out",
+    async (kind) => {
+      const { session, proxy } = await through({ onRequest: () => toyResponse(200, "hello") });
+      for (let round = 0; round < 5; round++) {
+        const length = kind === "a length of 0" ? { "content-length": "0" } : {};
+        const stream = session.request({ ":method": "POST", ":path": "/", ...length });
+        stream.end(kind === "content" ? "abc" : undefined);
+        expect((await responseOf(stream)).content.toString()).toBe("hello");
+        expect(await proxy.accessed()).toMatchObject({ outcome: "complete", responseBytes: 5 });
+      }
+    },
+  );
+
   it("beyond its length is cut off, and short of it is never ended as whole", async () => {
     const { port, exchanges } = await listen(
       (exchange) => {
@@ -267,14 +283,21 @@ describe("a client's RST_STREAM (PUB-09)", () => {
     expect(session.closed).toBe(false);
   });
 
-  it("with NO_ERROR, while content waits for its window, is no complete response", async () => {
+  it.each([
+    ["GET", headers(1)],
+    ["POST, whose content was read", Buffer.concat([headers(1, POST, false), data(1, "x", true)])],
+  ])("to %s with NO_ERROR, while content waits, is no complete response", async (_name, frames) => {
     // Looked at every 2 s, where node does not tell by itself.
-    const { port, exchanges } = await listen((exchange) => answer(exchange, "x".repeat(100_000)), {
-      h2c: true,
-      limits: { sendIdleMs: 8000 },
-    });
+    const { port, exchanges } = await listen(
+      (exchange) => {
+        const send = (): void => answer(exchange, "x".repeat(100_000));
+        if (exchange.content === undefined) send();
+        else void readContent(exchange.content).then(send);
+      },
+      { h2c: true, limits: { sendIdleMs: 8000 } },
+    );
     const client = await connectFrames(port);
-    client.send(headers(1));
+    client.send(frames);
     await expect.poll(() => client.received(1).length).toBe(65_535);
     client.send(rstStream(1, CODE.NO_ERROR));
     expect(await outcomeOf(exchanges[0]).closed).toBe(false);

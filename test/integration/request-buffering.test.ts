@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { closing } from "../helpers/protocol-matrix.ts";
 import { fieldOf, type RawClient } from "../helpers/raw-client.ts";
 import { scaled } from "../helpers/scale.ts";
 import { throughProxy, type ThroughProxy } from "../helpers/through-proxy.ts";
@@ -157,7 +158,7 @@ describe("content beyond the maximum (PUB-47)", () => {
     await client.send(withLength(MAX + 1).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"));
     const response = await client.response();
     expect(response.status).toBe(413);
-    expect(fieldOf(response, "connection")).toBe("close");
+    expect(fieldOf(response, "connection")).toBe(closing());
     expect(upstream.connections).toHaveLength(0);
     client.destroy();
   });
