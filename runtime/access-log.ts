@@ -28,6 +28,7 @@ function toLine(record: AccessRecord, time: string): string {
     `,"upstream":${milliseconds(times.upstream)}}` +
     `,"route":${optionalText(record.route)},"upstream":${optionalText(record.upstream)}` +
     `,"generation":${record.generation},"cache":${optionalText(record.cache)},"score":${record.score},"attempts":${record.attempts}`;
+  if (record.notStored !== undefined) line += `,"notStored":"${record.notStored}"`;
   if (record.target !== undefined) line += `,"target":${text(record.target)}`;
   if (record.error !== undefined) line += `,"error":"${record.error}"`;
   if (record.scoredBy !== undefined) line += `,"scoredBy":[${record.scoredBy.map(text).join()}]`;

@@ -62,6 +62,8 @@ export interface AccessRecord {
   readonly scoredBy: readonly string[] | undefined;
   /** What the cache made of it: `hit`, `miss`, … as in `ctx.cache.status`. `undefined` where the route has no cache. */
   readonly cache: string | undefined;
+  /** Why the response was not stored, in a word: `private`, `set-cookie`, … as `Cache-Status` says it. Absent where it was, or was not fetched. */
+  readonly notStored?: string | undefined;
   /** Milliseconds, with fractions. */
   readonly times: {
     /** From the request's head to the last byte handed to the socket. */

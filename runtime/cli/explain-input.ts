@@ -13,6 +13,8 @@ export function toExplainInput(
     readonly url: string;
     readonly header: readonly string[];
     readonly client: string;
+    readonly status?: string;
+    readonly response?: readonly string[];
   },
   origin: string,
 ): ExplainInput {
@@ -22,8 +24,9 @@ export function toExplainInput(
   return {
     method: given.method,
     url: toAbsolute(given.url, origin),
-    fields: given.header.flatMap(toField),
+    fields: given.header.flatMap((line) => toField("-H", line)),
     clientAddress: given.client,
+    ...toResponse(given.status, given.response ?? []),
   };
 }
 
@@ -38,16 +41,32 @@ function toAbsolute(url: string, origin: string): string {
   return absolute;
 }
 
-function toField(line: string): [name: string, value: string] {
+function toResponse(
+  status: string | undefined,
+  lines: readonly string[],
+): Pick<ExplainInput, "response"> {
+  if (status === undefined && lines.length === 0) return {};
+  if (status !== undefined && !/^[2-5]\d\d$/.test(status)) {
+    throw new UsageError(`--status ${status} is not a status from 200 to 599.`);
+  }
+  const fields = lines.flatMap((line) => toField("--response", line));
+  return { response: { status: Number(status ?? 200), fields } };
+}
+
+function toField(option: string, line: string): [name: string, value: string] {
   const colon = line.indexOf(":");
   const name = line.slice(0, colon);
   if (colon < 1 || !TOKEN.test(name)) {
-    throw new UsageError(`-H '${line}' is not a header field: write -H 'name: value'.`);
+    throw new UsageError(
+      `${option} '${line}' is not a header field: write ${option} 'name: value'.`,
+    );
   }
   const value = line.slice(colon + 1).trim();
   // oxlint-disable-next-line no-control-regex -- RFC 9110 §5.5 forbids them
   if (/[\u0000-\u0008\u000A-\u001F\u007F]|[^\u0000-\u00FF]/.test(value)) {
-    throw new UsageError(`-H '${name}': the value has characters that a field cannot carry.`);
+    throw new UsageError(
+      `${option} '${name}': the value has characters that a field cannot carry.`,
+    );
   }
   return [name, value];
 }

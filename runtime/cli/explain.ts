@@ -14,6 +14,8 @@ export interface ExplainFlags {
   readonly url: string;
   readonly header: readonly string[];
   readonly client: string;
+  readonly status?: string;
+  readonly response?: readonly string[];
   readonly config?: string;
   readonly json?: boolean;
 }

@@ -78,13 +78,27 @@ export function createProgram(
     .argument("<URL>", "absolute, or a path on the config's first listener")
     .option("-H, --header <LINE>", "a header field, 'name: value'; may be given again", collect, [])
     .option("--client <ADDRESS>", "the client's address", "127.0.0.1")
+    .option(
+      "--response <LINE>",
+      "a field of an answer, 'name: value': would it be stored? May be given again",
+      collect,
+      [],
+    )
+    .option("--status <STATUS>", "the status of that answer (default: 200)")
     .addOption(configOption())
     .option("--json", "print the steps as JSON")
     .action(
       async (
         method: string,
         url: string,
-        flags: { header: string[]; client: string; config?: string; json?: boolean },
+        flags: {
+          header: string[];
+          client: string;
+          response: string[];
+          status?: string;
+          config?: string;
+          json?: boolean;
+        },
       ) => {
         const { runExplain } = await import("./explain.ts");
         done(await runExplain(terminal, cwd, { method, url, ...flags }));

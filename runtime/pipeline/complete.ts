@@ -90,6 +90,7 @@ function accessRecord(flow: Flow): AccessRecord {
     score: flow.madeContext?.scoreTotal ?? 0,
     scoredBy: flow.madeContext?.scoredBy,
     cache: flow.cacheUse?.status,
+    notStored: flow.cacheUse?.notStored,
     times: {
       total: round(parts.clock.monotonic() - flow.startedTick),
       hooks: round(flow.hookMs),

@@ -2,6 +2,7 @@ import type { RawFields } from "../http/raw-fields.ts";
 import { AbsentClient, type AbsentRequest } from "./absent-client.ts";
 import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
+import { explainStoring } from "./cache/explain-cache.ts";
 import type { ExplainInput, ExplainStep, Explanation } from "./explain.ts";
 import { Flow } from "./flow.ts";
 import { explainLimits, explainLists } from "./explain-gates.ts";
@@ -14,9 +15,12 @@ import { traceStep } from "./trace.ts";
 export function explainRequest(parts: PipelineParts, input: ExplainInput): Promise<Explanation> {
   const steps: ExplainStep[] = [];
   return new Promise((resolve) => {
-    const exchange = new AbsentClient(madeUp(input), () =>
-      resolve({ method: input.method, url: input.url, steps }),
-    );
+    const exchange = new AbsentClient(madeUp(input), () => {
+      const { method, url, response } = input;
+      if (response !== undefined && steps.at(-1)?.phase === "forward")
+        explainStoring(flow, response);
+      resolve({ method, url, steps });
+    });
     const flow = new Flow(parts, exchange, { live: new Set(), tunnels: 0 });
     flow.trace = steps;
     exchange.receiver = flow;

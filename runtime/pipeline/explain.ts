@@ -25,4 +25,13 @@ export interface ExplainInput {
   readonly fields: readonly string[];
   /** Default 127.0.0.1. */
   readonly clientAddress?: string;
+  /** The head of an answer: what the cache would make of it is explained too. */
+  readonly response?: ExplainedResponse;
+}
+
+/** What an upstream might answer. */
+export interface ExplainedResponse {
+  readonly status: number;
+  /** Flat `[name, value, …]`. */
+  readonly fields: readonly string[];
 }

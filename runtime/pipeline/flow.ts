@@ -20,6 +20,7 @@ import type { IpList } from "../primitives/ip-list/ip-list.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import type { CacheUse } from "./cache/cache-use.ts";
 import { RequestCacheView } from "./cache/cache-view.ts";
+import { explainCache } from "./cache/explain-cache.ts";
 import { joinOrLead, lookUp } from "./cache/look-up.ts";
 import { complete } from "./complete.ts";
 import { settleDecision, type FinalDecision } from "./decide.ts";
@@ -504,6 +505,7 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   forward(choice: UpstreamChoice): void {
     const plan = this.routePlan?.cache;
+    if (this.trace !== null) explainCache(this, choice);
     if (this.content !== undefined) takeContent(this, choice);
     else if (
       plan === undefined ||

@@ -16,6 +16,7 @@ import { createProvision } from "../../runtime/generation/provision.ts";
 import { createResourceRegistry } from "../../runtime/generation/resources.ts";
 import type { ReadonlyRawFields } from "../../runtime/http/raw-fields.ts";
 import { fieldValue } from "../../runtime/http/raw-fields.ts";
+import type { ExplainInput, ExplainStep } from "../../runtime/pipeline/explain.ts";
 import { collectLog, type LogCollector } from "./log-lines.ts";
 
 export interface SimulatedAnswer {
@@ -32,6 +33,10 @@ export interface SimulatedProxy {
   advance(ms: number): void;
   /** One request, on a connection of its own. */
   ask(target: string, options?: { method?: string; fields?: string[] }): Promise<SimulatedAnswer>;
+  /** Step by step, what would become of it. */
+  explain(
+    input: Omit<ExplainInput, "url" | "method"> & { url: string; method?: string },
+  ): Promise<readonly ExplainStep[]>;
   /** Resolves when all that the proxy does without a client is done. */
   settled(): Promise<void>;
   readonly log: LogCollector;
@@ -96,6 +101,9 @@ export async function simulateProxy(
         field: (name) => fieldValue(answered, name),
         record,
       };
+    },
+    async explain(input) {
+      return (await provisioned.pipeline.explain({ method: "GET", ...input })).steps;
     },
     async settled() {
       do await new Promise((resolve) => setImmediate(resolve));

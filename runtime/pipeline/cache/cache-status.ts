@@ -15,8 +15,8 @@ export function addCacheStatus(flow: Flow, fields: RawFields, ttl?: number): voi
         ? { forwarded, forwardedStatus: 304, stored: true }
         : use.status === "joined"
           ? { forwarded, collapsed: true }
-          : use.detail === undefined
+          : use.notStored === undefined
             ? { forwarded, stored: true }
-            : { forwarded, detail: use.detail };
+            : { forwarded, detail: use.notStored };
   fields.push("Cache-Status", cacheStatusMember("gatewright", { ...answered, ...life }));
 }

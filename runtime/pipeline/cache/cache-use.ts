@@ -1,11 +1,15 @@
 import type { CacheStatus } from "../../http/cache-status.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
+import type { RefusedStorage } from "../../primitives/cache/freshness.ts";
 import type { CacheOutcome } from "../../primitives/cache/route-figures.ts";
 import type { Selection, StoredResponse } from "../../primitives/cache/stored-response.ts";
 import type { UpstreamChoice } from "../parts.ts";
 import type { CacheParts, CachePlan } from "./cache-parts.ts";
 import type { Fill, FillReader } from "./fill.ts";
 import type { Flight, Follower } from "./flight.ts";
+
+/** Why a response is not stored, in a word: for `Cache-Status`, the access log and `explain`. */
+export type NotStored = RefusedStorage | "bypass" | "method" | "read-by-hook" | "too-large";
 
 /** What the cache has to do with one request. */
 export class CacheUse {
@@ -41,8 +45,8 @@ export class CacheUse {
   choice: UpstreamChoice | undefined = undefined;
   /** Nothing of it is stored. */
   noStore = false;
-  /** What becomes of the response, for Cache-Status. */
-  detail: string | undefined = undefined;
+  /** Why the response is not stored. */
+  notStored: NotStored | undefined = undefined;
 
   constructor(
     cache: CacheParts,

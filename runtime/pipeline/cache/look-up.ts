@@ -52,7 +52,14 @@ export function lookUp(
     }
   }
 
-  const use = new CacheUse(cache, plan, key, urlOf(flow, plan), [...request], reason(how, bypass));
+  const use = new CacheUse(
+    cache,
+    plan,
+    key,
+    urlOf(flow, plan),
+    [...request],
+    reason(how, bypass, cache.store.has(key)),
+  );
   flow.cacheUse = use;
   if (bypass) {
     use.status = "bypass";
@@ -128,8 +135,12 @@ function joined(flow: Flow, use: CacheUse, choice: UpstreamChoice): boolean {
 }
 
 /** RFC 9211 §2.2. */
-function reason(how: Reuse | undefined, bypass: boolean): CacheUse["forwarded"] {
+function reason(
+  how: Reuse | undefined,
+  bypass: boolean,
+  hasVariants: boolean,
+): CacheUse["forwarded"] {
   if (bypass) return "bypass";
-  if (how === undefined) return "uri-miss";
+  if (how === undefined) return hasVariants ? "vary-miss" : "uri-miss";
   return how === "validate-request" ? "request" : "stale";
 }

@@ -24,7 +24,7 @@ import { runTransforms } from "../transform/run-transforms.ts";
 import { transformedFields } from "../transform/transformed-fields.ts";
 import { answerStored } from "./answer-stored.ts";
 import { addCacheStatus } from "./cache-status.ts";
-import type { CacheUse } from "./cache-use.ts";
+import type { CacheUse, NotStored } from "./cache-use.ts";
 import { Fill } from "./fill.ts";
 import { forwardAlone } from "./look-up.ts";
 import { withoutIgnored } from "./cache-key.ts";
@@ -63,8 +63,8 @@ export function storeResponse(flow: Flow, use: CacheUse): void {
   // Said to us, and of no use to clients.
   for (const name of OWN_FIELDS) removeField(fields, name);
   const names = selectingNames(flow, use, fields);
-  use.detail = refusal(flow, use, response, verdict, names);
-  if (use.detail !== undefined) {
+  use.notStored = refusal(flow, use, response, verdict);
+  if (use.notStored !== undefined) {
     addCacheStatus(flow, fields);
     release(use);
     flow.runResponseHooks();
@@ -129,16 +129,26 @@ function refusal(
   use: CacheUse,
   response: OutgoingResponse,
   verdict: Storability,
-  names: readonly string[],
-): string | undefined {
+): NotStored | undefined {
+  const readByHook = response.buffer !== undefined || response.contentReplaced;
+  return (
+    refusedByHead(flow, use, response.fields, verdict) ?? (readByHook ? "read-by-hook" : undefined)
+  );
+}
+
+/** Why it is not stored, as far as heads tell. */
+export function refusedByHead(
+  flow: Flow,
+  use: CacheUse,
+  fields: ReadonlyRawFields,
+  verdict: Storability,
+): NotStored | undefined {
   if (use.noStore || flow.cacheView?.bypassed === true) return "bypass";
-  if (verdict.refused !== undefined) return verdict.refused.replaceAll(" ", "-");
+  if (verdict.refused !== undefined) return verdict.refused;
   if (flow.method !== "GET") return "method";
-  if (response.buffer !== undefined || response.contentReplaced) return "read-by-hook";
-  if (names.some((name) => OF_ONE_REQUEST.has(name))) return "vary";
-  const length = Number(fieldValue(response.fields, "content-length") ?? 0);
-  if (length > use.cache.store.maxEntryBytes) return "too-large";
-  return undefined;
+  if (selectingNames(flow, use, fields).some((name) => OF_ONE_REQUEST.has(name))) return "vary";
+  const length = Number(fieldValue(fields, "content-length") ?? 0);
+  return length > use.cache.store.maxEntryBytes ? "too-large" : undefined;
 }
 
 /** Those who wait, and those who come while it arrives. */
@@ -217,7 +227,8 @@ function forget({ cache }: CacheUse, flight: NonNullable<CacheUse["flight"]>): v
  * that throws, say), it would go wrong for one after the other: all go at once.
  */
 export function leaveCache(flow: Flow, use: CacheUse): void {
-  if (!flow.isBackground) use.cache.store.routes.answered(use.plan.identity, use.status);
+  if (!flow.isBackground && flow.trace === null)
+    use.cache.store.routes.answered(use.plan.identity, use.status);
   use.waiting?.leave();
   if (use.isFilling) return;
   if (use.flight === undefined || use.flight.serve !== undefined) return;
@@ -341,7 +352,8 @@ function applyTransforms(flow: Flow, response: OutgoingResponse): void {
   response.transforms = undefined;
 }
 
-function tagsOf(flow: Flow, use: CacheUse, fields: RawFields): readonly string[] {
+/** The route's, those of hooks and those that the response names. */
+export function tagsOf(flow: Flow, use: CacheUse, fields: ReadonlyRawFields): readonly string[] {
   const tags = new Set([...use.plan.tags, ...(flow.cacheView?.tags ?? [])]);
   for (const line of fieldValues(fields, "cache-tag"))
     for (const tag of line.split(",")) tags.add(tag.trim());

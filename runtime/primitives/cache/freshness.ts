@@ -22,10 +22,22 @@ export interface CachePolicy {
   readonly setCookie: "skip" | "strip";
 }
 
+/** Why a response may not be stored. */
+export type RefusedStorage =
+  | "status"
+  | "must-understand"
+  | "no-store"
+  | "request-no-store"
+  | "private"
+  | "set-cookie"
+  | "authorization"
+  | "vary"
+  | "no-lifetime";
+
 /** What a response says about its storing, and why. */
 export interface Storability {
-  /** Absent: it may be stored. Else one word or two for `Cache-Status`. */
-  readonly refused: string | undefined;
+  /** Absent: it may be stored. */
+  readonly refused: RefusedStorage | undefined;
   readonly lifetimeMs: number;
   /** RFC 9111 §4.2.2. */
   readonly heuristic: boolean;
@@ -104,7 +116,7 @@ function refusal(
   policy: CachePolicy,
   stated: boolean,
   noCache: boolean,
-): string | undefined {
+): RefusedStorage | undefined {
   if (status < 200 || status === 206 || status === 304) return "status";
   if (policy.statuses !== undefined && !policy.statuses.includes(status)) return "status";
   if (directives.has("must-understand")) {
@@ -112,7 +124,7 @@ function refusal(
   } else if (directives.has("no-store")) {
     return "no-store";
   }
-  if (cacheDirectives(requestFields).has("no-store")) return "request no-store";
+  if (cacheDirectives(requestFields).has("no-store")) return "request-no-store";
   if (directives.has("private")) return "private";
   // RFC 9111 §7.3: it leaves this to the origin, which forgets it.
   if (hasField(fields, "set-cookie") && policy.setCookie === "skip") return "set-cookie";

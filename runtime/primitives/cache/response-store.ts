@@ -100,6 +100,11 @@ export class ResponseStore {
     return found;
   }
 
+  /** Something is stored under this key, for whatever request. */
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
   add(stored: StoredResponse): void {
     for (const other of this.#byKey.get(stored.key)?.slice() ?? [])
       if (sameSelection(other, stored)) this.#lru.delete(other);
@@ -160,8 +165,14 @@ export class ResponseStore {
 
   /** For operators. */
   get status(): CacheFigures {
-    const { bytes, maxBytes, size, routes } = this;
-    return { bytes, maxBytes, entries: size, hitRatio: routes.hitRatio, routes: routes.all };
+    return {
+      bytes: this.bytes,
+      reservedBytes: this.reservedBytes,
+      maxBytes: this.maxBytes,
+      entries: this.size,
+      hitRatio: this.routes.hitRatio,
+      routes: this.routes.all,
+    };
   }
 
   clear(): void {

@@ -15,7 +15,11 @@ export interface RouteCacheFigures {
 
 /** The store's figures. Plain data: it crosses threads and becomes JSON. */
 export interface CacheFigures {
+  /** Of stored responses, with their coded variants and what they are found by. */
   readonly bytes: number;
+  /** Of contents on their way in, and of removed ones that somebody still reads. */
+  readonly reservedBytes: number;
+  /** Of both together. */
   readonly maxBytes: number;
   readonly entries: number;
   readonly hitRatio: number | undefined;

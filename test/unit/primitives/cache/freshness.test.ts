@@ -36,7 +36,7 @@ describe("what may be stored (RFC 9111 §3)", () => {
     expect(judge(control("max-age=60", "Vary", "a, *")).refused).toBe("vary");
     expect(judge(control("max-age=60"), { status: 206 }).refused).toBe("status");
     const request = control("no-store");
-    expect(judge(control("max-age=60"), { request }).refused).toBe("request no-store");
+    expect(judge(control("max-age=60"), { request }).refused).toBe("request-no-store");
   });
 
   it("PUB-21: does not store Set-Cookie unless the route strips it", () => {
