@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { VERSION } from "../process/version.ts";
 import { DEFAULT_CONFIG } from "./config-file.ts";
 import { runInit } from "./init.ts";
+import type { ListFlags } from "./list.ts";
 import type { PurgeFlags } from "./purge.ts";
 import type { ExitCode, Terminal } from "./terminal.ts";
 
@@ -119,6 +120,22 @@ export function createProgram(
     .action(async (flags: PurgeFlags) => {
       const { runPurge } = await import("./purge.ts");
       done(await runPurge(terminal, cwd, flags));
+    });
+
+  program
+    .command("list")
+    .description("look at the IP lists of the proxy that runs, or change one, by its admin port")
+    .argument("[NAME]", "the list")
+    .option("--add <RANGE>", "an address or CIDR range; may be given again", collect, [])
+    .option("--remove <RANGE>", "takes it out, whatever the source says", collect, [])
+    .option("--for <TIME>", "then it is as before: 10m, 2h (default: until the proxy ends)")
+    .option("--has <ADDRESS>", "whether the list has it: exit code 0, or 1")
+    .option("--admin <URL>", "address of the admin port (default: the config's)")
+    .addOption(configOption())
+    .option("--json", "print the result as JSON")
+    .action(async (name: string | undefined, flags: ListFlags) => {
+      const { runList } = await import("./list.ts");
+      done(await runList(terminal, cwd, name, flags));
     });
 
   program

@@ -1,6 +1,7 @@
 import type { ExitCode, Terminal } from "./terminal.ts";
 import { UsageError } from "./terminal.ts";
-import { findAdmin, type AdminPlace } from "./admin-place.ts";
+import { findAdmin } from "./admin-place.ts";
+import { askAdmin, reportRefusal } from "./ask-admin.ts";
 
 export interface PurgeFlags {
   readonly url?: string;
@@ -13,9 +14,6 @@ export interface PurgeFlags {
   readonly config?: string;
 }
 
-/** It is on this machine, or near: who waits longer waits for nothing. */
-const TIME_LIMIT_MS = 10_000;
-
 /** Asks the proxy that runs to remove stored responses. */
 export async function runPurge(
   terminal: Terminal,
@@ -25,26 +23,10 @@ export async function runPurge(
   const selection = toSelection(flags);
   const place = await findAdmin(terminal, cwd, flags);
   if (place === undefined) return 2;
-  let response: Response;
-  try {
-    response = await fetch(`${place.url}/api/cache/purge`, {
-      method: "POST",
-      body: JSON.stringify(selection),
-      headers: {
-        "content-type": "application/json",
-        ...(place.token === undefined ? {} : { authorization: `Bearer ${place.token}` }),
-      },
-      redirect: "error",
-      signal: AbortSignal.timeout(TIME_LIMIT_MS),
-    });
-  } catch (error) {
-    terminal.err(`gatewright: no proxy answers at ${place.url} (${reasonOf(error)}).`);
-    terminal.err(adviceFor(place));
-    return 1;
-  }
-  const answer = await jsonOf(response);
-  if (response.status === 200 && typeof answer["purged"] === "number") {
-    const { purged } = answer;
+  const answer = await askAdmin(terminal, place, "POST", "/api/cache/purge", selection);
+  if (answer === undefined) return 1;
+  const { purged } = answer.content;
+  if (answer.status === 200 && typeof purged === "number") {
     const done = flags.soft === true ? "made stale" : "purged";
     terminal.out(
       flags.json === true
@@ -53,11 +35,8 @@ export async function runPurge(
     );
     return 0;
   }
-  const { detail } = answer;
-  const said = typeof detail === "string" ? detail : "This is not the admin port of Gatewright.";
-  terminal.err(`gatewright: ${place.url} answered ${response.status}: ${said}`);
-  if (response.status === 401 || response.status === 403) terminal.err(TOKEN_ADVICE);
-  return response.status === 400 ? 2 : 1;
+  reportRefusal(terminal, place, answer);
+  return answer.status === 400 ? 2 : 1;
 }
 
 function toSelection(flags: PurgeFlags): object {
@@ -74,28 +53,3 @@ function toSelection(flags: PurgeFlags): object {
   }
   return soft === true ? { ...selection, soft } : selection;
 }
-
-async function jsonOf(response: Response): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const value: unknown = await response.json();
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Error && error.name === "TimeoutError") return "no answer in 10 s";
-  const cause: unknown = error instanceof Error ? error.cause : undefined;
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-  return code ?? (error instanceof Error ? error.message : String(error));
-}
-
-function adviceFor(place: AdminPlace): string {
-  return place.from === "config"
-    ? "Start it with: gatewright start. Or name the admin address of another one: --admin URL"
-    : `${place.from === "default" ? "The config has no `admin`, so this is where `dev` would be. " : ""}Give the config of the running proxy an admin port, admin: { port: 9901 }, or name another address: --admin URL`;
-}
-
-const TOKEN_ADVICE =
-  "From another machine it takes the token: admin.token of the config, or GATEWRIGHT_ADMIN_TOKEN in the environment.";

@@ -3,6 +3,7 @@ import type { ResolvedConfig } from "../config/resolved-config.ts";
 import type { StackMapper } from "../config/stack-mapper.ts";
 import type { Exchange } from "../downstream/exchange.ts";
 import type { Log } from "../log.ts";
+import type { IpListPlan } from "../pipeline/ip-lists.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { createClientAddress, type ClientAddressResolver } from "../primitives/client-address.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -114,6 +115,11 @@ export class Generation {
   /** What contents take at present. */
   get held(): HeldStatus | undefined {
     return this.#parts.provisioned.held?.();
+  }
+
+  /** Absent: none. */
+  get ipLists(): IpListPlan | undefined {
+    return this.#parts.provisioned.ipLists;
   }
 
   /** Absent: no route caches. */

@@ -22,6 +22,7 @@ import type {
   RoutePlan,
   UpstreamPlan,
 } from "../pipeline/parts.ts";
+import type { IpListPlan } from "../pipeline/ip-lists.ts";
 import { createPipeline, type Pipeline } from "../pipeline/pipeline.ts";
 import { SlowReaders } from "../pipeline/slow-readers.ts";
 import { createRouteTable } from "../pipeline/routing/route-table.ts";
@@ -62,6 +63,8 @@ export interface Provisioned {
   readonly upgradeTokens: ReadonlySet<string>;
   /** Whether a connection of this peer is taken, before TLS. Absent: every one is. */
   readonly admits?: ((address: string) => boolean) | undefined;
+  /** For the admin listener. Absent: none. */
+  readonly ipLists?: IpListPlan | undefined;
   /** Those that the config names, for the admin's figures. */
   readonly upstreams: readonly Upstream[];
   /** What the contents of all generations take at present. */
@@ -231,6 +234,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     return {
       pipeline,
       admits: peerAdmission(config, ipLists.plan),
+      ipLists: ipLists.plan,
       upgradeTokens: new Set([
         ...config.upgrades,
         ...config.routes.flatMap((route) => route.upgrades),

@@ -1,5 +1,5 @@
 /**
- * The admin listener: health, readiness, status, reload, purges. Its own node:http server, so that it answers whatever state
+ * The admin listener: health, readiness, status, reload, purges, lists. Its own node:http server, so that it answers whatever state
  * the proxy is in, with limits far below those of the data path.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -9,11 +9,13 @@ import type { Log } from "../log.ts";
 import { checkAccess, type AccessRules } from "./access.ts";
 import { jsonContent } from "./content.ts";
 import { PAGE_POLICY } from "./html.ts";
+import { listEndpoint, type ListSource } from "./list-endpoints.ts";
+import { send, sendJson, sendProblem } from "./send.ts";
 import { renderStatusPage } from "./status-page.ts";
 import type { ProxyStatus, ReloadStatus } from "./status.ts";
 
 /** What the admin listener needs of the process behind it. */
-export interface AdminSource {
+export interface AdminSource extends ListSource {
   /** A generation is live and shutdown has not begun. */
   isReady(): boolean;
   status(): Promise<ProxyStatus>;
@@ -136,7 +138,9 @@ function listenOnce(server: Server, port: number, host: string): Promise<void> {
 }
 
 interface Endpoint {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Of the same path. Default: the method, and HEAD where it is GET. */
+  readonly allow?: string;
   /** It reads content, of up to so much. */
   readonly maxContentBytes?: number;
   run(request: IncomingMessage, response: ServerResponse, source: AdminSource): Promise<void>;
@@ -203,7 +207,9 @@ async function answer(
 ): Promise<void> {
   try {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
-    const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined;
+    const endpoint = Object.hasOwn(ENDPOINTS, path)
+      ? ENDPOINTS[path]
+      : listEndpoint(path, request.method);
     if (isTooLarge(request, endpoint)) {
       sendProblem(response, 413, "The content is too large.", { Connection: "close" });
       return;
@@ -219,8 +225,9 @@ async function answer(
       sendProblem(response, 404, "There is nothing here.");
     } else if (!allows(endpoint, request.method)) {
       // RFC 9110 §15.5.6: a 405 names what is allowed.
-      const allowed = endpoint.method === "GET" ? "GET, HEAD" : "POST";
-      sendProblem(response, 405, "This method is not allowed here.", { Allow: allowed });
+      const allowed = endpoint.method === "GET" ? "GET, HEAD" : endpoint.method;
+      const fields = { Allow: endpoint.allow ?? allowed };
+      sendProblem(response, 405, "This method is not allowed here.", fields);
     } else {
       await endpoint.run(request, response, options.source);
     }
@@ -254,43 +261,4 @@ function factsOf(request: IncomingMessage): Parameters<typeof checkAccess>[0] {
     fetchSite: typeof site === "string" ? site : undefined,
     authorization: headers.authorization,
   };
-}
-
-function sendJson(
-  response: ServerResponse,
-  status: number,
-  value: unknown,
-  fields: Readonly<Record<string, string>> = {},
-): void {
-  send(response, status, "application/json", `${JSON.stringify(value, null, 2)}\n`, fields);
-}
-
-/** RFC 9457. */
-function sendProblem(
-  response: ServerResponse,
-  status: number,
-  detail: string,
-  fields: Readonly<Record<string, string>> = {},
-): void {
-  const body = `${JSON.stringify({ status, detail })}\n`;
-  send(response, status, "application/problem+json", body, fields);
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  text: string,
-  fields: Readonly<Record<string, string>>,
-): void {
-  const content = Buffer.from(text);
-  response.writeHead(status, {
-    "Content-Type": type,
-    "Content-Length": content.length,
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    ...fields,
-  });
-  response.end(content);
 }

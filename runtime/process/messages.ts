@@ -11,6 +11,7 @@ import type { PurgeSelection } from "@gatewright/sdk";
 import type { ConfigIssue, LoadedConfig } from "../config/load.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { HeldStatus } from "../generation/held-status.ts";
+import type { ListAnswer, ListRequest } from "../generation/list-requests.ts";
 import type {
   ListenerStatus,
   RetiringStatus,
@@ -41,7 +42,9 @@ export type ToWorker =
   /** Answer: `stats` with the same id. */
   | { readonly type: "count"; readonly id: number }
   /** Remove stored responses. Answer: `purged` with the same id. */
-  | { readonly type: "purge"; readonly id: number; readonly selection: PurgeSelection };
+  | { readonly type: "purge"; readonly id: number; readonly selection: PurgeSelection }
+  /** Look at IP lists, or change one. Answer: `listed` with the same id. */
+  | { readonly type: "list"; readonly id: number; readonly request: ListRequest };
 
 export type ToSupervisor =
   | { readonly type: "prepared"; readonly generation: number }
@@ -60,7 +63,8 @@ export type ToSupervisor =
   | { readonly type: "drained" }
   | { readonly type: "stats"; readonly id: number; readonly stats: WorkerStats }
   /** `undefined`: there is no cache. */
-  | { readonly type: "purged"; readonly id: number; readonly count: number | undefined };
+  | { readonly type: "purged"; readonly id: number; readonly count: number | undefined }
+  | { readonly type: "listed"; readonly id: number; readonly answer: ListAnswer };
 
 /** What stands in for a generation while the config is broken, in the two forms that clients ask for. */
 export interface BrokenContent {

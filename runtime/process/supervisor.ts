@@ -7,9 +7,12 @@ import type { ConfigIssue, ConfigReport, LoadedConfig, LoadResult } from "../con
 import type { ResolvedConfig, ResolvedListen } from "../config/resolved-config.ts";
 import { toPrepareIssues } from "../generation/prepare-error.ts";
 import type { AdminSource, PurgeOutcome } from "../inspect/admin.ts";
+import type { ListAnswer, ListRequest } from "../generation/list-requests.ts";
+import type { ListOutcome } from "../inspect/list-endpoints.ts";
 import type { ProxyStatus, ReloadStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
 import { toPurge } from "../primitives/cache/purge-selection.ts";
+import { toListChange } from "../primitives/ip-list/list-change.ts";
 import { AdminSeat } from "./admin-seat.ts";
 import { createBrokenContent } from "./broken-page.ts";
 import { applyOverrides, defaultListen, type ListenOverrides } from "./default-listen.ts";
@@ -77,7 +80,7 @@ interface Attempt {
   readonly listen: readonly ResolvedListen[] | undefined;
 }
 
-type Answer = Exclude<ToSupervisor, { type: "stats" | "purged" | "released" }>;
+type Answer = Exclude<ToSupervisor, { type: "stats" | "purged" | "listed" | "released" }>;
 
 export class Supervisor implements AdminSource {
   readonly #options: SupervisorOptions;
@@ -90,6 +93,7 @@ export class Supervisor implements AdminSource {
   #packages: ReadonlySet<string> = new Set();
   readonly #counts = new Map<number, (stats: WorkerStats) => void>();
   readonly #purges = new Map<number, (count: number | undefined) => void>();
+  readonly #listings = new Map<number, (answer: ListAnswer) => void>();
   readonly #urls = new Set<string>();
   #watcher: Watcher | undefined;
   /** The next load takes effect whatever its digest. */
@@ -195,6 +199,32 @@ export class Supervisor implements AdminSource {
     if (count === undefined) return { kind: "off" };
     this.#log.info({ ...selection, count }, "purged");
     return { kind: "purged", count };
+  }
+
+  lists(): Promise<ListAnswer> {
+    return this.#askLists({ kind: "all" });
+  }
+
+  list(name: string, address: string | undefined): Promise<ListAnswer> {
+    return this.#askLists({ kind: "one", name, address });
+  }
+
+  async changeList(kind: "add" | "remove", name: string, given: unknown): Promise<ListOutcome> {
+    const change = toListChange(given);
+    if (typeof change === "string") return { kind: "refused", problem: change };
+    const answer = await this.#askLists({ kind, name, ...change });
+    if (answer.kind === "changed") {
+      this.#log.info({ list: name, ...change }, kind === "add" ? "added to" : "taken out of");
+    }
+    return answer;
+  }
+
+  async #askLists(request: ListRequest): Promise<ListAnswer> {
+    if (this.#state === "stopped") return { kind: "unknown", names: [] };
+    const id = this.#nextCount++;
+    const answered = new Promise<ListAnswer>((resolve) => this.#listings.set(id, resolve));
+    this.#options.port.post({ type: "list", id, request });
+    return answered;
   }
 
   /** Stops accepting, finishes what runs within the limit, disposes of everything. A second call waits for the first. */
@@ -386,6 +416,10 @@ export class Supervisor implements AdminSource {
       case "stats":
         this.#counts.get(message.id)?.(message.stats);
         this.#counts.delete(message.id);
+        break;
+      case "listed":
+        this.#listings.get(message.id)?.(message.answer);
+        this.#listings.delete(message.id);
         break;
       case "purged":
         this.#purges.get(message.id)?.(message.count);

@@ -5,6 +5,7 @@ import type { ListenerTls, TicketKeySource } from "../downstream/tls-terms.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { Exchange } from "../downstream/exchange.ts";
 import { type Generation, prepareGeneration } from "../generation/generation.ts";
+import { answerListRequest } from "../generation/list-requests.ts";
 import { PrepareError, toPrepareIssues } from "../generation/prepare-error.ts";
 import type { Provision } from "../generation/provision.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
@@ -97,6 +98,11 @@ class Worker {
       case "count":
         this.#port.post({ type: "stats", id: message.id, stats: this.#stats() });
         break;
+      case "list": {
+        const answer = answerListRequest(this.#switch.current?.ipLists, message.request);
+        this.#port.post({ type: "listed", id: message.id, answer });
+        break;
+      }
       case "purge": {
         const count = this.#switch.current?.cache?.purge(message.selection);
         this.#port.post({ type: "purged", id: message.id, count });

@@ -9,6 +9,8 @@ import {
   type AdminOptions,
   type PurgeOutcome,
 } from "../../runtime/inspect/admin.ts";
+import type { ListAnswer } from "../../runtime/generation/list-requests.ts";
+import type { ListOutcome } from "../../runtime/inspect/list-endpoints.ts";
 import type { ProxyStatus, ReloadStatus } from "../../runtime/inspect/status.ts";
 import { collectLog } from "../helpers/log-lines.ts";
 import { connectRaw, fieldOf, type RawResponse } from "../helpers/raw-client.ts";
@@ -38,6 +40,9 @@ async function start(options: Partial<AdminOptions> = {}) {
     status: vi.fn(async () => STATUS),
     reload: vi.fn(async () => RELOADED),
     purge: vi.fn(async (): Promise<PurgeOutcome> => ({ kind: "purged", count: 3 })),
+    lists: vi.fn(async (): Promise<ListAnswer> => ({ kind: "lists", lists: [] })),
+    list: vi.fn(async (): Promise<ListAnswer> => ({ kind: "unknown", names: ["bad"] })),
+    changeList: vi.fn(async (): Promise<ListOutcome> => ({ kind: "unknown", names: ["bad"] })),
   };
   const admin = await startAdmin({
     host: "127.0.0.1",

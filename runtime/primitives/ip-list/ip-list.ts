@@ -8,9 +8,9 @@ import { NO_IP, parseIp, type IpFamily, type IpWords } from "../../http/ip-addre
 import type { Log } from "../../log.ts";
 import { splitFirstLine, toListText, type ListText } from "./list-text.ts";
 import { parseDecisions } from "./parse-decisions.ts";
-import { addEntries, parseList, type ParsedList } from "./parse-list.ts";
+import { addEntries, parseList, parseRange, type ParsedList } from "./parse-list.ts";
 import { inSlices, RangeBuilder, type RangeTable } from "./range-table.ts";
-import { TimedRanges } from "./timed-ranges.ts";
+import { NONE, TimedRanges } from "./timed-ranges.ts";
 
 export type IpListSource =
   | { readonly kind: "inline" }
@@ -58,6 +58,22 @@ export interface IpListOptions {
   readonly watchFile: WatchFile | undefined;
 }
 
+/** An entry that was made at run time. */
+export interface TimedEntry {
+  readonly range: string;
+  /** Absent: it ends with the process. */
+  readonly until?: string;
+}
+
+export interface IpListStatus {
+  readonly source: IpListSource["kind"];
+  readonly ranges: number;
+  readonly added: number;
+  readonly removed: number;
+  readonly updated?: string;
+  readonly problem?: string;
+}
+
 interface LastGood {
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
@@ -66,8 +82,9 @@ interface LastGood {
 const JITTER = 0.1;
 const VALUES_A_STEP = 1024;
 const NOTHING: ParsedList = { entries: 0, invalid: 0 };
-const EMPTY: RangeTable = { size: 0, has: () => false };
+const EMPTY: RangeTable = { size: 0, has: () => false, touches: () => false };
 const words = new Uint32Array(4);
+const prefix = { bits: 0 };
 
 /** One list of addresses, kept up to date from its source. Lives on over reloads that leave its source alone. */
 export class IpList {
@@ -87,6 +104,8 @@ export class IpList {
   #watch: ReturnType<WatchFile> | undefined;
   #loading: Promise<void> = Promise.resolve();
   #started = false;
+  #updatedAt: number | undefined;
+  #problem: string | undefined;
 
   constructor(options: IpListOptions) {
     this.#options = options;
@@ -99,9 +118,46 @@ export class IpList {
   }
 
   has(family: IpFamily, address: IpWords): boolean {
+    if (this.#added.size + this.#removed.size > 0) {
+      const now = this.#options.clock.monotonic();
+      const added = this.#added.longest(family, address, now);
+      const removed = this.#removed.longest(family, address, now);
+      // The narrower range of the two is the one that was meant.
+      if (added !== removed) return added > removed;
+    }
+    return this.#table.has(family, address);
+  }
+
+  /** What was added at run time, as many as `most`. */
+  added(most: number): TimedEntry[] {
+    return this.#entriesOf(this.#added, most);
+  }
+
+  removed(most: number): TimedEntry[] {
+    return this.#entriesOf(this.#removed, most);
+  }
+
+  #entriesOf(timed: TimedRanges, most: number): TimedEntry[] {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    return timed.entries(now, most).map(({ range, until }) => {
+      if (until === Infinity) return { range };
+      return { range, until: new Date(clock.now() + until - now).toISOString() };
+    });
+  }
+
+  status(): IpListStatus {
     const now = this.#options.clock.monotonic();
-    if (this.#removed.has(family, address, now)) return false;
-    return this.#added.has(family, address, now) || this.#table.has(family, address);
+    return {
+      source: this.#options.terms.source.kind,
+      ranges: this.#table.size,
+      added: this.#added.count(now),
+      removed: this.#removed.count(now),
+      ...(this.#updatedAt === undefined
+        ? {}
+        : { updated: new Date(this.#updatedAt).toISOString() }),
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
+    };
   }
 
   hasAddress(text: string): boolean {
@@ -116,11 +172,23 @@ export class IpList {
     return this.#added.add(range, forMs === undefined ? Infinity : now + forMs, now);
   }
 
-  /** Takes it out again; what the source says of it is passed over. */
+  /**
+   * Takes back what was added, and passes over what the source says. One that the source has nothing of needs no entry of
+   * its own: programs that add and remove for months fill nothing.
+   */
   remove(range: string, forMs: number | undefined): boolean {
     const now = this.#options.clock.monotonic();
-    this.#added.remove(range);
+    if (this.#added.remove(range) && !this.#mayHavePartOf(range, now)) return true;
     return this.#removed.add(range, forMs === undefined ? Infinity : now + forMs, now);
+  }
+
+  #mayHavePartOf(range: string, now: number): boolean {
+    const family = parseRange(range, words, prefix);
+    if (family === NO_IP) return false;
+    return (
+      this.#added.longest(family, words, now) !== NONE ||
+      this.#table.touches(family, words, prefix.bits)
+    );
   }
 
   /** First load. Rejects for a file that cannot be read; a URL that does not answer is tried again later. */
@@ -131,6 +199,7 @@ export class IpList {
       await this.#build();
     } else if (source.kind === "file") {
       await this.#loadFile(source.path);
+      this.#noteUpdate();
       this.#watch = watchFile?.(() => this.#refreshLater());
       this.#watch?.update([source.path], []);
     } else {
@@ -154,8 +223,10 @@ export class IpList {
         if (source.kind === "file") await this.#loadFile(source.path);
         else if (source.kind === "url") await this.#loadUrl(source.url);
         else if (source.kind === "crowdsec") await this.#loadDecisions(source.url, source.key);
+        this.#noteUpdate();
       } catch (error) {
         if (this.#ended.signal.aborted) return;
+        this.#problem = error instanceof Error ? error.message : "It could not be updated.";
         this.#options.log.warn(
           { list: name, ranges: this.size, error },
           "an IP list could not be updated; it stays as it is",
@@ -163,6 +234,11 @@ export class IpList {
       }
     });
     return this.#loading;
+  }
+
+  #noteUpdate(): void {
+    this.#updatedAt = this.#options.clock.now();
+    this.#problem = undefined;
   }
 
   close(): void {

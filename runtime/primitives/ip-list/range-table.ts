@@ -17,6 +17,8 @@ export interface RangeTable {
   /** Ranges, merged where they overlap. */
   readonly size: number;
   has(family: IpFamily, words: IpWords): boolean;
+  /** Whether it has any address of the prefix. */
+  touches(family: IpFamily, words: IpWords, bits: number): boolean;
 }
 
 /** Ranges in any order. */
@@ -41,6 +43,8 @@ export class RangeBuilder {
       size: ipv4.count + ipv6.count,
       has: (family, words) =>
         family === IPV4 ? ipv4.has(words) : family === IPV6 && ipv6.has(words),
+      touches: (family, words, bits) =>
+        family === IPV4 ? ipv4.touches(words, bits) : family === IPV6 && ipv6.touches(words, bits),
     };
   }
 }
@@ -98,6 +102,25 @@ class SortedSpans {
       else high = middle;
     }
     return low > 0 && compare(words, 0, bounds, (low * 2 - 1) * width, width) <= 0;
+  }
+  /** Rare: by one search for the span before the prefix's end. */
+  touches(words: IpWords, bits: number): boolean {
+    const width = this.#width;
+    const first = words.slice(0, width);
+    const last = words.slice(0, width);
+    for (let word = 0; word < width; word++) {
+      const mask = maskWord(bits - word * 32);
+      first[word] = (first[word] as number) & mask;
+      last[word] = (last[word] as number) | ~mask;
+    }
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compare(this.#bounds, middle * width * 2, last, 0, width) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && compare(first, 0, this.#bounds, (low * 2 - 1) * width, width) <= 0;
   }
 }
 

@@ -4,6 +4,9 @@ import { parseRange } from "./parse-list.ts";
 /** Entries of one list that come and go at run time. Full: refused, so that a loop in a hook fills no memory. */
 const MAX_TIMED = 100_000;
 
+/** No range has the address. */
+export const NONE = -1;
+
 const words = new Uint32Array(4);
 const masked = new Uint32Array(4);
 const prefix = { bits: 0 };
@@ -43,14 +46,33 @@ export class TimedRanges {
     return true;
   }
 
-  has(family: IpFamily, address: IpWords, nowMs: number): boolean {
-    if (this.#size === 0) return false;
+  /** Bits of the narrowest range that has the address, or {@link NONE}. */
+  longest(family: IpFamily, address: IpWords, nowMs: number): number {
+    let bits = NONE;
+    if (this.#size === 0) return bits;
     for (const [place, ranges] of this.#byPrefix) {
-      if (place >>> 8 !== family) continue;
+      if (place >>> 8 !== family || (place & 255) <= bits) continue;
       const until = ranges.get(keyOf(family, address, place & 255));
-      if (until !== undefined && until > nowMs) return true;
+      if (until !== undefined && until > nowMs) bits = place & 255;
     }
-    return false;
+    return bits;
+  }
+
+  /** Those that have not ended. */
+  count(nowMs: number): number {
+    this.#expire(nowMs);
+    return this.#size;
+  }
+
+  entries(nowMs: number, most: number): { range: string; until: number }[] {
+    const all: { range: string; until: number }[] = [];
+    for (const [place, ranges] of this.#byPrefix) {
+      for (const [key, until] of ranges) {
+        if (all.length >= most) return all;
+        if (until > nowMs) all.push({ range: rangeText(place, key), until });
+      }
+    }
+    return all;
   }
 
   #expire(nowMs: number): void {
@@ -61,6 +83,21 @@ export class TimedRanges {
       if (ranges.size === 0) this.#byPrefix.delete(place);
     }
   }
+}
+
+function rangeText(place: number, key: string | number): string {
+  const bits = place & 255;
+  if (typeof key === "number") {
+    const address = [24, 16, 8, 0].map((shift) => (key >>> shift) & 255).join(".");
+    return bits === 32 ? address : `${address}/${bits}`;
+  }
+  const groups = key
+    .split(",")
+    .flatMap((word) => [Number(word) >>> 16, Number(word) & 0xff_ff])
+    .map((group) => group.toString(16));
+  // RFC 5952 §4, as URLs write it.
+  const address = new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+  return bits === 128 ? address : `${address}/${bits}`;
 }
 
 function keyOf(family: IpFamily, address: IpWords, bits: number): string | number {

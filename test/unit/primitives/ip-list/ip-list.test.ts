@@ -216,3 +216,41 @@ async function temporary(): Promise<string> {
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
   return dataDir;
 }
+
+describe("what is added and taken out at run time", () => {
+  const inline = { ranges: ["203.0.113.0/24"], source: { kind: "inline" } } as const;
+
+  it("goes by the narrower range", async () => {
+    const list = await listOf(await temporary(), nobody, inline);
+    list.remove("203.0.113.0/24", undefined);
+    list.add("203.0.113.8/29", undefined);
+    list.remove("203.0.113.9", undefined);
+    const listed = ["203.0.113.1", "203.0.113.8", "203.0.113.9", "203.0.113.10"];
+    expect(listed.map((one) => list.hasAddress(one))).toEqual([false, true, false, true]);
+    list.add("203.0.113.0/24", undefined);
+    expect(list.hasAddress("203.0.113.1")).toBe(true);
+  });
+
+  it("leaves nothing behind where the source has nothing of it", async () => {
+    const list = await listOf(await temporary(), nobody, inline);
+    for (let at = 0; at < 1000; at++) {
+      const address = `198.51.${at % 100}.${at % 7}`;
+      list.add(address, 60_000);
+      expect(list.remove(address, undefined)).toBe(true);
+    }
+    expect(list.status()).toMatchObject({ added: 0, removed: 0 });
+    list.add("203.0.113.1", 60_000);
+    list.remove("203.0.113.1", undefined);
+    expect(list.hasAddress("203.0.113.1")).toBe(false);
+    expect(list.removed(9)).toEqual([{ range: "203.0.113.1" }]);
+  });
+
+  it("refuses more than there is room for, and has room again when some have ended", async () => {
+    const list = await listOf(await temporary(), nobody, inline);
+    const range = (at: number): string => `10.${(at >>> 16) & 255}.${(at >>> 8) & 255}.${at & 255}`;
+    for (let at = 0; at < 100_000; at++) list.add(range(at), at < 10 ? 1e-6 : undefined);
+    expect(list.status().added).toBe(99_990);
+    for (let at = 0; at < 10; at++) expect(list.add(`11.0.0.${at}`, undefined)).toBe(true);
+    expect(list.add("11.0.0.99", undefined)).toBe(false);
+  });
+});

@@ -9,7 +9,7 @@ import {
   RangeBuilder,
   type RangeTable,
 } from "../../../../runtime/primitives/ip-list/range-table.ts";
-import { TimedRanges } from "../../../../runtime/primitives/ip-list/timed-ranges.ts";
+import { NONE, TimedRanges } from "../../../../runtime/primitives/ip-list/timed-ranges.ts";
 
 const words = new Uint32Array(4);
 
@@ -17,7 +17,7 @@ async function tableOf(text: string, column?: number): Promise<RangeTable & { in
   const builder = new RangeBuilder();
   const { invalid } = await inSlices(parseList(toListText(text), column, builder));
   const table = await inSlices(builder.finish());
-  return { size: table.size, has: table.has, invalid };
+  return { ...table, invalid };
 }
 
 async function countsOf(text: ListText): Promise<object> {
@@ -100,6 +100,41 @@ describe("a table of ranges", () => {
   });
 });
 
+describe("whether a table has any address of a prefix", () => {
+  it("is what asking for each address says", async () => {
+    const byte = fc.constantFrom(0, 3, 4, 7, 8, 255);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(byte, fc.integer({ min: 24, max: 32 })), { maxLength: 6 }),
+        byte,
+        fc.integer({ min: 24, max: 32 }),
+        async (ranges, base, bits) => {
+          const table = await tableOf(
+            ranges.map(([last, length]) => `203.0.113.${last}/${length}`).join("\n"),
+          );
+          const size = 2 ** (32 - bits);
+          const first = base - (base % size);
+          const naive = Array.from({ length: size }, (_, at) => first + at).some((last) =>
+            has(table, `203.0.113.${last}`),
+          );
+          parseIp(`203.0.113.${base}`, words);
+          expect(table.touches(4, words, bits)).toBe(naive);
+        },
+      ),
+    );
+  });
+
+  it("holds for IPv6 as well", async () => {
+    const table = await tableOf("2001:db8:0:8000::/50");
+    const touches = (text: string, bits: number): boolean => {
+      parseIp(text, words);
+      return table.touches(6, words, bits);
+    };
+    expect([touches("2001:db8::1", 32), touches("2001:db8:0:8001::", 64)]).toEqual([true, true]);
+    expect([touches("2001:db8::1", 50), touches("2001:db9::", 32)]).toEqual([false, false]);
+  });
+});
+
 describe("the text of a list", () => {
   it.each([
     ["FireHOL netsets", "# maintainer\n192.0.2.0/24\n198.51.100.7\n"],
@@ -160,10 +195,18 @@ describe("ranges that come and go", () => {
     expect(ranges.add("2001:db8::/64", Infinity, 0)).toBe(true);
     expect(ranges.add("nonsense", 100, 0)).toBe(false);
     const family = parseIp("203.0.113.9", words);
-    expect([ranges.has(family, words, 99), ranges.has(family, words, 100)]).toEqual([true, false]);
+    expect([ranges.longest(family, words, 99), ranges.longest(family, words, 100)]).toEqual([
+      24,
+      NONE,
+    ]);
     expect(parseIp("2001:db8::5", words)).toBe(6);
-    expect(ranges.has(6, words, 1e9)).toBe(true);
+    expect(ranges.longest(6, words, 1e9)).toBe(64);
+    expect(ranges.entries(99, 9)).toEqual([
+      { range: "203.0.113.0/24", until: 100 },
+      { range: "2001:db8::/64", until: Infinity },
+    ]);
+    expect([ranges.count(99), ranges.count(100)]).toEqual([2, 1]);
     expect(ranges.remove("2001:db8::/64")).toBe(true);
-    expect(ranges.has(6, words, 0)).toBe(false);
+    expect(ranges.longest(6, words, 0)).toBe(NONE);
   });
 });
