@@ -1,4 +1,4 @@
-import type { AccessRecord } from "@gatewright/sdk";
+import type { AccessRecord, WafMatch } from "@gatewright/sdk";
 
 import { escapeLiveControls, type RootLog } from "./log.ts";
 
@@ -33,9 +33,15 @@ function toLine(record: AccessRecord, time: string): string {
   if (record.error !== undefined) line += `,"error":"${record.error}"`;
   if (record.scoredBy !== undefined) line += `,"scoredBy":[${record.scoredBy.map(text).join()}]`;
   if (record.reason !== undefined) line += `,"reason":${text(record.reason)}`;
+  if (record.waf !== undefined) line += `,"waf":[${record.waf.map(matchText).join()}]`;
   if (record.userAgent !== undefined) line += `,"userAgent":${text(record.userAgent)}`;
   if (record.referer !== undefined) line += `,"referer":${text(record.referer)}`;
   return `${line}}\n`;
+}
+
+/** What a rule means is in the docs: its id, its points and where it matched what are enough. */
+function matchText({ rule, points, place, text: matched, phase }: WafMatch): string {
+  return `{"rule":${text(rule)},"points":${points},"phase":"${phase}","place":${text(place)},"text":${text(matched)}}`;
 }
 
 /** What JSON must escape, what a terminal might obey, and surrogates, which may be lone. */

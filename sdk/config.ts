@@ -13,6 +13,7 @@ import type { Plugin } from "./plugin.ts";
 import type { ProxyRequest } from "./request.ts";
 import type { HedgeConfig, RetryBudgetConfig, RetryConfig, RetryFunction } from "./retry.ts";
 import type { Duration, MaybePromise, Size } from "./units.ts";
+import type { WafConfig } from "./waf-config.ts";
 
 /** One address to accept connections on. */
 export interface ListenConfig {
@@ -421,6 +422,8 @@ export interface RouteConfig<U extends string = string> {
   upgrades?: readonly string[];
   /** Its keys replace those of the top level one by one; `false`: `when` is not asked here. Default: the top level's. */
   challenge?: ChallengePolicyConfig | false;
+  /** Its keys replace those of the top level one by one; `false`: nothing is inspected here. Default: the top level's. */
+  waf?: WafConfig | false;
   /** Send copies of this route's requests to another upstream, whose answers are ignored. Default: the upstream's `mirror`. */
   mirror?: MirrorConfig<U>;
 }
@@ -571,6 +574,8 @@ export interface GatewrightConfig<U extends string = string> extends Hooks<NoInf
   compression?: CompressionConfig | false;
   /** Suspicious clients solve something before they go on. Default: nobody is challenged. */
   challenge?: ChallengeConfig;
+  /** Inspects requests for attacks and refuses them. `{}`: block, paranoia 1, threshold 5. Default: nothing is inspected. */
+  waf?: WafConfig;
   /** Clients that no blocklist stops. Default: none. */
   allowlists?: Readonly<Record<string, IpListConfig>>;
   /** Clients that are refused. Allowlists win. Default: none. */

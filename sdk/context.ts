@@ -12,6 +12,7 @@ import type { BodyInput, HeadersInput } from "./headers.ts";
 import type { IpListView } from "./ip-list-config.ts";
 import type { LoadView } from "./load.ts";
 import type { LimitOutcome } from "./rate-limit-config.ts";
+import type { WafView } from "./waf-config.ts";
 
 /** A client's certificate, verified against the authorities of the listener or host. */
 export interface ClientCertificate {
@@ -224,11 +225,13 @@ export interface Context<U extends string = string> {
   /** How the content of this response is coded. */
   readonly compression: ResponseCompression;
 
+  /** What the WAF found. Needs `waf`; throws where neither the config nor a route has it. */
+  readonly waf: WafView;
+
   /** How busy this proxy is: for decisions that depend on load. */
   readonly load: LoadView;
 
   /** Names reserved for primitives that come with later parts: each throws "needs X, which is switched off". */
-  readonly waf: never;
   readonly tls: never;
   readonly limits: never;
 }

@@ -3,6 +3,7 @@ import type { ErrorDecision, RequestDecision, ResponseDecision } from "./decisio
 import type { ProxyRequest } from "./request.ts";
 import type { ProxyResponse } from "./response.ts";
 import type { MaybePromise } from "./units.ts";
+import type { WafMatch } from "./waf-config.ts";
 
 /** What `onError` sees of a failure. Private causes stay in the log. */
 export interface ProxyErrorView {
@@ -60,6 +61,8 @@ export interface AccessRecord {
   readonly score: number;
   /** Rules that added to it, the first 16: `"list:bad"`, `"limit:perIp"`, those that hooks name. `undefined`: none. */
   readonly scoredBy: readonly string[] | undefined;
+  /** What the WAF found, at most 16. `undefined` where it found nothing. */
+  readonly waf: readonly WafMatch[] | undefined;
   /** What the cache made of it: `hit`, `miss`, … as in `ctx.cache.status`. `undefined` where the route has no cache. */
   readonly cache: string | undefined;
   /** Why the response was not stored, in a word: `private`, `set-cookie`, … as `Cache-Status` says it. Absent where it was, or was not fetched. */

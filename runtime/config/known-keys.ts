@@ -39,6 +39,17 @@ const CACHE_KEYS = [
   "setCookie",
 ];
 
+const WAF_CONDITION_KEYS = ["variables", "except", "transformations", "operator", "not", "needs"];
+
+const WAF_PLACES: Readonly<Record<string, readonly string[]>> = {
+  "": ["mode", "paranoia", "threshold", "exclude", "rules", "maxInspect", "onMatch"],
+  ".exclude": ["path", "parameter", "rules", "tags"],
+  ".rules": [...WAF_CONDITION_KEYS, "id", "message", "severity", "paranoia", "tags", "chain"],
+  ".rules.chain": WAF_CONDITION_KEYS,
+  ".rules.needs": ["characters", "literals", "minLength"],
+  ".rules.chain.needs": ["characters", "literals", "minLength"],
+};
+
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "": [
     "listen",
@@ -63,6 +74,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "forwarded",
     "log",
     "challenge",
+    "waf",
     "plugins",
     "dataDir",
     "retireAfter",
@@ -215,6 +227,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "upstreams.*.mirror": ["upstream", "share", "maxRequests", "timeout"],
   routes: [
     "challenge",
+    "waf",
     "rateLimits",
     "rateLimitMode",
     "name",
@@ -303,8 +316,8 @@ const FIELD_RULE_KEYS = ["set", "append", "default", "remove"];
 const UPSTREAM_TIMEOUT_KEYS = ["connect", "responseHead", "idle", "total"];
 
 const LATER: Readonly<Record<string, readonly string[]>> = {
-  "": ["waf", "store", "secrets", "tls", "metrics", "telemetry", "inspector", "workers"],
-  routes: ["allowlists", "blocklists", "waf", "responseContent"],
+  "": ["store", "secrets", "tls", "metrics", "telemetry", "inspector", "workers"],
+  routes: ["allowlists", "blocklists", "responseContent"],
   responseContent: ["buffer", "max"],
 };
 
@@ -319,6 +332,8 @@ export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
     return HEADER_KEYS;
   if (/(?:^|\.)headers\.(?:request|response)$/.test(place)) return FIELD_RULE_KEYS;
   if (place.endsWith(".timeouts")) return UPSTREAM_TIMEOUT_KEYS;
+  const waf = /^(?:routes\.)?waf(.*)$/.exec(place)?.[1];
+  if (waf !== undefined) return WAF_PLACES[waf] ?? [];
   return KNOWN[place] ?? [];
 }
 

@@ -13,6 +13,7 @@ import { toRouteCompression } from "./normalize-compression.ts";
 import { toRouteChallenge, type ResolvedChallenge } from "./normalize-challenge.ts";
 import { toHeaderRules, toRawFields } from "./normalize-fields.ts";
 import { toRequestContent } from "./normalize-request-content.ts";
+import { toRouteWaf, type ResolvedWaf } from "./normalize-waf.ts";
 import { toHedge, toRetry } from "./normalize-retry.ts";
 import type {
   ResolvedAction,
@@ -33,6 +34,7 @@ export interface RouteBase {
   readonly compression: ResolvedCompression | undefined;
   readonly cache: CacheConfig | undefined;
   readonly challenge: ResolvedChallenge | undefined;
+  readonly waf: ResolvedWaf | undefined;
 }
 
 export function toRoute(route: RouteConfig, index: number, base: RouteBase): ResolvedRoute {
@@ -58,6 +60,7 @@ export function toRoute(route: RouteConfig, index: number, base: RouteBase): Res
     compression: toRouteCompression(route.compression, base.compression),
     mirror: toMirror(route.mirror),
     challenge: toRouteChallenge(route.challenge, base.challenge),
+    waf: toRouteWaf(route.waf, base.waf),
     rateLimits: Object.freeze([...(route.rateLimits ?? [])]),
     rateLimitMode: route.rateLimitMode,
   });

@@ -39,6 +39,7 @@ import { toRequestContent } from "./normalize-request-content.ts";
 import { toRoute } from "./normalize-route.ts";
 import { toTls } from "./normalize-tls.ts";
 import { toUpstream } from "./normalize-upstream.ts";
+import { toWaf } from "./normalize-waf.ts";
 import type {
   ResolvedAdmin,
   ResolvedConfig,
@@ -60,6 +61,7 @@ export function normalize(
 ): ResolvedConfig {
   const dir = dirname(file);
   const challenge = toChallenge(config.challenge);
+  const waf = toWaf(config.waf);
   const requestContent = toRequestContent(config.requestContent);
   const compression = toCompression(config.compression);
   const upgrades = lowerCase(config.upgrades ?? DEFAULT_UPGRADES);
@@ -81,6 +83,7 @@ export function normalize(
           compression,
           cache: config.cache,
           challenge,
+          waf,
         }),
       ),
     ),
@@ -88,6 +91,7 @@ export function normalize(
     rateLimits: toRateLimits(config.rateLimits),
     rateLimitMode: config.rateLimitMode ?? "block",
     challenge,
+    waf,
     allowlists: toAllowlists(config.allowlists, dir),
     blocklists: toBlocklists(config.blocklists, dir),
     requestContent,

@@ -18,6 +18,7 @@ import type {
 import type { ResolvedCache, ResolvedStore } from "./normalize-cache.ts";
 import type { ResolvedBlocklist, ResolvedIpList } from "./normalize-ip-lists.ts";
 import type { ResolvedRateLimit } from "./normalize-rate-limits.ts";
+import type { ResolvedWaf } from "./normalize-waf.ts";
 
 import type { ResolvedChallenge, ResolvedChallengePolicy } from "./normalize-challenge.ts";
 
@@ -43,6 +44,7 @@ export interface ResolvedConfig {
   readonly rateLimits: readonly ResolvedRateLimit[];
   readonly rateLimitMode: RateLimitMode;
   readonly challenge: ResolvedChallenge | undefined;
+  readonly waf: ResolvedWaf | undefined;
   readonly allowlists: readonly ResolvedIpList[];
   readonly blocklists: readonly ResolvedBlocklist[];
   readonly requestContent: ResolvedRequestContent;
@@ -444,6 +446,8 @@ export interface ResolvedRoute {
   readonly rateLimits: readonly string[];
   readonly rateLimitMode: RateLimitMode | undefined;
   readonly challenge: ResolvedChallengePolicy | false | undefined;
+  /** The global one where nothing is written; absent: nothing is inspected. */
+  readonly waf: ResolvedWaf | undefined;
   /** Absent: off. */
   readonly cache: ResolvedCache | undefined;
   /** The global one where nothing is written; absent: off. */

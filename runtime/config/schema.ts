@@ -42,6 +42,7 @@ import { rateLimitMode, rateLimits, routeRateLimits } from "./schema-rate-limit.
 import { hedge, retry, routeHedge, routeRetry } from "./schema-retry.ts";
 import { panicThreshold, resolve, targets, upstreamTls } from "./schema-targets.ts";
 import { redirectToHttps, tls } from "./schema-tls.ts";
+import { routeWaf, waf } from "./schema-waf.ts";
 
 /*
  * What each key may hold, key by key as in sdk/config.ts. Strict everywhere: a key that is not known is an issue, since
@@ -240,6 +241,7 @@ const route = z.strictObject({
   rateLimits: routeRateLimits.optional(),
   rateLimitMode: rateLimitMode.optional(),
   challenge: routeChallenge.optional(),
+  waf: routeWaf.optional(),
 });
 
 const limits = z.strictObject({
@@ -301,6 +303,7 @@ export const configSchema = z.strictObject({
   rateLimits: rateLimits.optional(),
   rateLimitMode: rateLimitMode.optional(),
   challenge: challenge.optional(),
+  waf: waf.optional(),
   allowlists: allowlists.optional(),
   blocklists: blocklists.optional(),
   limits: limits.optional(),

@@ -14,6 +14,7 @@ import { pluginIssues } from "./validate-plugins.ts";
 import { rateLimitIssues } from "./validate-rate-limits.ts";
 import { answerIssues, routeIssues } from "./validate-routes.ts";
 import { upstreamIssues } from "./validate-upstreams.ts";
+import { wafIssues } from "./validate-waf.ts";
 
 export type ValidateResult =
   | { readonly kind: "valid"; readonly config: UserConfig }
@@ -48,6 +49,7 @@ export function validate(value: unknown): ValidateResult {
     ...routeIssues(config),
     ...rateLimitIssues(config),
     ...ipListIssues(config),
+    ...wafIssues(config),
     ...pluginIssues(config.plugins),
   );
   // Only if all else is right: half of a config always seems unable to answer.

@@ -53,6 +53,7 @@ import { createChoices } from "./upstream-choices.ts";
 import { provisionTls, type ProvisionedTls } from "./provision-tls.ts";
 import { acquireIpLists, peerAdmission } from "./provision-ip-lists.ts";
 import { acquireLimits } from "./provision-rate-limits.ts";
+import { acquireWaf } from "./provision-waf.ts";
 import { acquireNetworkUpstream, loadUpstreamTls } from "./provision-upstream.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -151,6 +152,8 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     held.push(...challenge.keys);
     const limits = acquireLimits(config, resources, clock);
     held.push(...limits.keys);
+    const waf = acquireWaf(config, resources);
+    held.push(...waf.keys);
     adjust.push(() => limits.commit());
     const attempts = createAttemptPolicies({
       upstreams: config.upstreams,
@@ -188,6 +191,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
             ...cached?.planOf(route),
             ...limits.forRoute(route),
             challenge: challenge.ofRoute(route.index),
+            ...waf.ofRoute(route.waf),
             attempts: attempts.forRoute(route),
           },
         })),
@@ -202,6 +206,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       ipLists: ipLists.plan,
       limits: limits.plan,
       challenge: challenge.plan,
+      waf: waf.parts,
       challengeAnswers: board,
       clientAddress: createClientAddress(config.trustedProxies),
       forwarded: createForwardedWriter(config.forwarded),

@@ -5,6 +5,10 @@ import { fieldValue } from "../http/raw-fields.ts";
 import { leaveCache } from "./cache/store-response.ts";
 import type { Flow } from "./flow.ts";
 import { leaveLimits } from "./rate-limits.ts";
+import { countOutcome } from "./waf.ts";
+
+/** Of one request in its record. */
+const MAX_TOLD_MATCHES = 16;
 
 /** Step 15, exactly once for every request: everything that still runs is let go, then the record is told. */
 export function complete(flow: Flow, whole: boolean): void {
@@ -28,6 +32,7 @@ export function complete(flow: Flow, whole: boolean): void {
     flow.dropUpstream(undefined);
     flow.sending?.cancel();
   }
+  if (flow.wafUse !== undefined) countOutcome(flow, flow.wafUse);
   if (flow.cacheUse !== undefined) leaveCache(flow, flow.cacheUse);
   if (flow.limitState !== undefined) leaveLimits(flow.limitState);
   flow.buffer?.release();
@@ -89,6 +94,7 @@ function accessRecord(flow: Flow): AccessRecord {
     responseBytes: exchange.bytesSent,
     score: flow.madeContext?.scoreTotal ?? 0,
     scoredBy: flow.madeContext?.scoredBy,
+    waf: wafRecord(flow),
     cache: flow.cacheUse?.status,
     notStored: flow.cacheUse?.notStored,
     times: {
@@ -99,6 +105,11 @@ function accessRecord(flow: Flow): AccessRecord {
     userAgent: fieldValue(fields, "user-agent"),
     referer: referer === undefined ? undefined : parts.redactUrl(referer),
   };
+}
+
+function wafRecord({ wafUse }: Flow): AccessRecord["waf"] {
+  if (wafUse === undefined || wafUse.matches.length === 0) return undefined;
+  return wafUse.matches.slice(0, MAX_TOLD_MATCHES);
 }
 
 function sentStatus(flow: Flow): number {

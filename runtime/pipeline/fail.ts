@@ -30,7 +30,7 @@ const ERROR_PHASE: HookPhase<HookChains["error"][number]["run"]> = {
         { id: flow.id, hook: hook.owner, upstream: decision.upstream },
         plan === undefined
           ? "onError names an unknown upstream"
-          : "onError asks for a fallback, but the request cannot be sent again: its content is gone or its one fallback used",
+          : "onError asks for a fallback, but the request cannot be sent again: its content is gone, its one fallback used, or the WAF refused it",
       );
       return true;
     }

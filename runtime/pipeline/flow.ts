@@ -54,6 +54,8 @@ import { drained, send } from "./send.ts";
 import { subrequest, type Subrequest } from "./subrequest.ts";
 import { openTunnel } from "./tunnel.ts";
 import type { UpstreamContent } from "./upstream-content.ts";
+import type { WafUse } from "./waf-plan.ts";
+import { RequestWafView } from "./waf-view.ts";
 
 /** Where a request is on its path. */
 export type Stage = "request" | "content" | "forward" | "response" | "send" | "tunnel" | "over";
@@ -111,6 +113,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   limitState: LimitState | undefined = undefined;
   /** The list or limit that lets the client go on only with a clearance. */
   challengedBy: string | undefined = undefined;
+  /** Absent: the WAF does not look at it. */
+  wafUse: WafUse | undefined = undefined;
   compressionOff = false;
   cacheUse: CacheUse | undefined = undefined;
   cacheView: RequestCacheView | undefined = undefined;
@@ -542,6 +546,11 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     const { cache } = this.parts;
     if (cache === undefined) return undefined;
     return (this.cacheView ??= new RequestCacheView(this, cache));
+  }
+
+  /** For `ctx.waf`; `undefined`: nothing is inspected anywhere. */
+  get wafView(): RequestWafView | undefined {
+    return this.parts.waf === undefined ? undefined : new RequestWafView(this);
   }
 
   /** Carries out a hook's decision that ends the request. */

@@ -186,6 +186,7 @@ export function canForwardAgain(flow: Flow): boolean {
     !flow.exchange.headSent &&
     !flow.fallbackUsed &&
     !flow.upgrading &&
-    flow.cacheUse?.isFilling !== true
+    flow.cacheUse?.isFilling !== true &&
+    flow.wafUse?.isRefused !== true
   );
 }

@@ -9,7 +9,7 @@ import type { HookChains, NamedHook } from "./parts.ts";
  */
 export interface HookPhase<F> {
   readonly name: string;
-  hooks(chains: HookChains): readonly NamedHook<F>[];
+  hooks(chains: HookChains, flow: Flow): readonly NamedHook<F>[];
   call(flow: Flow, hook: NamedHook<F>): unknown;
   /** A hook returned something. True: go on with the next hook. */
   accept(flow: Flow, value: unknown, hook: NamedHook<F>): boolean;
@@ -23,7 +23,7 @@ export interface HookPhase<F> {
  * when the promise settles, unless the flow has moved on meanwhile (client gone, time limit).
  */
 export function runHooks<F>(flow: Flow, phase: HookPhase<F>, index: number): void {
-  const hooks = phase.hooks(flow.parts.hooks);
+  const hooks = phase.hooks(flow.parts.hooks, flow);
   const began = flow.parts.clock.monotonic();
   for (let i = index; i < hooks.length; i++) {
     const hook = hooks[i] as NamedHook<F>;
@@ -53,7 +53,7 @@ function awaitHook<F>(
   index: number,
   promise: PromiseLike<unknown>,
 ): void {
-  const hook = phase.hooks(flow.parts.hooks)[index] as NamedHook<F>;
+  const hook = phase.hooks(flow.parts.hooks, flow)[index] as NamedHook<F>;
   const turn = flow.turn;
   flow.armHookDeadline();
   promise.then(

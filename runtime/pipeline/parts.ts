@@ -22,6 +22,7 @@ import type { LimitPlan, LimitUse } from "./rate-limits.ts";
 import type { SlowReaders } from "./slow-readers.ts";
 import type { RouteTable } from "./routing/route-table.ts";
 import type { RewriteRule } from "./routing/rewrite.ts";
+import type { WafParts, WafPlan } from "./waf-plan.ts";
 
 /**
  * Everything that one generation's request path runs on. `generation/provision.ts` makes it from options; nothing here
@@ -46,6 +47,8 @@ export interface PipelineParts {
   readonly clientAddress: ClientAddressResolver;
   /** Absent: nobody is challenged. */
   readonly challenge?: ChallengePlan | undefined;
+  /** Absent: nothing is inspected. */
+  readonly waf?: WafParts | undefined;
   /** Absent: no CA is answered. */
   readonly challengeAnswers?: ChallengeAnswers;
   /** Adds `Forwarded` and `X-Forwarded-*`, dropping those that no trusted proxy sent. */
@@ -124,6 +127,8 @@ export interface RoutePlan {
   readonly upgrades: ReadonlySet<string>;
   /** False: `challenge.when` is not asked. Absent: as everywhere. */
   readonly challenge?: ChallengePolicy | false | undefined;
+  /** Absent: that of all requests. `null`: nothing is inspected. */
+  readonly waf?: WafPlan | null;
   /** Absent: that of all requests. */
   readonly requestContent?: RequestContentPlan;
   /** Absent: the upstream's. */

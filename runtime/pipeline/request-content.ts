@@ -11,6 +11,8 @@ import type { Flow } from "./flow.ts";
 import { forward } from "./forward.ts";
 import type { RequestContentPlan, UpstreamChoice } from "./parts.ts";
 import { traceStep } from "./trace.ts";
+import { createWafPhase, passWafContent } from "./waf.ts";
+import type { WafUse } from "./waf-plan.ts";
 
 /**
  * Step 8, for requests with content: all of it is here before an upstream's connection is taken, so that slow clients
@@ -31,13 +33,17 @@ export function takeContent(flow: Flow, choice: UpstreamChoice): void {
     return;
   }
   if (buffer !== undefined) {
-    if (buffer.isComplete) forward(flow, choice);
+    if (buffer.isComplete) ready(flow, choice);
     else wait(flow, buffer, choice);
     return;
   }
   // A hook's content is sent as the hook gives it.
-  if (flow.contentReplaced || content.length === 0 || content.bytes !== undefined) {
+  if (flow.contentReplaced || content.length === 0) {
     forward(flow, choice);
+    return;
+  }
+  if (content.bytes !== undefined) {
+    ready(flow, choice);
     return;
   }
   if ((content.length ?? 0) > plan.maxBytes) {
@@ -55,11 +61,40 @@ export function takeContent(flow: Flow, choice: UpstreamChoice): void {
   wait(flow, flow.buffer, choice);
 }
 
+/** All of it is here: the WAF's turn, once. */
+function ready(flow: Flow, choice: UpstreamChoice): void {
+  const use = flow.wafUse;
+  if (use === undefined || flow.contentReplaced) {
+    forward(flow, choice);
+    return;
+  }
+  use.choice = choice;
+  if (passWafContent(flow, use, WAF_CONTENT)) forward(flow, choice);
+}
+
+const WAF_CONTENT = createWafPhase((flow) => {
+  const use = flow.wafUse as WafUse;
+  forward(flow, use.sentTo ?? (use.choice as UpstreamChoice));
+});
+
 /** For whoever reads the content first, a hook or the step above. */
 export function bufferContent(flow: Flow, content: ContentSource): RequestBuffer {
   const plan = contentPlan(flow);
   const source = flow.contentReplaced ? content : guarded(flow, content, plan, undefined);
   return createRequestBuffer(source, plan, flow.parts.contentStore);
+}
+
+/** For a hook that wants all of it to be here. Streamed content is taken up to what may be in memory. */
+export function receiveContent(flow: Flow): Promise<void> {
+  const { content } = flow;
+  if (content === undefined || content.length === 0 || content.bytes !== undefined) {
+    return Promise.resolve();
+  }
+  const buffer = (flow.buffer ??= bufferContent(flow, content));
+  if (isStreamed(flow, contentPlan(flow))) return buffer.read().then(() => {});
+  return new Promise((contentReceived, contentFailed) => {
+    buffer.receive({ contentReceived, contentFailed });
+  });
 }
 
 function contentPlan(flow: Flow): RequestContentPlan {
@@ -86,7 +121,7 @@ class Waiting implements ContentWaiter {
     const flow = this.#flow;
     if (flow.stage !== "content" || flow.turn !== this.#turn) return;
     try {
-      forward(flow, this.#choice);
+      ready(flow, this.#choice);
     } catch (error) {
       flow.failInternal(error);
     }

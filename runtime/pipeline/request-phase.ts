@@ -49,7 +49,7 @@ const UPGRADE_PHASE: HookPhase<RequestHook> = {
 /** A client that turned out to need no challenge goes on where it was stopped. */
 function hooksAfter(flow: Flow, hook: NamedHook<unknown>): void {
   const phase = flow.upgrading ? UPGRADE_PHASE : REQUEST_PHASE;
-  const hooks: readonly NamedHook<unknown>[] = phase.hooks(flow.parts.hooks);
+  const hooks: readonly NamedHook<unknown>[] = phase.hooks(flow.parts.hooks, flow);
   runHooks(flow, phase, hooks.indexOf(hook) + 1);
 }
 
@@ -76,7 +76,7 @@ function afterRequestHooks(flow: Flow): void {
 
 /** A hook's choice, else the route's action, else the only upstream, else 404. */
 function goToUpstream(flow: Flow): void {
-  const plan = flow.chosen ?? routeTarget(flow);
+  const plan = flow.wafUse?.sentTo ?? flow.chosen ?? routeTarget(flow);
   if (plan === undefined) return;
   if (flow.trace !== null) traceStep(flow, "upstream", `upstream ${plan.name}`, [], "decided");
   flow.forward(plan);

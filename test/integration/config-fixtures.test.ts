@@ -70,12 +70,12 @@ const BAD: Readonly<Record<string, Expected>> = {
     paths: [
       "upstreams.app.balance",
       "upstreams.app.healthCheck.type",
-      "routes[0].waf",
-      "waf",
+      "routes[0].blocklists",
+      "inspector",
       "store",
       "secrets",
     ],
-    says: ["waf is not available in this version."],
+    says: ["inspector is not available in this version."],
   },
   "lists-and-limits.ts": {
     stage: "validate",

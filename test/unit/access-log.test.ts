@@ -26,6 +26,7 @@ const base: AccessRecord = {
   responseBytes: 5,
   score: 0,
   scoredBy: undefined,
+  waf: undefined,
   cache: undefined,
   times: { total: 1.234, hooks: 0.05, upstream: 12 },
   userAgent: "test/1",
@@ -48,7 +49,14 @@ describe("createAccessLog", () => {
     const lines = write(base);
     expect(lines).toHaveLength(1);
     const { time, ...fields } = JSON.parse(lines[0]!) as Record<string, unknown>;
-    const { error: _error, reason: _reason, referer: _referer, cache: _cache, ...rest } = base;
+    const {
+      error: _error,
+      reason: _reason,
+      referer: _referer,
+      cache: _cache,
+      waf: _waf,
+      ...rest
+    } = base;
     expect(fields).toEqual({ ...rest, cache: null, level: "info", msg: "request" });
     expect(String(time)).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(Math.abs(Date.parse(String(time)) - Date.now())).toBeLessThan(60_000);

@@ -5,6 +5,7 @@ import type {
   HookLog,
   LimitOutcome,
   SubrequestInit,
+  WafView,
 } from "@gatewright/sdk";
 
 import type { IpList } from "../../primitives/ip-list/ip-list.ts";
@@ -33,6 +34,8 @@ export interface ContextOwner {
   switchCompressionOff(): void;
   /** Absent: no route caches. */
   readonly cacheFacade: CacheView | undefined;
+  /** Absent: nothing is inspected. */
+  readonly wafView: WafView | undefined;
   /** Absent: there are none. */
   readonly ipLists: ReadonlyMap<string, IpList> | undefined;
   readonly load: Context["load"];

@@ -16,6 +16,7 @@ import type {
   RespondDecision,
   Score,
   SubrequestInit,
+  WafView,
 } from "@gatewright/sdk";
 
 import { ProxyError } from "../../errors.ts";
@@ -38,6 +39,7 @@ export class ContextFacade implements Context {
   #state: RequestState | undefined = undefined;
   #score: RequestScore | undefined = undefined;
   #log: HookLog | undefined = undefined;
+  #waf: WafView | undefined = undefined;
   #compression: Context["compression"] | undefined = undefined;
 
   constructor(owner: ContextOwner) {
@@ -192,8 +194,10 @@ export class ContextFacade implements Context {
     return view;
   }
 
-  get waf(): never {
-    throw switchedOff("ctx.waf", "waf");
+  get waf(): WafView {
+    const view = (this.#waf ??= this.#owner.wafView);
+    if (view === undefined) throw switchedOff("ctx.waf", "waf");
+    return view;
   }
 
   get compression(): Context["compression"] {

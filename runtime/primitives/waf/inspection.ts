@@ -20,6 +20,8 @@ export interface RequestHead {
   readonly rawPath: string;
   /** With `?`, or empty. */
   readonly rawSearch: string;
+  /** The one normalised path, which exclusions go by. Default: `rawPath`, decoded. */
+  readonly path?: string;
   readonly fields: ReadonlyRawFields;
 }
 
@@ -53,6 +55,9 @@ export class Inspection implements ValueSink {
   readonly #variants: Variants;
   #path: string;
   #values = 0;
+  /** Collection, name, value: what `work` has to look at, from `#next` on. */
+  #waiting: string[] | undefined;
+  #next = 0;
   /** Bits of conditions that hold, by rule; made when a rule has several. */
   #held: Int32Array | undefined;
   #matched: Set<number> | undefined;
@@ -80,7 +85,7 @@ export class Inspection implements ValueSink {
   inspectHead(head: RequestHead): void {
     const { method, protocol, rawPath, rawSearch, fields } = head;
     const line = `${method} ${rawPath}${rawSearch} ${protocol}`;
-    this.#path = urlDecode(rawPath, false);
+    this.#path = head.path ?? urlDecode(rawPath, false);
     const { cleanTargets } = this.#ruleSet;
     if (!this.#isKnown(cleanTargets, line)) {
       const seen = this.#values;
@@ -102,7 +107,7 @@ export class Inspection implements ValueSink {
   }
 
   #inspectTarget({ method, protocol, rawPath, rawSearch }: RequestHead, line: string): void {
-    const path = this.#path;
+    const path = urlDecode(rawPath, false);
     const query = rawSearch.slice(1);
     if (hasBadPercent(rawPath)) this.anomaly("percent-invalid", "path");
     this.value("REQUEST_METHOD", "", method);
@@ -139,6 +144,39 @@ export class Inspection implements ValueSink {
     this.#tryCounts();
   }
 
+  /** As {@link inspectContent}, but the rules run in {@link work}. */
+  startContent(bytes: Uint8Array, contentType: string | undefined): void {
+    this.#waiting = [];
+    readContent(bytes, contentType, this);
+  }
+
+  /** Runs rules for about this long. True: everything was looked at. One value is never split, so it may be longer. */
+  work(ms: number): boolean {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return true;
+    const until = performance.now() + ms;
+    while (this.#next < waiting.length) {
+      const at = this.#next;
+      this.#next += 3;
+      const value = waiting[at + 2] as string;
+      this.#try(waiting[at] as WafCollection, waiting[at + 1] as string, value);
+      // Not after every short one: to ask for the time costs as much as to look at it.
+      if ((value.length > 256 || at % 48 === 0) && performance.now() >= until) return false;
+    }
+    this.#waiting = undefined;
+    this.#next = 0;
+    this.#tryCounts();
+    return true;
+  }
+
+  /** What still waits is not looked at. */
+  giveUp(name: Anomaly, place: string): void {
+    this.#waiting = undefined;
+    this.#next = 0;
+    this.isFull = true;
+    this.anomaly(name, place);
+  }
+
   value(collection: WafCollection, name: string, value: string): void {
     if (this.isFull) return;
     if (++this.#values > this.bounds.maxValues) {
@@ -147,7 +185,9 @@ export class Inspection implements ValueSink {
       return;
     }
     if (this.#counts !== undefined) this.#count(collection, name);
-    this.#try(collection, name, this.#bounded(value, name));
+    const bounded = this.#bounded(value, name);
+    if (this.#waiting === undefined) this.#try(collection, name, bounded);
+    else this.#waiting.push(collection, name, bounded);
   }
 
   anomaly(name: Anomaly, place: string): void {

@@ -1,4 +1,4 @@
-import { parseMediaType } from "../../../http/media-type.ts";
+import { mediaTypeEssence, parseMediaType } from "../../../http/media-type.ts";
 import type { ValueSink } from "../values.ts";
 import { readForm } from "./form.ts";
 import { readGraphql } from "./graphql.ts";
@@ -8,6 +8,22 @@ import { readXml } from "./xml.ts";
 
 const NOT_TEXT =
   /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:octet-stream|zip|pdf|wasm)$)/;
+
+const BOM = [0xef, 0xbb, 0xbf];
+const SNIFFED_BYTES = 512;
+
+export type ContentKind = "multipart" | "text" | "binary";
+
+/**
+ * How content of this type is inspected. Pictures and the like are not, unless they begin as JSON does: there are
+ * frameworks that read JSON whatever the type says (PUB-35).
+ */
+export function contentKind(contentType: string | undefined, beginning: Uint8Array): ContentKind {
+  const essence = contentType === undefined ? undefined : mediaTypeEssence(contentType);
+  if (essence === undefined) return "text";
+  if (essence.startsWith("multipart/")) return "multipart";
+  return NOT_TEXT.test(essence) && !beginsLikeJson(beginning) ? "binary" : "text";
+}
 
 /**
  * Takes content apart by its type. What is not what it says it is, is inspected as text: an application may guess better
@@ -31,7 +47,7 @@ export function readContent(
     if (!readMultipart(text, contentType as string, sink)) sink.value("REQUEST_BODY", "", text);
     return;
   }
-  if (NOT_TEXT.test(essence)) return;
+  if (contentKind(contentType, bytes) === "binary") return;
   // UTF-16 and UTF-32 hide ASCII from every rule.
   if (hasWideBom(bytes)) sink.anomaly("charset", "byte order mark");
   readText(buffer.toString("utf8"), essence, sink);
@@ -59,6 +75,26 @@ function readText(text: string, essence: string, sink: ValueSink): void {
     if (readGraphql(text, sink)) return;
   }
   sink.value("REQUEST_BODY", "", text);
+}
+
+/** Ciphertext begins with a bracket now and then: what has control characters soon after is none of ours. */
+function beginsLikeJson(bytes: Uint8Array): boolean {
+  let at = 0;
+  while (at < bytes.byteLength && (isSpace(bytes[at] as number) || isBom(bytes, at))) at += 1;
+  if (at === bytes.byteLength) return true;
+  if (bytes[at] !== 0x7b && bytes[at] !== 0x5b) return false;
+  for (const byte of bytes.subarray(at, at + SNIFFED_BYTES)) {
+    if (byte < 0x20 && !isSpace(byte)) return false;
+  }
+  return true;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+}
+
+function isBom(bytes: Uint8Array, at: number): boolean {
+  return at < BOM.length && BOM[at] === bytes[at];
 }
 
 function hasWideBom(bytes: Uint8Array): boolean {

@@ -4,7 +4,7 @@ import type { ValueSink } from "../values.ts";
 /** RFC 2046 §5.1.1, without the blanks that parsers disagree about. */
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=?]{1,70}$/;
 const MAX_PARTS = 1000;
-const MAX_PART_HEAD = 8192;
+export const MAX_PART_HEAD = 8192;
 const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*)$/;
 const DISPOSITION = /^form-data((?:;[ \t]*[a-z*]{1,20}=(?:"(?:[^"\\]|\\.)*"|[^\s";,]{1,200}))*)$/i;
 const PARAMETER = /;[ \t]*([a-z*]{1,20})=(?:"((?:[^"\\]|\\.)*)"|([^\s";,]{1,200}))/gi;
@@ -20,7 +20,8 @@ export function readMultipart(text: string, contentType: string, sink: ValueSink
   return valid;
 }
 
-function boundaryOf(contentType: string): string | undefined {
+/** `undefined`: none, several, or one that parsers disagree about. */
+export function boundaryOf(contentType: string): string | undefined {
   const named = parseMediaType(contentType)?.parameters.filter(([name]) => name === "boundary");
   if (named?.length !== 1) return undefined;
   const boundary = named[0]?.[1] as string;
@@ -79,6 +80,18 @@ function readPart(head: string, content: string, sink: ValueSink): boolean {
     if (file !== "") sink.value("FILES", field, file);
   }
   return true;
+}
+
+/** Whether the part's content is a file's, by the rules of {@link readMultipart}; `false` where those refuse it. */
+export function isFilePart(head: string): boolean {
+  let disposition: string | undefined;
+  for (const line of head.split("\r\n")) {
+    const match = FIELD_LINE.exec(line);
+    if (match?.[1]?.toLowerCase() !== "content-disposition") continue;
+    if (disposition !== undefined) return false;
+    disposition = match[2];
+  }
+  return disposition !== undefined && dispositionParameters(disposition)?.has("filename") === true;
 }
 
 function dispositionParameters(value: string): ReadonlyMap<string, string> | undefined {

@@ -41,6 +41,7 @@ class FakeOwner implements ContextOwner {
   }
 
   readonly ipLists = undefined;
+  readonly wafView = undefined;
   readonly limits = false;
   readonly challenges = undefined;
   readonly load = { requestsPerSecond: 1, p95Ms: 2, inFlight: 3, loopDelayMs: 4 };

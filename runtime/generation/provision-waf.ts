@@ -1,0 +1,65 @@
+import type { ResolvedConfig } from "../config/resolved-config.ts";
+import type { ResolvedWaf } from "../config/normalize-waf.ts";
+import { WafCounters, type WafParts, type WafPlan } from "../pipeline/waf-plan.ts";
+import { ANOMALY_RULES } from "../primitives/waf/anomaly-rules.ts";
+import { createWafEngine } from "../primitives/waf/engine.ts";
+import { RULES } from "../primitives/waf/rules/rules.ts";
+import type { InspectBounds } from "../primitives/waf/values.ts";
+import type { ResourceRegistry } from "./resources.ts";
+
+export interface ProvisionedWaf {
+  /** Absent: nothing is inspected anywhere. */
+  readonly parts: WafParts | undefined;
+  readonly keys: readonly string[];
+  readonly counters: WafCounters | undefined;
+  /** What a route says beside the whole. */
+  ofRoute(own: ResolvedWaf | undefined): { waf?: WafPlan | null };
+}
+
+const BOUNDS: InspectBounds = { maxValues: 100_000, maxDepth: 64, maxValueLength: 65_536 };
+
+/** Rules are compiled once for each set of options; counts outlive generations. */
+export function acquireWaf(config: ResolvedConfig, resources: ResourceRegistry): ProvisionedWaf {
+  const isOn = (waf: ResolvedWaf | undefined): boolean => waf !== undefined && waf.mode !== "off";
+  if (!isOn(config.waf) && !config.routes.some(({ waf }) => isOn(waf))) {
+    return { parts: undefined, keys: [], counters: undefined, ofRoute: () => ({}) };
+  }
+  const key = JSON.stringify(["waf-counters"]);
+  const counters = resources.acquire(
+    key,
+    () => new WafCounters(),
+    () => {},
+  );
+  const plans = new Map<ResolvedWaf, WafPlan>();
+  const planFor = (waf: ResolvedWaf | undefined): WafPlan | undefined => {
+    if (waf === undefined || waf.mode === "off") return undefined;
+    let plan = plans.get(waf);
+    if (plan === undefined) {
+      plan = createPlan(waf, waf.mode, counters);
+      plans.set(waf, plan);
+    }
+    return plan;
+  };
+  return {
+    parts: { global: planFor(config.waf) },
+    keys: [key],
+    counters,
+    ofRoute: (own) => (own === config.waf ? {} : { waf: planFor(own) ?? null }),
+  };
+}
+
+function createPlan(waf: ResolvedWaf, mode: "flag" | "block", counters: WafCounters): WafPlan {
+  return {
+    engine: createWafEngine({
+      rules: [...ANOMALY_RULES, ...RULES, ...waf.rules],
+      paranoia: waf.paranoia,
+      exclude: waf.exclude,
+      bounds: BOUNDS,
+    }),
+    mode,
+    threshold: waf.threshold,
+    maxInspectBytes: waf.maxInspectBytes,
+    onMatch: waf.onMatch === undefined ? [] : [{ owner: "waf.onMatch", run: waf.onMatch }],
+    counters,
+  };
+}
