@@ -1,5 +1,6 @@
 import type { AccessRecord, WafMatch } from "@gatewright/sdk";
 
+import { systemClock, type Clock } from "./clock.ts";
 import { escapeLiveControls, type RootLog } from "./log.ts";
 
 /**
@@ -8,11 +9,14 @@ import { escapeLiveControls, type RootLog } from "./log.ts";
  * Built by hand: this runs for every request, and a general serializer costs several times as much. `path` and
  * `referer` come redacted (`redactTarget`, `redactUrl`), because hooks see the record as well.
  */
-export function createAccessLog(log: RootLog): (record: AccessRecord) => void {
+export function createAccessLog(
+  log: RootLog,
+  clock: Clock = systemClock,
+): (record: AccessRecord) => void {
   const stamp = createTimeStamp();
   return (record) => {
     if (!log.writes("info")) return;
-    log.writeLine(toLine(record, stamp(Date.now())));
+    log.writeLine(toLine(record, stamp(clock.now())));
   };
 }
 

@@ -12,9 +12,24 @@ export interface Clock {
   monotonic(): number;
 }
 
-export const systemClock: Clock = {
+/** For the few that wait on their own: what belongs to a request is a {@link Deadline}. */
+export interface TimerClock extends Clock {
+  /** Calls once, `ms` from now, unless it is cleared first. Holds no process back. */
+  setTimer(onDue: () => void, ms: number): Timer;
+}
+
+export interface Timer {
+  /** Harmless when it has fired, and twice. */
+  clear(): void;
+}
+
+export const systemClock: TimerClock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  setTimer(onDue, ms) {
+    const timer = setTimeout(onDue, ms).unref();
+    return { clear: () => clearTimeout(timer) };
+  },
 };
 
 const SLOT_MS = 25;
@@ -102,6 +117,15 @@ export class DeadlineWheel {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
+  }
+
+  /** Monotonic time at which the next one fires, for whoever turns the wheel by hand. Looks at all of them. */
+  get nextDueMs(): number | undefined {
+    let tick = Number.POSITIVE_INFINITY;
+    for (const first of this.#armed === 0 ? [] : this.#slots) {
+      for (let one = first; one !== null; one = one.next) tick = Math.min(tick, one.dueTick);
+    }
+    return tick === Number.POSITIVE_INFINITY ? undefined : tick * SLOT_MS;
   }
 
   /** How many deadlines are armed. */

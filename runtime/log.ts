@@ -33,6 +33,8 @@ export interface LogSettings {
 export interface LogOptions extends LogSettings {
   /** File descriptor, or anything that takes whole lines. Default 1, standard output. */
   readonly destination?: number | { write(lines: string): void };
+  /** Default: the time of day, milliseconds since 1970. */
+  readonly now?: () => number;
   /** Colours in pretty lines. Default: as the terminal and NO_COLOR say. */
   readonly color?: boolean;
   /** The level stays as it is whatever a reload says. */
@@ -130,7 +132,7 @@ class PinoLog implements Log {
 class PinoRoot extends PinoLog implements RootLog {
   constructor(options: LogOptions) {
     const sink = new Sink(options);
-    super(sink, createPino(sink));
+    super(sink, createPino(sink, options.now));
   }
 
   configure(settings: LogSettings): void {
@@ -220,13 +222,16 @@ class Sink {
   }
 }
 
-function createPino(sink: Sink): pino.Logger {
+function createPino(sink: Sink, now: LogOptions["now"]): pino.Logger {
   return pino(
     {
       base: null,
       // Our own threshold decides (children follow it at once); pino lets everything through.
       level: "debug",
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp:
+        now === undefined
+          ? pino.stdTimeFunctions.isoTime
+          : () => `,"time":"${new Date(now()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       // Fields come as plain copies: pino's serializers would only do the work again.
       serializers: { err: (value: unknown) => value },

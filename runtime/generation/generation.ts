@@ -1,3 +1,4 @@
+import { systemClock, type TimerClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { ResolvedConfig } from "../config/resolved-config.ts";
 import type { StackMapper } from "../config/stack-mapper.ts";
@@ -21,14 +22,15 @@ export interface GenerationOptions {
   readonly log: Log;
   readonly provision: Provision;
   readonly stackMapper: StackMapper;
+  readonly clock?: TimerClock;
 }
 
 /** Sets up a generation beside the living one. Rejects without leaving anything behind. */
 export async function prepareGeneration(options: GenerationOptions): Promise<Generation> {
-  const { loaded, resources, stackMapper } = options;
+  const { loaded, resources, stackMapper, clock = systemClock } = options;
   const number = loaded.slot.generation;
   const log = options.log.child({ generation: number });
-  const uses = new UseCounter(log, stackMapper);
+  const uses = new UseCounter(log, stackMapper, clock);
   let provisioned: Provisioned | undefined;
   try {
     provisioned = await options.provision({
@@ -48,7 +50,7 @@ export async function prepareGeneration(options: GenerationOptions): Promise<Gen
       slot: loaded.slot,
       stackMapper,
     });
-    return new Generation({ loaded, provisioned, plugins, uses, log, stackMapper });
+    return new Generation({ loaded, provisioned, plugins, uses, log, stackMapper, clock });
   } catch (error) {
     loaded.slot.retire();
     if (provisioned !== undefined) await giveBack({ provisioned, loaded, log, stackMapper });
@@ -65,6 +67,7 @@ interface GenerationParts {
   /** Its lines name the generation. */
   readonly log: Log;
   readonly stackMapper: StackMapper;
+  readonly clock: TimerClock;
 }
 
 /**
@@ -168,7 +171,9 @@ export class Generation {
   async retire(): Promise<void> {
     this.#state = "retiring";
     const { closeStreamsAfterMs, retireAfterMs } = this.config;
-    if (closeStreamsAfterMs !== undefined) cutStreamsAfter(this.pipeline, closeStreamsAfterMs);
+    if (closeStreamsAfterMs !== undefined) {
+      cutStreamsAfter(this.pipeline, closeStreamsAfterMs, this.#parts.clock);
+    }
     await this.idleWithin(retireAfterMs);
     await this.takeDown();
     await this.#parts.uses.leasesBack();
@@ -223,11 +228,13 @@ class UseCounter {
   background = 0;
   readonly #log: Log;
   readonly #stackMapper: StackMapper;
+  readonly #clock: TimerClock;
   #countsBackground = true;
   /** Those who wait for an end. Called after each use that ends while no lease is out; they remove themselves. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(log: Log, stackMapper: StackMapper) {
+  constructor(log: Log, stackMapper: StackMapper, clock: TimerClock) {
+    this.#clock = clock;
     this.#log = log;
     this.#stackMapper = stackMapper;
   }
@@ -267,7 +274,7 @@ class UseCounter {
     if (condition()) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
-        clearTimeout(timer);
+        timer?.clear();
         this.#waiting.delete(check);
         resolve();
       };
@@ -275,7 +282,7 @@ class UseCounter {
         if (condition()) done();
       };
       // Not held by the loop: where nothing but this wait is left, the process may end.
-      const timer = limitMs === undefined ? undefined : setTimeout(done, limitMs).unref();
+      const timer = limitMs === undefined ? undefined : this.#clock.setTimer(done, limitMs);
       this.#waiting.add(check);
     });
   }
@@ -295,14 +302,14 @@ class UseCounter {
 const STREAM_CHECK_MS = 10_000;
 
 /** Cuts the streams of a replaced pipeline after a time; lets go of it earlier when there are none left. */
-function cutStreamsAfter(pipeline: Pipeline, afterMs: number): void {
-  const due = performance.now() + afterMs;
+function cutStreamsAfter(pipeline: Pipeline, afterMs: number, clock: TimerClock): void {
+  const due = clock.monotonic() + afterMs;
   const check = (): void => {
     const { streams, tunnels, requests } = pipeline.stats;
     if (streams + tunnels + requests === 0) return;
-    const leftMs = due - performance.now();
+    const leftMs = due - clock.monotonic();
     if (leftMs <= 0) pipeline.cutStreams();
-    else setTimeout(check, Math.min(leftMs, STREAM_CHECK_MS)).unref();
+    else clock.setTimer(check, Math.min(leftMs, STREAM_CHECK_MS));
   };
   check();
 }

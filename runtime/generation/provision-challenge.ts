@@ -17,6 +17,7 @@ import { ProofOfWork } from "../primitives/challenge/proof-of-work.ts";
 import { RemoteProvider, type PostForm } from "../primitives/challenge/remote-provider.ts";
 import { Seal } from "../primitives/challenge/seal.ts";
 import { SpentTicketTable } from "../primitives/challenge/spent-tickets.ts";
+import type { Network } from "../upstream/network.ts";
 import { generatedSecret } from "./generated-secret.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -33,6 +34,7 @@ export interface ChallengeParts {
   readonly clock: Clock;
   /** For tests. */
   readonly resolver?: BotResolver | undefined;
+  readonly network: Network | undefined;
 }
 
 const VERIFY_MS = 10_000;
@@ -48,9 +50,10 @@ export async function acquireChallenge(parts: ChallengeParts): Promise<Provision
       ? challenge.secrets
       : [await generatedSecret(config.dataDir, "challenge")];
   const proof = new ProofOfWork(secrets);
+  const post = postFormBy(parts.network?.fetch ?? fetch);
   const byKey = new Map<string, ChallengePolicy>();
   const add = (resolved: ResolvedChallengePolicy): ChallengePolicy => {
-    const policy = toPolicy(resolved, proof);
+    const policy = toPolicy(resolved, proof, post);
     byKey.set(policy.key, policy);
     return policy;
   };
@@ -85,9 +88,13 @@ export async function acquireChallenge(parts: ChallengeParts): Promise<Provision
   };
 }
 
-function toPolicy(resolved: ResolvedChallengePolicy, proof: ProofOfWork): ChallengePolicy {
+function toPolicy(
+  resolved: ResolvedChallengePolicy,
+  proof: ProofOfWork,
+  post: PostForm,
+): ChallengePolicy {
   const { when, difficulty, clearanceMs, timeLimitMs, noScriptMs, bind } = resolved;
-  const provider = toProvider(resolved.provider, proof);
+  const provider = toProvider(resolved.provider, proof, post);
   const siteKey = "siteKey" in Object(resolved.provider) ? resolved.provider : undefined;
   const settings = [
     provider.name,
@@ -116,30 +123,33 @@ function toPolicy(resolved: ResolvedChallengePolicy, proof: ProofOfWork): Challe
 function toProvider(
   provider: ResolvedChallengePolicy["provider"],
   proof: ProofOfWork,
+  post: PostForm,
 ): ChallengeProvider {
   if (provider === "pow") return proof;
   if (!("type" in provider)) return provider;
   const { type, siteKey, secretKey, verifyUrl, scriptUrl } = provider;
-  return new RemoteProvider({ type, siteKey, secretKey, verifyUrl, scriptUrl, post: postForm });
+  return new RemoteProvider({ type, siteKey, secretKey, verifyUrl, scriptUrl, post });
 }
 
 /** No redirect: the secret is for this address only. */
-const postForm: PostForm = async (url, form) => {
-  const response = await fetch(url, {
-    method: "POST",
-    body: form,
-    redirect: "error",
-    signal: AbortSignal.timeout(VERIFY_MS),
-  });
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    if (length > LONGEST_REPLY) throw new Error("the verification's answer is too long");
-    chunks.push(chunk);
-  }
-  return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
-};
+function postFormBy(fetch: typeof globalThis.fetch): PostForm {
+  return async (url, form) => {
+    const response = await fetch(url, {
+      method: "POST",
+      body: form,
+      redirect: "error",
+      signal: AbortSignal.timeout(VERIFY_MS),
+    });
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of response.body ?? []) {
+      length += chunk.byteLength;
+      if (length > LONGEST_REPLY) throw new Error("the verification's answer is too long");
+      chunks.push(chunk);
+    }
+    return JSON.parse(Buffer.concat(chunks).toString()) as unknown;
+  };
+}
 
 function systemResolver(): BotResolver {
   const resolver = new Resolver({ timeout: 1000, tries: 2 });

@@ -12,6 +12,7 @@ export interface HealthProvisionOptions {
   readonly slot: Pick<CodeSlot, "runInBackground">;
   readonly wheel: DeadlineWheel;
   readonly clock: Clock;
+  readonly random: () => number;
 }
 
 /** Checks connect as requests do: the same names, the same TLS, a PROXY header where those send one. */
@@ -19,7 +20,7 @@ export function createHealth(
   options: HealthProvisionOptions,
   socket: SocketTerms,
 ): CreateTargetHealth {
-  const { resolved, wheel, clock } = options;
+  const { resolved, wheel, clock, random } = options;
   const { http2, proxyProtocol } = resolved;
   const preface =
     proxyProtocol === undefined
@@ -30,6 +31,7 @@ export function createHealth(
     terms: { socket, http2, preface },
     wheel,
     clock,
+    random,
   });
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import type { Clock } from "../clock.ts";
+import type { TimerClock } from "../clock.ts";
 import type { ResolvedConfig } from "../config/resolved-config.ts";
 import type { ResolvedIpList } from "../config/normalize-ip-lists.ts";
 import type { Log } from "../log.ts";
@@ -8,6 +8,7 @@ import { admitsPeer, type IpListPlan } from "../pipeline/ip-lists.ts";
 import { createClientAddress } from "../primitives/client-address.ts";
 import { IpList, type WatchFile } from "../primitives/ip-list/ip-list.ts";
 import { fetchText } from "../upstream/fetch-text.ts";
+import type { Network } from "../upstream/network.ts";
 import { PrepareError } from "./prepare-error.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -20,7 +21,9 @@ export interface IpListDependencies {
   readonly config: ResolvedConfig;
   readonly resources: ResourceRegistry;
   readonly log: Log;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
+  readonly network: Network | undefined;
+  readonly random: () => number;
   readonly watchFiles: WatchFile | undefined;
 }
 
@@ -56,7 +59,7 @@ async function allOrNone<T>(all: readonly Promise<T>[]): Promise<T[]> {
 async function acquire(
   terms: ResolvedIpList,
   kind: "allowlists" | "blocklists",
-  { config, resources, log, clock, watchFiles }: IpListDependencies,
+  { config, resources, log, clock, watchFiles, network, random }: IpListDependencies,
   keys: string[],
 ): Promise<IpList> {
   const { name, ranges, source, column, intervalMs, timeoutMs, maxBytes, maxShrink } = terms;
@@ -76,8 +79,12 @@ async function acquire(
           dataDir,
           log,
           clock,
-          fetchText,
+          fetchText:
+            network === undefined
+              ? fetchText
+              : (url, fields, limits) => fetchText(url, fields, limits, network.fetch),
           watchFile: watchFiles,
+          random,
         });
         await made.start();
         return made;

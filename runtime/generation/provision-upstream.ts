@@ -13,6 +13,7 @@ import { PemFiles } from "../primitives/tls/pem-files.ts";
 import { TlsOptionsError } from "../primitives/tls/tls-issue.ts";
 import type { Balancer } from "../upstream/balance/balancer.ts";
 import { createHttp2Upstream } from "../upstream/http2-upstream.ts";
+import type { Network } from "../upstream/network.ts";
 import { createNetworkUpstream, type NetworkUpstream } from "../upstream/network-upstream.ts";
 import type { UpstreamTls } from "../upstream/open-socket.ts";
 import { LocalBudget } from "../upstream/targets/connection-budget.ts";
@@ -38,6 +39,8 @@ export interface UpstreamProvisionOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly wheel: DeadlineWheel;
+  readonly network: Network | undefined;
+  readonly random: () => number;
   readonly describeError: (error: unknown) => object;
   readonly onFault: (error: unknown) => void;
   readonly createBalancer: () => Balancer;
@@ -91,7 +94,7 @@ function create(
   names: NameCache,
   budget: LocalBudget,
 ): LivingUpstream {
-  const { resolved, wheel, clock, onFault, log } = options;
+  const { resolved, wheel, clock, network, onFault, log } = options;
   const upstreamLog = { upstream: resolved.name };
   const living: { -readonly [K in keyof LivingUpstream]?: LivingUpstream[K] } = {};
   const make = resolved.http2 ? createHttp2Upstream : createNetworkUpstream;
@@ -100,8 +103,13 @@ function create(
     targets: isLookedUp(resolved) ? [] : resolved.targets,
     pending: isLookedUp(resolved),
     tls: options.tls?.tls,
+    open: network?.openerFor(resolved.name, "requests"),
     balancer: options.createBalancer(),
-    createHealth: createHealth(options, { tls: options.tls?.tls, lookup: names.lookup }),
+    createHealth: createHealth(options, {
+      tls: options.tls?.tls,
+      lookup: names.lookup,
+      open: network?.openerFor(resolved.name, "checks"),
+    }),
     budget,
     names,
     wheel,

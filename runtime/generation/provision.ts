@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import type { AccessRecord, Hooks } from "@gatewright/sdk";
 
-import { systemClock, DeadlineWheel, type Clock } from "../clock.ts";
+import { systemClock, DeadlineWheel, type TimerClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type {
   ResolvedConfig,
@@ -41,6 +41,7 @@ import { createRedactor, redactTarget, redactUrl } from "../redact.ts";
 import type { Balancer } from "../upstream/balance/balancer.ts";
 import { createBalancer } from "../upstream/balance/create-balancer.ts";
 import { createFetchUpstream } from "../upstream/fetch-upstream.ts";
+import type { Network } from "../upstream/network.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
@@ -103,13 +104,18 @@ export interface ProvisionDependencies {
   readonly acmeLimits?: Partial<AcmeLimits>;
   /** For tests: DNS that knows crawlers. */
   readonly botResolver?: BotResolver;
-  readonly clock?: Clock;
+  readonly clock?: TimerClock;
   readonly wheel?: DeadlineWheel;
+  /** Default: the real one. */
+  readonly network?: Network;
+  /** From 0 to 1, for what comes at intervals. Default: chance. */
+  readonly random?: () => number;
 }
 
 /** The one place where options become instances. */
 export function createProvision(dependencies: ProvisionDependencies): Provision {
   const clock = dependencies.clock ?? systemClock;
+  const { network, random = Math.random } = dependencies;
   const wheel = dependencies.wheel ?? new DeadlineWheel(clock);
   // A challenge may be answered by a request of any generation.
   const board = new ChallengeBoard();
@@ -138,6 +144,8 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       log,
       clock,
       watchFiles: dependencies.watchFiles,
+      network,
+      random,
     }).catch(async (error: unknown) => {
       await Promise.all(held.splice(0).map((key) => resources.release(key)));
       throw error;
@@ -148,6 +156,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       resources,
       clock,
       resolver: dependencies.botResolver,
+      network,
     });
     held.push(...challenge.keys);
     const limits = acquireLimits(config, resources, clock);
@@ -277,6 +286,8 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
         log,
         clock,
         wheel,
+        network,
+        random,
         describeError: dependencies.describeError,
         onFault,
         createBalancer: () => balancer(resolved),
@@ -349,7 +360,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       const key = JSON.stringify(["origins"]);
       const pool = resources.acquire<OriginPool>(
         key,
-        () => createOriginPool({ wheel, onFault }),
+        () => createOriginPool({ wheel, clock, network, onFault }),
         (value) => value.close(),
       );
       held.push(key);

@@ -18,6 +18,7 @@ import { ProxyError } from "../errors.ts";
 import type { ProxyHeaderVersion } from "../http/proxy-protocol.ts";
 import type { BalanceRequest } from "./balance/balancer.ts";
 import { Connection } from "./connection.ts";
+import type { OpenConnection } from "./network.ts";
 import type { SocketTerms, UpstreamTls } from "./open-socket.ts";
 import {
   LocalBudget,
@@ -46,6 +47,8 @@ export interface PoolOptions extends PoolLimits {
   /** Default: one of its own. */
   readonly budget?: ConnectionBudget | undefined;
   readonly tls?: UpstreamTls | undefined;
+  /** In place of the network. */
+  readonly open?: OpenConnection | undefined;
   /** Tell the targets by a PROXY header whose connection it is. */
   readonly proxyProtocol?: ProxyHeaderVersion | undefined;
   /** A receiver threw on its last call: nobody is left to be told. */
@@ -88,7 +91,7 @@ export class ConnectionPool implements MemberConnections, BudgetHolder {
     this.#budget = options.budget ?? new LocalBudget(options.maxConnections);
     this.#leaveBudget = this.#budget.join(this);
     this.#queue = new RequestQueue(options.name, options, options.wheel, () => this.#settleClose());
-    this.#socketTerms = { tls: options.tls, lookup: options.targets.lookup };
+    this.#socketTerms = { tls: options.tls, lookup: options.targets.lookup, open: options.open };
     this.targets.attach(this);
   }
 

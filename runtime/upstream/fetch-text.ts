@@ -1,4 +1,4 @@
-import { fetch } from "undici";
+import { fetch as fetchFromNetwork } from "undici";
 
 export interface FetchTextLimits {
   readonly timeoutMs: number;
@@ -11,6 +11,7 @@ export async function fetchText(
   url: string,
   fields: Readonly<Record<string, string>>,
   { timeoutMs, maxBytes, signal }: FetchTextLimits,
+  fetch: typeof globalThis.fetch = fetchFromNetwork as unknown as typeof globalThis.fetch,
 ): Promise<{
   status: number;
   etag: string | undefined;
@@ -22,10 +23,10 @@ export async function fetchText(
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
-    bytes += (chunk as Uint8Array).length;
+    bytes += chunk.length;
     // Leaving the loop cancels the rest. Counted decoded: a small answer may grow.
     if (bytes > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
-    chunks.push(chunk as Uint8Array);
+    chunks.push(chunk);
   }
   return {
     status: response.status,

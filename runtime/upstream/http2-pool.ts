@@ -12,6 +12,7 @@ import { ProxyError } from "../errors.ts";
 import type { BalanceRequest } from "./balance/balancer.ts";
 import type { PoolLimits } from "./connection-pool.ts";
 import { Http2Connection, type Http2ConnectionOwner, type KeepAlive } from "./http2-connection.ts";
+import type { OpenConnection } from "./network.ts";
 import type { SocketTerms, UpstreamTls } from "./open-socket.ts";
 import {
   LocalBudget,
@@ -36,6 +37,8 @@ export interface Http2PoolOptions extends Http2PoolLimits {
   /** Default: one of its own. */
   readonly budget?: ConnectionBudget | undefined;
   readonly tls?: UpstreamTls | undefined;
+  /** In place of the network. */
+  readonly open?: OpenConnection | undefined;
   readonly keepAlive?: KeepAlive | undefined;
   /** A receiver threw on its last call: nobody is left to be told. */
   readonly onFault?: (error: unknown) => void;
@@ -77,7 +80,7 @@ export class Http2Pool implements Http2ConnectionOwner, MemberConnections, Budge
     this.#budget = options.budget ?? new LocalBudget(options.maxConnections);
     this.#leaveBudget = this.#budget.join(this);
     this.#queue = new RequestQueue(options.name, options, options.wheel, () => this.#settleClose());
-    this.#socketTerms = { tls: options.tls, lookup: options.targets.lookup };
+    this.#socketTerms = { tls: options.tls, lookup: options.targets.lookup, open: options.open };
     this.targets.attach(this);
   }
 

@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
 
+import type { OpenConnection } from "./network.ts";
 import type { Target } from "./target.ts";
 import type { TargetMember } from "./targets/target-member.ts";
 
@@ -19,6 +20,8 @@ export interface SocketTerms {
   readonly tls?: UpstreamTls | undefined;
   /** Default: the system's, once for each connection. */
   readonly lookup?: LookupFunction | undefined;
+  /** In place of TCP and TLS. */
+  readonly open?: OpenConnection | undefined;
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
@@ -27,6 +30,7 @@ const SOCKET_BUFFER_BYTES = 65_536;
 /** Begins a connection to the target; over TLS it offers these protocols (RFC 7301). */
 export function openSocket(member: TargetMember, terms: SocketTerms, protocols: string[]): Socket {
   const { target } = member;
+  if (terms.open !== undefined) return terms.open(target, protocols);
   const tcp = tcpOptions(target, terms);
   if (target.scheme === "http") return connectTcp(tcp);
   return resuming(member, connectTls({ ...tcp, ...tlsOptions(member, terms.tls, protocols) }));
@@ -34,7 +38,7 @@ export function openSocket(member: TargetMember, terms: SocketTerms, protocols: 
 
 /** Begins the TCP connection alone, whatever the scheme. */
 export function openTcp(target: Target, terms: SocketTerms): Socket {
-  return connectTcp(tcpOptions(target, terms));
+  return terms.open?.(target, []) ?? connectTcp(tcpOptions(target, terms));
 }
 
 /** Begins TLS on a connection that stands. */

@@ -1,6 +1,7 @@
-import type { DeadlineWheel } from "../clock.ts";
+import type { Clock, DeadlineWheel } from "../clock.ts";
 import type { PoolLimits } from "./connection-pool.ts";
 import { createNetworkUpstream } from "./network-upstream.ts";
+import type { Network } from "./network.ts";
 import type { UpstreamTls } from "./open-socket.ts";
 import type { Target } from "./target.ts";
 import type { Upstream, UpstreamStats } from "./upstream.ts";
@@ -10,6 +11,10 @@ export interface OriginPoolOptions extends Partial<PoolLimits> {
   /** Default 64. Beyond it the origin used longest ago is closed, an idle one if there is any. */
   readonly maxOrigins?: number;
   readonly tls?: UpstreamTls;
+  /** Default: the real one. */
+  readonly network?: Network | undefined;
+  /** For what its upstreams time by themselves. */
+  readonly clock?: Clock | undefined;
   readonly onFault?: (error: unknown) => void;
 }
 
@@ -102,7 +107,7 @@ class OriginUpstreams implements OriginPool {
   }
 
   #create(url: URL): Upstream {
-    const { wheel, tls, onFault } = this.#options;
+    const { wheel, clock, tls, network, onFault } = this.#options;
     return createNetworkUpstream({
       name: url.origin,
       targets: [targetOf(url)],
@@ -111,7 +116,9 @@ class OriginUpstreams implements OriginPool {
       queueTimeoutMs: this.#options.queueTimeoutMs ?? DEFAULT_LIMITS.queueTimeoutMs,
       idleTimeoutMs: this.#options.idleTimeoutMs ?? DEFAULT_LIMITS.idleTimeoutMs,
       wheel,
+      clock,
       tls,
+      open: network?.openerFor(url.origin, "requests"),
       ...(onFault === undefined ? {} : { onFault }),
     });
   }

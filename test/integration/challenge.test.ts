@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import type { ChallengeConfig, GatewrightConfig } from "@gatewright/sdk";
 import { describe, expect, it, onTestFinished } from "vitest";
 
+import { systemClock } from "../../runtime/clock.ts";
 import { startProxy, type TestProxy } from "../helpers/start-proxy.ts";
 
 const HTML = { accept: "text/html,*/*;q=0.8", "user-agent": "Mozilla/5.0 (test)" };
@@ -58,7 +59,7 @@ async function protectedApp(challenge: Partial<ChallengeConfig> = {}, config: Co
       ...config,
     },
     provision: {
-      clock: { now: () => Date.now() + time.offset, monotonic: () => performance.now() },
+      clock: { ...systemClock, now: () => Date.now() + time.offset },
     },
   });
   const ask = (target: string, init: Init = {}): Promise<Response> => get(proxy.url, target, init);

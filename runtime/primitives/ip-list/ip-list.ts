@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Clock } from "../../clock.ts";
+import type { Timer, TimerClock } from "../../clock.ts";
 import { NO_IP, parseIp, type IpFamily, type IpWords } from "../../http/ip-address.ts";
 import type { Log } from "../../log.ts";
 import { splitFirstLine, toListText, type ListText } from "./list-text.ts";
@@ -53,9 +53,11 @@ export interface IpListOptions {
   readonly terms: IpListTerms;
   readonly dataDir: string;
   readonly log: Log;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly fetchText: FetchText;
   readonly watchFile: WatchFile | undefined;
+  /** For jitter. Default: chance. */
+  readonly random?: () => number;
 }
 
 /** An entry that was made at run time. */
@@ -100,7 +102,7 @@ export class IpList {
   /** Of the source, before ranges were merged. */
   #entries = 0;
   #validators: LastGood = {};
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #watch: ReturnType<WatchFile> | undefined;
   #loading: Promise<void> = Promise.resolve();
   #started = false;
@@ -243,7 +245,7 @@ export class IpList {
 
   close(): void {
     this.#ended.abort();
-    clearTimeout(this.#timer);
+    this.#timer?.clear();
     this.#watch?.close();
   }
 
@@ -252,12 +254,13 @@ export class IpList {
   }
 
   #schedule(): void {
-    const spread = 1 + JITTER * (Math.random() * 2 - 1);
-    this.#timer = setTimeout(() => {
+    const { random = Math.random } = this.#options;
+    const spread = 1 + JITTER * (random() * 2 - 1);
+    this.#timer = this.#options.clock.setTimer(() => {
       void this.refresh().then(() => {
         if (!this.#ended.signal.aborted) this.#schedule();
       });
-    }, this.#options.terms.intervalMs * spread).unref();
+    }, this.#options.terms.intervalMs * spread);
   }
 
   async #loadFile(path: string): Promise<void> {
