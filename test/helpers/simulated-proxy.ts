@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import type { AccessRecord, GatewrightConfig } from "@gatewright/sdk";
 import { onTestFinished } from "vitest";
 
-import { DeadlineWheel, type Clock } from "../../runtime/clock.ts";
+import { DeadlineWheel, systemClock, type TimerClock } from "../../runtime/clock.ts";
 import type { LoadedConfig } from "../../runtime/config/load.ts";
 import { normalize } from "../../runtime/config/normalize.ts";
 import { validate } from "../../runtime/config/validate.ts";
@@ -48,7 +48,11 @@ export async function simulateProxy(
   startAt: number = Date.UTC(2030, 0, 1),
 ): Promise<SimulatedProxy> {
   let now = startAt;
-  const clock: Clock = { now: () => now, monotonic: () => now - startAt };
+  const clock: TimerClock = {
+    ...systemClock,
+    now: () => now,
+    monotonic: () => now - startAt,
+  };
   const wheel = new DeadlineWheel(clock, false);
   const log = collectLog();
   const records: AccessRecord[] = [];
