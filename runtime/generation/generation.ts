@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { IpListPlan } from "../pipeline/ip-lists.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { createClientAddress, type ClientAddressResolver } from "../primitives/client-address.ts";
+import type { TallyFigures } from "../primitives/traffic-tally.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
 import { setUpPlugins, type PluginSetup } from "./plugin-setup.ts";
@@ -128,6 +129,11 @@ export class Generation {
   /** Absent: no route caches. */
   get cache(): CacheControl | undefined {
     return this.#parts.provisioned.cache;
+  }
+
+  /** What all generations have served. */
+  get served(): TallyFigures | undefined {
+    return this.#parts.provisioned.served?.();
   }
 
   get upstreams(): readonly Upstream[] {

@@ -32,6 +32,7 @@ import type { ContentStore } from "../primitives/content-buffer/request-buffer.t
 import { cleanSpillFolder, createSpillFolder } from "../primitives/content-buffer/spill-file.ts";
 import { declaredCodingHolds } from "../primitives/content-coding/sniff.ts";
 import { LoadMeter } from "../primitives/load-meter.ts";
+import { TrafficTally, type TallyFigures } from "../primitives/traffic-tally.ts";
 import type { BotResolver } from "../primitives/challenge/known-bots.ts";
 import { compileFieldRules } from "../primitives/header-rules.ts";
 import type { AcmeLimits } from "../primitives/tls/acme/acme-limits.ts";
@@ -73,6 +74,8 @@ export interface Provisioned {
   readonly held?: () => HeldStatus;
   /** Absent: no route caches. */
   readonly cache?: CacheControl | undefined;
+  /** What all generations have served. */
+  readonly served?: () => TallyFigures;
   /** TLS of each listener, in the config's order; `undefined`: plain text. */
   readonly tls: readonly (ProvisionedTls | undefined)[];
   /** Fills `adjust`-able options of shared resources (caps, time limits) in place: called at commit, never before. */
@@ -120,6 +123,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
   // A challenge may be answered by a request of any generation.
   const board = new ChallengeBoard();
   const load = new LoadMeter(clock);
+  const tally = new TrafficTally();
 
   return async ({ loaded, resources, log, lease, waitUntil }) => {
     const { config, slot } = loaded;
@@ -232,6 +236,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       hookTimeoutMs: config.hookTimeoutMs,
       timeouts: config.timeouts,
       load,
+      tally: config.admin === undefined ? undefined : tally,
       clock,
       wheel,
       log,
@@ -258,6 +263,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       ),
       held: () => heldBy(contentStore, slowReaders),
       cache: cached?.control,
+      served: () => tally.figures,
       tls,
       commit() {
         for (const change of adjust) change();

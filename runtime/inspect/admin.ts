@@ -12,6 +12,7 @@ import { PAGE_POLICY } from "./html.ts";
 import { listEndpoint, type ListSource } from "./list-endpoints.ts";
 import { send, sendJson, sendProblem } from "./send.ts";
 import { renderStatusPage } from "./status-page.ts";
+import type { MetricsText } from "./metrics.ts";
 import type { ProxyStatus, ReloadStatus } from "./status.ts";
 
 /** What the admin listener needs of the process behind it. */
@@ -19,6 +20,8 @@ export interface AdminSource extends ListSource {
   /** A generation is live and shutdown has not begun. */
   isReady(): boolean;
   status(): Promise<ProxyStatus>;
+  /** For Prometheus. */
+  metrics(): Promise<MetricsText>;
   /** Loads the config again; resolves when that is over. */
   reload(): Promise<ReloadStatus>;
   /** Removes stored responses. `selection`: as it was sent. */
@@ -164,6 +167,13 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     method: "GET",
     async run(_request, response, source) {
       sendJson(response, 200, await source.status());
+    },
+  },
+  "/metrics": {
+    method: "GET",
+    async run(_request, response, source) {
+      const { type, text } = await source.metrics();
+      send(response, 200, type, text, {});
     },
   },
   "/api/reload": {

@@ -109,6 +109,8 @@ export interface UpstreamStatus {
   readonly idle: number;
   readonly active: number;
   readonly queued: number;
+  /** How often a target came into each state. */
+  readonly stateChanges: Readonly<Record<string, number>>;
   /** Empty for an app in this process. */
   readonly targets: readonly TargetStatus[];
 }

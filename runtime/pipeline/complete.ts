@@ -2,6 +2,7 @@ import type { AccessRecord } from "@gatewright/sdk";
 
 import { ProxyError } from "../errors.ts";
 import { fieldValue } from "../http/raw-fields.ts";
+import type { RefusedBy, TrafficTally } from "../primitives/traffic-tally.ts";
 import { leaveCache } from "./cache/store-response.ts";
 import type { Flow } from "./flow.ts";
 import { leaveLimits } from "./rate-limits.ts";
@@ -43,14 +44,52 @@ export function complete(flow: Flow, whole: boolean): void {
   flow.registry.live.delete(flow);
   // A tunnel has left when it was opened; an explanation has never been counted.
   if (flow.trace === null && before !== "tunnel") parts.load.end();
-  if (
-    flow.trace === null &&
-    !flow.isBackground &&
-    (parts.accessLog !== undefined || parts.hooks.complete.length > 0)
-  ) {
-    tell(flow);
+  if (flow.trace === null && !flow.isBackground) {
+    if (parts.tally !== undefined) count(flow, parts.tally);
+    if (parts.accessLog !== undefined || parts.hooks.complete.length > 0) tell(flow);
   }
   flow.releaseLease();
+}
+
+function count(flow: Flow, tally: TrafficTally): void {
+  const { exchange, parts } = flow;
+  const refusedBy = whoRefused(flow);
+  tally.count({
+    route: flow.routePlan?.name ?? "",
+    upstream: flow.upstreamPlan?.name ?? "",
+    status: sentStatus(flow),
+    cache: flow.cacheUse?.status,
+    outcome: flow.outcome,
+    error: flow.error?.code,
+    refusedBy,
+    flagged: refusedBy === undefined && (flow.madeContext?.scoreTotal ?? 0) > 0,
+    attempts: flow.attempts,
+    totalMs: parts.clock.monotonic() - flow.startedTick,
+    hooksMs: flow.hookMs,
+    upstreamMs: flow.headAt === 0 ? 0 : flow.headAt - flow.dispatchedAt,
+    requestBytes: exchange.bytesReceived,
+    responseBytes: exchange.bytesSent,
+  });
+}
+
+function whoRefused({ error, blockReason, outcome }: Flow): RefusedBy | undefined {
+  switch (error?.code) {
+    case "PROXY_ADDRESS_BLOCKED":
+      return "ip-list";
+    case "PROXY_RATE_LIMITED":
+      return "rate-limit";
+    case "PROXY_CHALLENGE_REQUIRED":
+      return "challenge";
+    case "PROXY_WAF_BLOCKED":
+      return "waf";
+    case "PROXY_BLOCKED":
+      return "hook";
+    default:
+      // A redirect to the challenge, and a client that got no answer.
+      if (blockReason === "challenge") return "challenge";
+      if (outcome !== "dropped") return undefined;
+      return blockReason?.startsWith("list ") === true ? "ip-list" : "hook";
+  }
 }
 
 function tell(flow: Flow): void {

@@ -15,6 +15,7 @@ import type { BalanceRequest } from "../upstream/balance/balancer.ts";
 import type { AttemptPolicy } from "../upstream/retry/retry-policy.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { LoadMeter } from "../primitives/load-meter.ts";
+import type { TrafficTally } from "../primitives/traffic-tally.ts";
 import type { ChallengePlan, ChallengePolicy } from "./challenge-plan.ts";
 import type { CacheParts, CachePlan } from "./cache/cache-parts.ts";
 import type { IpListPlan } from "./ip-lists.ts";
@@ -78,6 +79,8 @@ export interface PipelineParts {
   };
   /** Of all generations together. */
   readonly load: LoadMeter;
+  /** Of all generations together. Absent: nobody can ask for it. */
+  readonly tally?: TrafficTally | undefined;
   readonly clock: Clock;
   readonly wheel: DeadlineWheel;
   readonly log: Log;

@@ -12,6 +12,7 @@ import type { ConfigIssue, LoadedConfig } from "../config/load.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { HeldStatus } from "../generation/held-status.ts";
 import type { ListAnswer, ListRequest } from "../generation/list-requests.ts";
+import type { Counts } from "../inspect/metrics.ts";
 import type {
   ListenerStatus,
   RetiringStatus,
@@ -81,6 +82,7 @@ export interface WorkerStats {
   readonly traffic: TrafficStatus;
   readonly held?: HeldStatus | undefined;
   readonly cache?: CacheFigures | undefined;
+  readonly counts: Counts;
 }
 
 /** One end of the line between the roles. */

@@ -9,6 +9,7 @@ import { toPrepareIssues } from "../generation/prepare-error.ts";
 import type { AdminSource, PurgeOutcome } from "../inspect/admin.ts";
 import type { ListAnswer, ListRequest } from "../generation/list-requests.ts";
 import type { ListOutcome } from "../inspect/list-endpoints.ts";
+import { renderMetrics, type MetricsText } from "../inspect/metrics.ts";
 import type { ProxyStatus, ReloadStatus } from "../inspect/status.ts";
 import type { Log } from "../log.ts";
 import { toPurge } from "../primitives/cache/purge-selection.ts";
@@ -101,6 +102,7 @@ export class Supervisor implements AdminSource {
   #live: { config: ResolvedConfig; digest: string; number: number; since: number } | undefined;
   #state: ProxyStatus["state"] = "starting";
   #lastReload: ReloadStatus | undefined;
+  readonly #loads: Record<ReloadStatus["outcome"], number> = { live: 0, unchanged: 0, failed: 0 };
   #reported = "";
   #running: Promise<unknown> = Promise.resolve();
   #queued: Promise<ReloadStatus> | undefined;
@@ -169,8 +171,20 @@ export class Supervisor implements AdminSource {
   }
 
   async status(): Promise<ProxyStatus> {
+    return this.#toStatus(await this.#count());
+  }
+
+  async metrics(): Promise<MetricsText> {
+    const stats = await this.#count();
+    return renderMetrics({
+      status: this.#toStatus(stats),
+      counts: stats.counts,
+      reloads: this.#loads,
+    });
+  }
+
+  #toStatus(stats: WorkerStats): ProxyStatus {
     const live = this.#live;
-    const stats = this.#state === "stopped" ? EMPTY_STATS : await this.#count();
     return {
       version: this.#options.version,
       mode: this.#options.mode,
@@ -185,7 +199,12 @@ export class Supervisor implements AdminSource {
       },
       lastReload: this.#lastReload,
       restartToPickUp: [...this.#restartFor].filter((name) => this.#packages.has(name)),
-      ...stats,
+      listeners: stats.listeners,
+      upstreams: stats.upstreams,
+      retiring: stats.retiring,
+      traffic: stats.traffic,
+      held: stats.held,
+      cache: stats.cache,
     };
   }
 
@@ -286,6 +305,7 @@ export class Supervisor implements AdminSource {
     const at = new Date().toISOString();
     const begin = performance.now();
     const { outcome, problem, listen } = await this.#tryToGoLive();
+    this.#loads[outcome] += 1;
     const durationMs = Math.round((performance.now() - begin) * 10) / 10;
     const status: ReloadStatus = {
       at,
@@ -404,6 +424,7 @@ export class Supervisor implements AdminSource {
   }
 
   #count(): Promise<WorkerStats> {
+    if (this.#state === "stopped") return Promise.resolve(EMPTY_STATS);
     const id = this.#nextCount++;
     return new Promise((resolve) => {
       this.#counts.set(id, resolve);
@@ -445,6 +466,7 @@ const EMPTY_STATS: WorkerStats = {
   upstreams: [],
   retiring: [],
   traffic: { leases: 0, background: 0, requests: 0, streams: 0, tunnels: 0 },
+  counts: { refusals: {}, failedHandshakes: 0 },
 };
 
 function refusalOf(answer: Answer): [ConfigReport["stage"], readonly ConfigIssue[]] {

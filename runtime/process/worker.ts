@@ -66,6 +66,9 @@ class Worker {
   #broken: BrokenContent | undefined;
   #draining = false;
   #warnedOfHeaderAt = -HEADER_WARNING_MS;
+  /** Malformed requests by code. */
+  readonly #refusals = new Map<string, number>();
+  #failedHandshakes = 0;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -275,6 +278,7 @@ class Worker {
       upstreams: (current?.upstreams ?? []).map((one) => ({
         name: one.name,
         ...one.stats(),
+        stateChanges: { ...one.stateChanges },
         targets: one.targetStats?.() ?? [],
       })),
       retiring: [...this.#retiring].map(({ number, leases, background }) => ({
@@ -285,6 +289,11 @@ class Worker {
       traffic,
       held: current?.held,
       cache: current?.cache?.status,
+      counts: {
+        served: current?.served,
+        refusals: Object.fromEntries(this.#refusals),
+        failedHandshakes: this.#failedHandshakes,
+      },
     };
   }
 
@@ -315,12 +324,15 @@ class Worker {
       onError: (error) =>
         this.#log.error(this.#options.stackMapper.errorFields(error), "a listener failed"),
       onRefused: (refusal) => this.#logRefusal(refusal),
-      onHandshakeFailed: (client, reason) =>
-        this.#log.debug({ client, reason }, "a TLS handshake failed"),
+      onHandshakeFailed: (client, reason) => {
+        this.#failedHandshakes += 1;
+        this.#log.debug({ client, reason }, "a TLS handshake failed");
+      },
     });
   }
 
   #logRefusal({ code, message, peerAddress, method, target }: Refusal): void {
+    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
     if (code === "PROXY_PROTOCOL_HEADER") {
       this.#logNoHeader(peerAddress, message);
       return;

@@ -40,6 +40,7 @@ export function createHttp2Upstream(options: Http2UpstreamOptions): Http2Upstrea
       return call;
     },
     stats: () => pool.stats(),
+    stateChanges: targets.stateChanges,
     targetStats() {
       // Who is idle is counted there.
       pool.stats();

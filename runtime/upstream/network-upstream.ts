@@ -48,6 +48,7 @@ export function createNetworkUpstream(options: NetworkUpstreamOptions): NetworkU
     },
     stats: () => pool.stats(),
     targetStats: () => targets.stats(),
+    stateChanges: targets.stateChanges,
     adjust(adjustment) {
       limits = adjustedLimits(limits, adjustment);
       if (adjustment.targets !== undefined) targets.setMembers(adjustment.targets);

@@ -116,6 +116,8 @@ export interface Upstream {
   stats(): UpstreamStats;
   /** One by one, where it has several. */
   targetStats?(): TargetStats[];
+  /** How often one of its targets came into each state. */
+  readonly stateChanges?: Readonly<Partial<Record<HealthState, number>>>;
   /** Takes no new requests, lets running ones end, closes idle connections. Resolves when the last connection is closed. */
   close(): Promise<void>;
 }

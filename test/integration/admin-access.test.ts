@@ -38,6 +38,7 @@ async function start(options: Partial<AdminOptions> = {}) {
   const source = {
     isReady: vi.fn(() => true),
     status: vi.fn(async () => STATUS),
+    metrics: vi.fn(async () => ({ type: "text/plain", text: "up 1\n" })),
     reload: vi.fn(async () => RELOADED),
     purge: vi.fn(async (): Promise<PurgeOutcome> => ({ kind: "purged", count: 3 })),
     lists: vi.fn(async (): Promise<ListAnswer> => ({ kind: "lists", lists: [] })),

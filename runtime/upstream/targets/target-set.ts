@@ -87,6 +87,7 @@ export class TargetSet implements HealthBoard {
   #pending: boolean;
   #unresolved: string | undefined;
   readonly #leaveNames: (() => void) | undefined;
+  readonly #stateChanges: Partial<Record<HealthState, number>> = {};
 
   constructor(options: TargetSetOptions) {
     this.name = options.name;
@@ -107,6 +108,11 @@ export class TargetSet implements HealthBoard {
   /** The balancer's choice must be kept: another target with a connection to spare will not do. */
   get isBinding(): boolean {
     return this.#balancer.binding === true;
+  }
+
+  /** How often one of them came into each state; those that have left count on. */
+  get stateChanges(): Readonly<Partial<Record<HealthState, number>>> {
+    return this.#stateChanges;
   }
 
   /** Nobody knows yet who belongs to it. */
@@ -262,6 +268,7 @@ export class TargetSet implements HealthBoard {
     const from = member.state;
     if (from === to || member.left) return;
     member.state = to;
+    this.#stateChanges[to] = (this.#stateChanges[to] ?? 0) + 1;
     this.#stale = true;
     this.#options.onHealthChange?.({ key: member.key, from, to, reason });
     this.#connections?.onChoiceChanged();

@@ -95,6 +95,7 @@ describe("renderStatusPage", () => {
           idle: 1,
           active: 1,
           queued: 1,
+          stateChanges: {},
           targets: [
             {
               key: evil,
