@@ -62,7 +62,7 @@ function ask(
   const query = new URLSearchParams(forTime);
   if (has !== undefined) query.append("address", has);
   for (const range of remove) query.append("range", range);
-  const target = query.size === 0 ? path : `${path}?${query}`;
+  const target = query.size === 0 ? path : `${path}?${query.toString()}`;
   return askAdmin(terminal, place, remove.length > 0 ? "DELETE" : "GET", target);
 }
 
