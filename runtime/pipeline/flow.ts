@@ -287,6 +287,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     this.forwardOptions = flow.forwardOptions;
     this.#shown = flow.#shown;
     this.#outgoing = flow.#outgoing && [...flow.#outgoing];
+    this.#context = flow.#context?.copyFor(this);
+    this.cacheView = flow.cacheView?.copyFor(this);
   }
 
   get signal(): AbortSignal {

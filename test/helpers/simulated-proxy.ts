@@ -4,7 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 
-import type { AccessRecord, GatewrightConfig } from "@gatewright/sdk";
+import type { AccessRecord, GatewrightConfig, PurgeSelection } from "@gatewright/sdk";
 import { onTestFinished } from "vitest";
 
 import { DeadlineWheel, systemClock, type TimerClock } from "../../runtime/clock.ts";
@@ -26,13 +26,26 @@ export interface SimulatedAnswer {
   readonly record: AccessRecord;
 }
 
+export interface SimulatedRequest {
+  /** Default GET. */
+  readonly method?: string;
+  /** Flat `[name, value, …]`, without Host. */
+  readonly fields?: readonly string[];
+  /** Default `http`. */
+  readonly scheme?: "http" | "https";
+  /** Default `a.test`. */
+  readonly host?: string;
+}
+
 export interface SimulatedProxy {
   /** Milliseconds since 1970, as the proxy sees them. */
   readonly now: number;
   /** Later, with deadlines that fall due on the way. */
   advance(ms: number): void;
   /** One request, on a connection of its own. */
-  ask(target: string, options?: { method?: string; fields?: string[] }): Promise<SimulatedAnswer>;
+  ask(target: string, options?: SimulatedRequest): Promise<SimulatedAnswer>;
+  /** Removes stored responses; returns how many. */
+  purge(selection: PurgeSelection): number;
   /** Step by step, what would become of it. */
   explain(
     input: Omit<ExplainInput, "url" | "method"> & { url: string; method?: string },
@@ -93,8 +106,8 @@ export async function simulateProxy(
       now += ms;
       wheel.turn();
     },
-    async ask(target, { method = "GET", fields = [] } = {}) {
-      const exchange = new SimulatedExchange(method, target, fields);
+    async ask(target, request = {}) {
+      const exchange = new SimulatedExchange(target, request);
       provisioned.pipeline.serve(exchange);
       const { status, answered, content } = await exchange.over;
       const record = records.pop();
@@ -106,6 +119,7 @@ export async function simulateProxy(
         record,
       };
     },
+    purge: (selection) => provisioned.cache?.purge(selection) ?? 0,
     async explain(input) {
       return (await provisioned.pipeline.explain({ method: "GET", ...input })).steps;
     },
@@ -118,8 +132,6 @@ export async function simulateProxy(
 
 class SimulatedExchange implements Exchange {
   readonly protocol = "HTTP/1.1";
-  readonly scheme = "http";
-  readonly authority = "a.test";
   readonly content = undefined;
   readonly upgrade = undefined;
   readonly expectsContinue = false;
@@ -131,6 +143,8 @@ class SimulatedExchange implements Exchange {
     servername: undefined,
   };
   readonly bytesReceived = 0;
+  readonly scheme: "http" | "https";
+  readonly authority: string;
   readonly method: string;
   readonly target: string;
   readonly fields: ReadonlyRawFields;
@@ -148,10 +162,12 @@ class SimulatedExchange implements Exchange {
   takenBytes = 0;
   receiver: ExchangeReceiver | null = null;
 
-  constructor(method: string, target: string, fields: readonly string[]) {
-    this.method = method;
+  constructor(target: string, request: SimulatedRequest) {
     this.target = target;
-    this.fields = ["Host", "a.test", ...fields];
+    this.method = request.method ?? "GET";
+    this.scheme = request.scheme ?? "http";
+    this.authority = request.host ?? "a.test";
+    this.fields = ["Host", this.authority, ...(request.fields ?? [])];
   }
 
   get over(): Promise<{ status: number; answered: ReadonlyRawFields; content: Uint8Array[] }> {

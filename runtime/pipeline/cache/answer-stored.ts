@@ -19,7 +19,8 @@ export function answerStored(flow: Flow, stored: StoredResponse): void {
   const now = flow.parts.clock.now();
   const request = flow.cacheUse?.request ?? flow.selectingFields;
   const fields: RawFields = [...stored.fields, "Age", String(stored.ageSeconds(now))];
-  addCacheStatus(flow, fields, Math.floor((stored.freshUntil - now) / 1000));
+  const ttl = Math.floor((stored.freshUntil - now) / 1000);
+  addCacheStatus(flow, fields, ttl, stored.verdict.heuristic);
   flow.stage = "response";
   const { method } = flow.exchange;
   if (stored.status === 200 && isNotModified(conditionsOf(request), stored.fields, stored.bornAt)) {

@@ -2,11 +2,19 @@ import { cacheStatusMember, type CacheStatus } from "../../http/cache-status.ts"
 import type { RawFields } from "../../http/raw-fields.ts";
 import type { Flow } from "../flow.ts";
 
-/** One more member of Cache-Status (RFC 9211): how it was answered, and why not from the store. */
-export function addCacheStatus(flow: Flow, fields: RawFields, ttl?: number): void {
+/**
+ * One more member of Cache-Status (RFC 9211): how it was answered, and why not from the store. `heuristic`: nobody has
+ * said that it is fresh for so long.
+ */
+export function addCacheStatus(
+  flow: Flow,
+  fields: RawFields,
+  ttl?: number,
+  heuristic = false,
+): void {
   const use = flow.cacheUse;
   if (use === undefined) return;
-  const life = ttl === undefined ? {} : { ttl };
+  const life = ttl === undefined ? {} : heuristic ? { ttl, detail: "heuristic" as const } : { ttl };
   const { forwarded } = use;
   const answered: CacheStatus =
     use.status === "hit" || use.status === "stale"

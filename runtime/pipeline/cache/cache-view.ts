@@ -22,6 +22,14 @@ export class RequestCacheView implements CacheView {
     this.#cache = cache;
   }
 
+  /** For a fetch in the background: tags and lifetimes that hooks gave before the store was asked hold for it too. */
+  copyFor(flow: Flow): RequestCacheView {
+    const copy = new RequestCacheView(flow, this.#cache);
+    copy.ttlMs = this.ttlMs;
+    copy.tags.push(...this.tags);
+    return copy;
+  }
+
   get status(): CacheView["status"] {
     return this.#flow.cacheUse?.status;
   }

@@ -82,11 +82,13 @@ export function storeResponse(flow: Flow, use: CacheUse): void {
       tags,
       receivedAt: now,
       verdict,
+      ttlMs: flow.cacheView?.ttlMs,
     });
   use.selection = selectionOf(names, use.request);
   applyTransforms(flow, response);
   const shared = sharedFields(fields);
-  addCacheStatus(flow, fields, Math.floor((verdict.lifetimeMs - verdict.ageMs) / 1000));
+  const ttl = Math.floor((verdict.lifetimeMs - verdict.ageMs) / 1000);
+  addCacheStatus(flow, fields, ttl, verdict.heuristic);
   const { content } = response;
   if (content === undefined) {
     keep(use, stored(new Uint8Array(0), shared));
@@ -182,6 +184,7 @@ function share(
       follower,
       fields,
       Math.floor((verdict.lifetimeMs - verdict.ageMs - now + receivedAt) / 1000),
+      verdict.heuristic,
     );
     follower.stage = "response";
     cacheUse.reader = fill.reader(length);
@@ -301,6 +304,7 @@ function revalidated(flow: Flow, use: CacheUse, stored: StoredResponse, fresh: R
   // RFC 9110 §6.6.1: one that does not say when it was made is from now, and not as old as what it renews.
   if (!hasField(fresh, "date")) setField(fields, "Date", new Date(now).toUTCString());
   const age = fieldValue(fresh, "age");
+  const ttlMs = flow.cacheView?.ttlMs ?? stored.ttlMs;
   const verdict = judgeResponse(
     use.request,
     stored.status,
@@ -308,7 +312,7 @@ function revalidated(flow: Flow, use: CacheUse, stored: StoredResponse, fresh: R
     use.plan,
     use.requestedAt,
     now,
-    flow.cacheView?.ttlMs,
+    ttlMs,
   );
   for (const name of OWN_FIELDS) removeField(fields, name);
   const renewed = new StoredResponse({
@@ -323,6 +327,7 @@ function revalidated(flow: Flow, use: CacheUse, stored: StoredResponse, fresh: R
     tags: stored.tags,
     receivedAt: now,
     verdict,
+    ttlMs,
     renews: stored,
   });
   use.cache.store.remove(stored);

@@ -46,6 +46,13 @@ export class ContextFacade implements Context {
     this.#owner = owner;
   }
 
+  /** For a fetch on behalf of the same request: it starts with what hooks have kept so far, and changes nothing of it. */
+  copyFor(owner: ContextOwner): ContextFacade {
+    const copy = new ContextFacade(owner);
+    if (this.#state !== undefined) copy.#state = { ...this.#state };
+    return copy;
+  }
+
   get id(): string {
     return this.#owner.id;
   }

@@ -23,6 +23,8 @@ export interface StoredFacts {
   readonly tags: readonly string[];
   readonly receivedAt: number;
   readonly verdict: Storability;
+  /** How long a hook wants it to be fresh, whatever it says itself: holds for the 304s that renew it too. */
+  readonly ttlMs?: number | undefined;
   /** The one that a 304 has renewed: same bytes, so its coded variants are taken over. */
   readonly renews?: StoredResponse;
 }
@@ -38,6 +40,7 @@ export class StoredResponse {
   readonly tags: readonly string[];
   readonly fields: RawFields;
   readonly verdict: Storability;
+  readonly ttlMs: number | undefined;
   /** Its age counts from here. */
   bornAt: number;
   freshUntil: number;
@@ -63,6 +66,7 @@ export class StoredResponse {
     this.tags = facts.tags;
     this.fields = facts.fields;
     this.verdict = facts.verdict;
+    this.ttlMs = facts.ttlMs;
     this.bornAt = facts.receivedAt - facts.verdict.ageMs;
     this.freshUntil = this.bornAt + facts.verdict.lifetimeMs;
     this.#overhead = OVERHEAD_BYTES + textBytes(facts);
