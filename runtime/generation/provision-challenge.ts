@@ -20,6 +20,7 @@ import { SpentTicketTable } from "../primitives/challenge/spent-tickets.ts";
 import type { Network } from "../upstream/network.ts";
 import { generatedSecret } from "./generated-secret.ts";
 import type { ResourceRegistry } from "./resources.ts";
+import type { SharedState } from "./shared-state.ts";
 
 export interface ProvisionedChallenge {
   readonly plan: ChallengePlan | undefined;
@@ -34,6 +35,7 @@ export interface ChallengeParts {
   readonly clock: Clock;
   /** For tests. */
   readonly resolver?: BotResolver | undefined;
+  readonly shared?: SharedState | undefined;
   readonly network: Network | undefined;
 }
 
@@ -74,7 +76,7 @@ export async function acquireChallenge(parts: ChallengeParts): Promise<Provision
       clearance: new Clearance(new Seal(secrets, "challenge clearance")),
       spent: resources.acquire(
         spentKey,
-        () => new SpentTicketTable(),
+        () => parts.shared?.spentTickets ?? new SpentTicketTable(),
         () => {},
       ),
       bots: resources.acquire(

@@ -11,6 +11,7 @@ import { fetchText } from "../upstream/fetch-text.ts";
 import type { Network } from "../upstream/network.ts";
 import { PrepareError } from "./prepare-error.ts";
 import type { ResourceRegistry } from "./resources.ts";
+import type { SharedState } from "./shared-state.ts";
 
 export interface ProvisionedIpLists {
   readonly plan: IpListPlan | undefined;
@@ -25,6 +26,8 @@ export interface IpListDependencies {
   readonly network: Network | undefined;
   readonly random: () => number;
   readonly watchFiles: WatchFile | undefined;
+  /** Absent: this process serves alone. */
+  readonly announce?: SharedState["announceListChange"] | undefined;
 }
 
 /** Lists outlive a reload that leaves their source alone, with what was added at run time. Nothing is left behind where one fails. */
@@ -43,7 +46,9 @@ export async function acquireIpLists(options: IpListDependencies): Promise<Provi
     }));
     const all = [...allow, ...block.map(({ list }) => list)];
     const byName = new Map(all.map((list) => [list.name, list]));
-    return { plan: all.length === 0 ? undefined : { allow, block, byName }, keys };
+    const { announce } = options;
+    const plan = all.length === 0 ? undefined : { allow, block, byName, announce };
+    return { plan, keys };
   } catch (error) {
     await Promise.all(keys.map((key) => options.resources.release(key)));
     throw error;

@@ -7,9 +7,11 @@ import type { ResolvedRateLimit } from "../config/normalize-rate-limits.ts";
 import type { ResolvedConfig, ResolvedRoute } from "../config/resolved-config.ts";
 import type { RoutePlan } from "../pipeline/parts.ts";
 import type { LimitPlan, LimitUse } from "../pipeline/rate-limits.ts";
+import { GcraTable } from "../primitives/rate-limit/gcra-table.ts";
 import { KeyHash } from "../primitives/rate-limit/key-hash.ts";
 import { LimitRule } from "../primitives/rate-limit/limit-rule.ts";
 import type { ResourceRegistry } from "./resources.ts";
+import type { SharedState } from "./shared-state.ts";
 
 /** One key of this process: counters outlive generations, so what they are found by must too. */
 const seed = new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
@@ -29,6 +31,7 @@ export function acquireLimits(
   { rateLimits: rules, rateLimitMode }: Pick<ResolvedConfig, "rateLimits" | "rateLimitMode">,
   resources: ResourceRegistry,
   clock: Clock,
+  shared: SharedState | undefined,
 ): ProvisionedLimits {
   const keys: string[] = [];
   const commits: (() => void)[] = [];
@@ -47,7 +50,11 @@ export function acquireLimits(
     };
     const rule = resources.acquire(
       key,
-      () => new LimitRule(one.name, one.maxKeys, terms),
+      () => {
+        const { name, maxKeys } = one;
+        const counters = shared?.counters(name, maxKeys) ?? new GcraTable({ maxKeys });
+        return new LimitRule(name, counters, terms);
+      },
       () => {},
     );
     keys.push(key);
@@ -86,7 +93,7 @@ export function acquireLimits(
             all: inMode(rateLimitMode, isForAll),
             byName: new Map(named.map((use) => [use.name, use])),
             names: new Set(rules.map(({ name }) => name)),
-            hash: new KeyHash(seed),
+            hash: new KeyHash(shared?.limitSeed ?? seed),
           },
     keys,
     forRoute: ({ rateLimits: names, rateLimitMode: mode }) => ({

@@ -58,6 +58,7 @@ import { acquireLimits } from "./provision-rate-limits.ts";
 import { acquireWaf } from "./provision-waf.ts";
 import { acquireNetworkUpstream, loadUpstreamTls } from "./provision-upstream.ts";
 import type { ResourceRegistry } from "./resources.ts";
+import type { SharedState } from "./shared-state.ts";
 
 /** What a generation runs on, made from options in this one place. */
 export interface Provisioned {
@@ -103,6 +104,8 @@ export interface ProvisionDependencies {
   readonly describeError: (error: unknown) => object;
   /** Absent: certificate files are looked at now and then, and at an explicit reload. */
   readonly watchFiles?: WatchFiles | undefined;
+  /** Absent: this process serves alone. */
+  readonly shared?: SharedState | undefined;
   /** For tests: shorter waits between orders. */
   readonly acmeLimits?: Partial<AcmeLimits>;
   /** For tests: DNS that knows crawlers. */
@@ -149,6 +152,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       clock,
       watchFiles: dependencies.watchFiles,
       network,
+      announce: dependencies.shared?.announceListChange.bind(dependencies.shared),
       random,
     }).catch(async (error: unknown) => {
       await Promise.all(held.splice(0).map((key) => resources.release(key)));
@@ -160,10 +164,11 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       resources,
       clock,
       resolver: dependencies.botResolver,
+      shared: dependencies.shared,
       network,
     });
     held.push(...challenge.keys);
-    const limits = acquireLimits(config, resources, clock);
+    const limits = acquireLimits(config, resources, clock, dependencies.shared);
     held.push(...limits.keys);
     const waf = acquireWaf(config, resources);
     held.push(...waf.keys);

@@ -16,7 +16,7 @@ import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { ContentSource } from "../http/content.ts";
 import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import type { RequestBuffer } from "../primitives/content-buffer/request-buffer.ts";
-import type { IpList } from "../primitives/ip-list/ip-list.ts";
+import type { IpListPlan } from "./ip-lists.ts";
 import type { UpstreamCall, UpstreamReceiver } from "../upstream/upstream.ts";
 import type { CacheUse } from "./cache/cache-use.ts";
 import { RequestCacheView } from "./cache/cache-view.ts";
@@ -395,8 +395,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
     this.compressionOff = true;
   }
 
-  get ipLists(): ReadonlyMap<string, IpList> | undefined {
-    return this.parts.ipLists?.byName;
+  get ipLists(): IpListPlan | undefined {
+    return this.parts.ipLists;
   }
 
   get load(): Context["load"] {

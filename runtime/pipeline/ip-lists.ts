@@ -1,6 +1,7 @@
 import { ProxyError } from "../errors.ts";
 import { NO_IP, parseIp } from "../http/ip-address.ts";
 import type { IpList } from "../primitives/ip-list/ip-list.ts";
+import type { ListChange } from "../primitives/ip-list/list-change.ts";
 import type { Flow } from "./flow.ts";
 import { traceStep } from "./trace.ts";
 
@@ -15,6 +16,10 @@ export interface IpListPlan {
   readonly allow: readonly IpList[];
   readonly block: readonly BlockUse[];
   readonly byName: ReadonlyMap<string, IpList>;
+  /** Tells other workers what a hook has changed. Absent: there are none. */
+  readonly announce?:
+    | ((list: string, kind: "add" | "remove", change: ListChange) => void)
+    | undefined;
 }
 
 const words = new Uint32Array(4);

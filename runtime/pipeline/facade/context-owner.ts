@@ -8,7 +8,7 @@ import type {
   WafView,
 } from "@gatewright/sdk";
 
-import type { IpList } from "../../primitives/ip-list/ip-list.ts";
+import type { IpListPlan } from "../ip-lists.ts";
 
 /** What a hook's context stands on. The flow implements it. */
 export interface ContextOwner {
@@ -37,7 +37,7 @@ export interface ContextOwner {
   /** Absent: nothing is inspected. */
   readonly wafView: WafView | undefined;
   /** Absent: there are none. */
-  readonly ipLists: ReadonlyMap<string, IpList> | undefined;
+  readonly ipLists: IpListPlan | undefined;
   readonly load: Context["load"];
   /** Policies by name. Absent: nobody is challenged. */
   readonly challenges: ReadonlyMap<string, unknown> | undefined;

@@ -1,4 +1,4 @@
-import { GcraTable, type LimitCounters, type LimitTerms } from "./gcra-table.ts";
+import type { LimitCounters, LimitTerms } from "./gcra-table.ts";
 import { InFlight } from "./in-flight.ts";
 import { policyItem, quoted } from "./limit-fields.ts";
 
@@ -21,9 +21,9 @@ export class LimitRule {
   policy: string;
   readonly #name: string;
 
-  constructor(name: string, maxKeys: number, terms: RuleTerms) {
+  constructor(name: string, counters: LimitCounters, terms: RuleTerms) {
     this.#name = name;
-    this.counters = new GcraTable({ maxKeys });
+    this.counters = counters;
     this.quotedName = quoted(name);
     this.terms = toTerms(terms);
     this.policy = policyItem(name, terms.limit, terms.windowMs);
