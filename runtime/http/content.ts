@@ -23,4 +23,9 @@ export interface ContentSource {
   resume(): void;
   /** The reader wants no more. Harmless before `open`, twice, or after the end. No callback comes after it. */
   cancel(): void;
+  /**
+   * A chunk back, to be written over: from a reader that has used it up and knows that nobody else has it. Absent: the
+   * source has no use for it.
+   */
+  recycle?(chunk: Uint8Array): void;
 }

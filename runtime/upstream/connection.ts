@@ -93,6 +93,11 @@ export class Connection {
     return this.#socket !== null && !this.#socket.destroyed && this.#connecting === null;
   }
 
+  /** Nothing that was written waits here. */
+  get isDrained(): boolean {
+    return this.#socket?.writableLength === 0;
+  }
+
   /** A byte of the current answer was read. */
   get answered(): boolean {
     return this.#filter?.answered ?? false;

@@ -7,6 +7,8 @@ import type { ContentSink, ContentSource } from "../http/content.ts";
 export interface UploadObserver {
   uploadWaitsForSource(): void;
   uploadWaitsForUpstream(): void;
+  /** The kernel, or TLS, has all that was written. */
+  get uploadIsTaken(): boolean;
 }
 
 const BUFFERED_BYTES = 65_536;
@@ -18,6 +20,8 @@ const BUFFERED_BYTES = 65_536;
 export class ContentBridge extends Readable implements ContentSink {
   readonly #source: ContentSource;
   readonly #observer: UploadObserver;
+  /** Chunks that the source can use again, and that are on their way. */
+  #lent: Uint8Array[] = [];
   #opened = false;
   #ended = false;
 
@@ -31,6 +35,9 @@ export class ContentBridge extends Readable implements ContentSink {
 
   override _read(): void {
     if (this.#ended) return;
+    if (this.#lent.length > 0 && this.readableLength === 0 && this.#observer.uploadIsTaken) {
+      this.#giveBack();
+    }
     this.#observer.uploadWaitsForSource();
     if (this.#opened) {
       this.#source.resume();
@@ -50,6 +57,7 @@ export class ContentBridge extends Readable implements ContentSink {
 
   onData(chunk: Uint8Array): void {
     if (this.destroyed || chunk.byteLength === 0) return;
+    if (this.#source.recycle !== undefined) this.#lent.push(chunk);
     if (!this.push(chunk)) {
       this.#source.pause();
       this.#observer.uploadWaitsForUpstream();
@@ -67,6 +75,12 @@ export class ContentBridge extends Readable implements ContentSink {
     if (this.#ended) return;
     this.#ended = true;
     this.destroy(toProxyError(error, "PROXY_REQUEST_CONTENT_INCOMPLETE"));
+  }
+
+  #giveBack(): void {
+    const chunks = this.#lent;
+    this.#lent = [];
+    for (const chunk of chunks) this.#source.recycle?.(chunk);
   }
 }
 

@@ -170,6 +170,10 @@ export class NetworkCall
     if (!this.#headReceived) this.#connection?.arm(this.request.responseHeadTimeoutMs);
   }
 
+  get uploadIsTaken(): boolean {
+    return this.#connection?.isDrained === true;
+  }
+
   // --- undici's handler ---
 
   onRequestStart(controller: Controller): void {

@@ -125,6 +125,29 @@ describe("content that does not", () => {
     buffer.release();
   });
 
+  it("is read into what its reader gives back, and into nothing that another has", async () => {
+    const { bytes, buffer } = await spilled();
+    const other = collect(buffer.asSource());
+    const source = buffer.asSource();
+    const memory = new Set<ArrayBufferLike>();
+    const copies: Buffer[] = [];
+    await new Promise<void>((resolve, reject) => {
+      source.open({
+        onData(chunk) {
+          copies.push(Buffer.from(chunk));
+          memory.add(chunk.buffer);
+          source.recycle?.(chunk);
+        },
+        onEnd: () => resolve(),
+        onError: reject,
+      });
+    });
+    expect(Buffer.concat(copies).equals(bytes)).toBe(true);
+    expect(memory.size).toBe(1);
+    expect((await other).bytes.equals(bytes)).toBe(true);
+    buffer.release();
+  });
+
   it("is read back only as fast as its reader takes it", async () => {
     const { bytes, buffer } = await spilled();
     const source = buffer.asSource();
