@@ -50,6 +50,7 @@ import {
 import { respond, respondWeb } from "./respond.ts";
 import { runResponseHooks, runUpstreamResponseHooks } from "./response-phase.ts";
 import type { SendAhead } from "./send-ahead.ts";
+import type { SentChunks } from "./sent-chunks.ts";
 import { drained, send } from "./send.ts";
 import { subrequest, type Subrequest } from "./subrequest.ts";
 import { openTunnel } from "./tunnel.ts";
@@ -144,6 +145,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
   direct = false;
   /** Content of the response is on its way and has not ended. */
   sendsContent = false;
+  /** Whose memory goes back early. */
+  sent: SentChunks | undefined = undefined;
   /** What waits for a client that has no room. */
   ahead: SendAhead | undefined = undefined;
   /** Who is paused while the client is slow, if not the upstream's call. */

@@ -82,6 +82,7 @@ export class SendAhead {
       this.#first += 1;
       this.#charge(-(chunk.byteLength + CHUNK_COST_BYTES));
       this.#blocked = !exchange.write(chunk);
+      this.flow.sent?.add(chunk);
     }
     if (this.#cost === 0) {
       this.#forget();

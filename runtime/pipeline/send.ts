@@ -11,6 +11,7 @@ import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 import { addLimitFields } from "./rate-limits.ts";
 import { SendAhead } from "./send-ahead.ts";
+import { LARGE_CHUNK_BYTES, SentChunks } from "./sent-chunks.ts";
 import { runTransforms } from "./transform/run-transforms.ts";
 import { transformedFields } from "./transform/transformed-fields.ts";
 
@@ -105,10 +106,21 @@ export function sendChunk(flow: Flow, chunk: Uint8Array): void {
   const { ahead } = flow;
   if (ahead?.isBlocked === true) {
     ahead.push(chunk);
-  } else if (!flow.exchange.write(chunk)) {
-    if (ahead === undefined) flow.ahead = new SendAhead(flow, aheadBytes(flow));
-    else ahead.block();
+    return;
   }
+  const hasRoom = flow.exchange.write(chunk);
+  if (chunk.byteLength >= LARGE_CHUNK_BYTES) sentLarge(flow, chunk);
+  if (hasRoom) return;
+  if (ahead === undefined) flow.ahead = new SendAhead(flow, aheadBytes(flow));
+  else ahead.block();
+}
+
+function sentLarge(flow: Flow, chunk: Uint8Array): void {
+  if (flow.sent === undefined) {
+    if (!flow.direct || flow.call?.givesChunksAway !== true) return;
+    flow.sent = new SentChunks(flow.exchange);
+  }
+  flow.sent.add(chunk);
 }
 
 export function sendEnd(flow: Flow, trailers: RawFields): void {

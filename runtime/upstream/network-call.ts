@@ -36,6 +36,7 @@ export class NetworkCall
 {
   readonly request: UpstreamRequest;
   readonly preface: string;
+  readonly givesChunksAway = true;
   queueDeadline: Deadline | null = null;
   avoided: Set<TargetMember> | undefined;
   readonly #pool: ConnectionPool;

@@ -73,6 +73,8 @@ export interface UpstreamReceiver {
 export interface UpstreamCall {
   /** Address of the target that has it now, also before `onTarget` tells it. */
   readonly target?: string | undefined;
+  /** Chunks that `onData` gets are nobody else's: who has used one up may free its memory. */
+  readonly givesChunksAway?: boolean | undefined;
   /** Stop reading the response: back pressure reaches the upstream's socket. */
   pause(): void;
   resume(): void;

@@ -231,7 +231,23 @@ export class RawClient {
   }
 
   async #find(text: string, deadline: number): Promise<number> {
-    const search = () => this.#joined().indexOf(text, 0, "latin1");
+    // Only what is new, and the seam: joining all of it at each chunk would take seconds for megabytes.
+    const tail: Buffer[] = [];
+    let seen = 0;
+    let found = -1;
+    const search = (): number => {
+      if (found >= 0 || this.#size === seen) return found;
+      const fresh = this.#from(seen);
+      const before = Buffer.concat(tail);
+      const at = Buffer.concat([before, fresh]).indexOf(text, 0, "latin1");
+      if (at >= 0) found = seen - before.length + at;
+      const all = before.length + fresh.length;
+      const keep = Math.min(all, text.length - 1);
+      const joined = keep > fresh.length ? Buffer.concat([before, fresh]) : fresh;
+      tail.splice(0, tail.length, joined.subarray(joined.length - keep));
+      seen = this.#size;
+      return found;
+    };
     await this.#until(() => search() >= 0 || this.#ended, deadline, JSON.stringify(text));
     const at = search();
     if (at < 0) {
@@ -246,6 +262,18 @@ export class RawClient {
     this.#chunks = length < all.length ? [all.subarray(length)] : [];
     this.#size = all.length - length;
     return all.subarray(0, length);
+  }
+
+  /** What came after the first `at` bytes. */
+  #from(at: number): Buffer {
+    const parts: Buffer[] = [];
+    let left = this.#size - at;
+    for (let i = this.#chunks.length - 1; i >= 0 && left > 0; i--) {
+      const chunk = this.#chunks[i] as Buffer;
+      parts.unshift(chunk.length > left ? chunk.subarray(chunk.length - left) : chunk);
+      left -= chunk.length;
+    }
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
   }
 
   #joined(): Buffer {

@@ -69,10 +69,10 @@ describe("very large contents", () => {
   const WARM_UP = scaled(64, 100) * MB;
   const LARGE = scaled(128, 1024) * MB;
   /**
-   * 32 MiB are the aim. Found: 2 to 34 for both directions, always up to the same 200 to 214 MiB, which a warm-up reaches
-   * or not; the rest is room for a collection that comes late. At the small scale the warm-up is short.
+   * Found: 7 to 9 up, 8 to 24 down, which is the engine's heap; chunks are freed or used again. At the small scale the
+   * warm-up is short.
    */
-  const GROWTH = scaled(64, 40) * MB;
+  const GROWTH = scaled(48, 32) * MB;
 
   /**
    * How much the peak of the large transfer is above that of the warm-up: what a transfer needs must not depend on its

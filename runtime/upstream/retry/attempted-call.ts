@@ -105,6 +105,10 @@ class AttemptedCall implements UpstreamCall, AttemptOwner {
     return (this.#chosen ?? this.#open[0])?.call?.target;
   }
 
+  get givesChunksAway(): boolean | undefined {
+    return this.#chosen?.call?.givesChunksAway;
+  }
+
   pause(): void {
     this.#paused = true;
     this.#chosen?.call?.pause();
