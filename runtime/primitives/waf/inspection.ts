@@ -35,7 +35,8 @@ export interface WafMatch {
   readonly text: string;
 }
 
-const BASE64_TEXT = /^(?:data:[\w.+/-]{1,80};base64,)?[A-Za-z0-9+/_-]*={0,2}$/;
+const DATA_URL = /^data:[\w.+/-]{1,80};base64,/;
+const BASE64_TEXT = /^[A-Za-z0-9+/_-]*={0,2}$/;
 const MAX_BASE64_LOOK = 4096;
 /** Values up to this length are looked up among those known to be clean; longer ones are rarely the same twice. */
 const MAX_KNOWN_LENGTH = 512;
@@ -197,7 +198,10 @@ export class Inspection implements ValueSink {
   /** A picture in base64 is no text; all else that is too long for the rules is not let pass unseen. */
   #bounded(value: string, name: string): string {
     if (value.length <= MAX_BASE64_LOOK) return value;
-    if (BASE64_TEXT.test(value)) return value.slice(0, MAX_BASE64_LOOK);
+    const prefix = DATA_URL.exec(value)?.[0].length ?? 0;
+    if (BASE64_TEXT.test(prefix === 0 ? value : value.slice(prefix))) {
+      return value.slice(0, MAX_BASE64_LOOK);
+    }
     const { maxValueLength } = this.bounds;
     if (value.length <= maxValueLength) return value;
     this.anomaly("value-too-long", name);

@@ -19,7 +19,7 @@ import {
   literalGroup,
   literalGroups,
 } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 
 // Code for the platforms behind a gateway: Java, Node, Python, Ruby, .NET; serialised objects.
 
@@ -27,10 +27,15 @@ const JAVA_CLASS =
   /(?:^|[^\w.])(?:java\.(?:lang\.(?:Runtime|ProcessBuilder|ProcessImpl|ClassLoader|Class(?:\b(?!\w))|System\b|Thread\b|Process\b|reflect\b|invoke\b|Shutdown)|net\.(?:URL|URLClassLoader|Socket|ServerSocket|InetAddress)\b|io\.(?:File\w{0,20}|\w{0,30}Stream|\w{0,20}Reader|\w{0,20}Writer)\b|util\.(?:Scanner|PriorityQueue|HashMap|Base64)\b|nio\.file|beans\.(?:XMLDecoder|EventHandler)|rmi\.|security\.|sql\.DriverManager|Runtime\b|ProcessBuilder\b)|javax\.(?:script|naming|management|el|swing|xml\.transform)\.|com\.sun\.|sun\.(?:misc|reflect|rmi|net)\.|jdk\.(?:internal|nashorn)|org\.(?:apache\.(?:commons|struts2?|catalina|xalan|velocity|log4j|shiro|tomcat|xbean|tapestry|el|bcel|ibatis|groovy|logging|jasper|coyote)\b|springframework\.(?:context|beans|expression|cglib|util|web|core|aop|jndi)\b|omg\.CORBA|codehaus\.groovy|hibernate\.|mozilla\.javascript|python\.|jboss\.|eclipse\.jetty|yaml\.snakeyaml|h2\.)|com\.(?:opensymphony|mchange|alibaba\.fastjson|rometools|caucho|bea\.core|mysql\.jdbc|zaxxer|tangosol|newrelic\.agent)\b|freemarker\.(?:template|core)|groovy\.(?:lang|util)\.|ognl\.|bsh\.[A-Z]|clojure\.(?:core|lang|main)|weblogic\.|net\.sf\.(?:json|ehcache)|ch\.qos\.logback)/;
 const JAVA_NAME =
   /^(?:java\.lang\.[A-Z]\w{2,40}|java\.util\.[A-Z]\w{2,40}|\.?org\.apache(?:\.\w{1,40}){1,8}|\.?(?:java|javax|sun|com\.sun)(?:\.\w{1,40}){1,8})$/;
-const JAVA_CALL =
-  /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName|\b(?:clone|instantiate|invoker|chained|constant|map|switch)transformer\b|\b(?:prototype(?:clone|serialization)|instantiate)factory\b|\b(?:for|while|transformer|chained|switch|if)closure\b|\btemplatesimpl\b|\bjdbcrowsetimpl\b|\bclass\.(?:module|classloader|protectiondomain)\b|\bclass\[["']?(?:module|classLoader)|\bunmarshaller\b|\bbase64data\b|\bxmldecoder\b|\bSpringMacroRequestContext\b|@type["']?\s?[:=]\s?["'][\w.$]{6,}|#(?:_memberAccess|context|attr|application|session|parameters|request|response|root|ognlUtil|container|cmd|iswin|cmds|process|ros)\b\s?[[=.(]|@java\.|\bmemberAccess\b|\ballowStaticMethodAccess\b|\bxwork\b|\bredirect:\$?%?\{|\baction:%?\$?\{|\bxwork2?\.|DefaultActionMapper|MethodClosure|\bInvocationHandler\b|\bspel\b\s?\(|\bPropertyUtilsBean\b/i;
-const LOOKUP =
-  /jndi\s{0,4}:\s{0,4}(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$\{)|(?:\$|&dollar;?|\\u0024|\\x24|%24|&#x?0*24;?|&#0*36;?)(?:\{|&lbrace;?|&lcub;?|\\u007b|\\x7b|%7b|&#x?0*7b;?|&#0*123;?)\s{0,4};?\s{0,4}(?:jndi|\$\{)/i;
+const JAVA_CALL = [
+  /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName/i,
+  /\b(?:clone|instantiate|invoker|chained|constant|map|switch)transformer\b|\b(?:prototype(?:clone|serialization)|instantiate)factory\b|\b(?:for|while|transformer|chained|switch|if)closure\b|\btemplatesimpl\b|\bjdbcrowsetimpl\b|\bclass\.(?:module|classloader|protectiondomain)\b|\bclass\[["']?(?:module|classLoader)|\bunmarshaller\b|\bbase64data\b|\bxmldecoder\b|\bSpringMacroRequestContext\b|@type["']?\s?[:=]\s?["'][\w.$]{6}/i,
+  /#(?:_memberAccess|context|attr|application|session|parameters|request|response|root|ognlUtil|container|cmd|iswin|cmds|process|ros)\b\s?[[=.(]|@java\.|\bmemberAccess\b|\ballowStaticMethodAccess\b|\bxwork\b|\bredirect:\$?%?\{|\baction:%?\$?\{|\bxwork2?\.|DefaultActionMapper|MethodClosure|\bInvocationHandler\b|\bspel\b\s?\(|\bPropertyUtilsBean\b/i,
+];
+const LOOKUP = [
+  /jndi\s{0,4}:\s{0,4}(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$\{)/i,
+  /(?:\$|&dollar;?|\\u0024|\\x24|%24|&#x?0{0,6}24;?|&#0{0,6}36;?)(?:\{|&lbrace;?|&lcub;?|\\u007b|\\x7b|%7b|&#x?0{0,6}7b;?|&#0{0,6}123;?) {0,4};? {0,4}(?:jndi|\$\{)/i,
+];
 const LOOKUP_HINT = /jndi|24|36|dollar/i;
 /** Also in honest code: a sign only where the value is a line of it and nothing else. */
 const NODE_SOFT =
@@ -43,8 +48,10 @@ const PYTHON =
   /\b__import__\s?\(|\bos\.(?:system|popen\d?|exec[lv]p?e?|spawn\w{0,4}|environ|listdir|getcwd)\s?[([.]|\bsubprocess\.(?:Popen|call|run|check_output|getoutput|check_call)|\bcommands\.getoutput\s?\(|\bpty\.spawn\s?\(|__(?:builtins|subclasses|globals|class|mro|bases|reduce|code)__|\bsocket\.(?:socket|gethostbyname)\s?\(|!!?(?:python|ruby|javax?|perl|js|com\.|org\.|sun\.)[/.:]\w|!!?\w{0,20}\/(?:object|function|module|name|hash|regexp)\b|\bc(?:os|posix|nt|subprocess|__builtin__)\n(?:system|popen|Popen|eval|exec)|\bimport\s(?:os|subprocess|pty|socket|commands)\s{0,2};|\bexec\s?\(\s?["'](?:import|print)|\bcompile\s?\(\s?["']|\bopen\s?\(\s?["']\/(?:etc|proc|flag|tmp|var|home|root)|\btime\.sleep\s?\(\s?\d{1,3}\s?\)\s?(?:$|["'+#])|\bpickle\.loads\b/;
 const RUBY =
   /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}-e|\bopen\s?\(\s?["']\|/;
-const DOTNET =
-  /\bSystem\.(?:Diagnostics\.Process|IO\.(?:File|Directory)|Reflection|Net\.WebClient|Text\.Encoding|Environment)\b|\bSystem\.Web\.\w|\bProcess\.Start\s?\(|\bProcessStartInfo\b|\bAAEAAAD\/{4,}|\bActivator\.CreateInstance|\bObjectDataProvider\b|\bTypeConfuseDelegate\b|\$type["']\s?:\s?["']System\./i;
+const DOTNET = [
+  /\bSystem\.(?:Diagnostics\.Process|IO\.(?:File|Directory)|Reflection|Net\.WebClient|Text\.Encoding|Environment)\b|\bSystem\.Web\.\w|\bProcess\.Start\s?\(|\bProcessStartInfo\b/i,
+  /\bAAEAAAD\/{4}|\bActivator\.CreateInstance|\bObjectDataProvider\b|\bTypeConfuseDelegate\b|\$type["']\s?:\s?["']System\./i,
+];
 const SERIALIZED_JAVA =
   /(?:^|[^\w+/])(?:rO0AB[A-Za-z0-9+/]{1}|KztAAU|Cs7QAF|H4sIAAAAAAAA[A-Za-z0-9+/]{40})|\u00ac\u00ed|aced0005/i;
 const LATEX =
@@ -312,13 +319,6 @@ export function detectCode(value: string): Finding | undefined {
   return (literalGroups(value) & SERIALIZED_WORDS) !== 0
     ? sign(value, SERIALIZED_JAVA, "serialized")
     : undefined;
-}
-
-function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
-  const match = pattern.exec(value);
-  return match === null
-    ? undefined
-    : { sign: name, start: match.index, end: match.index + match[0].length };
 }
 
 function softNode(value: string): Finding | undefined {

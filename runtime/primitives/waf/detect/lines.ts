@@ -1,16 +1,14 @@
 import { BREAK, characterClasses, COLON, LESS, PERCENT, PLUS, WIDE } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 
 // Line ends that begin another field, another message or another mail command; and XML that asks
 // the parser for something outside the document.
 
-const FIELDS =
-  "set-cookie|content-disposition|transfer-encoding|x-forwarded-\\w+|x-xss-protection|access-control-[\\w-]+|clear-site-data|content-security-policy|strict-transport-security";
-const BROKEN = String.raw`(?:[\r\n\u0085\u2028\u2029\u560a\u560d]|%(?:25)*(?:0[ad]|%30%(?:41|44))|\\[rn]|%u000[ad]|%e5%98%8[ad])`;
-const FIELD = new RegExp(
-  String.raw`${BROKEN}\s{0,8}(?:(?:${FIELDS})\s{0,4}:|location\s{0,4}:\s{0,4}(?:https?:|/)|content-type\s{0,4}:\s{0,4}\w{1,20}/\w|content-length\s{0,4}:\s{0,4}\d|refresh\s{0,4}:\s{0,4}\d)`,
-  "i",
-);
+const BROKEN = String.raw`(?:[\r\n\u0085\u2028\u2029\u560a\u560d]|%(?:25){0,4}(?:0[ad]|%30%4[14])|\\[rn]|%u000[ad]|%e5%98%8[ad])`;
+const FIELDS = [
+  String.raw`(?:set-cookie|content-disposition|transfer-encoding|x-forwarded-\w{1,20}|x-xss-protection|access-control-[\w-]{1,30}|clear-site-data|content-security-policy|strict-transport-security)\s{0,4}:`,
+  String.raw`(?:location\s{0,4}:\s{0,4}(?:https?:|/)|content-type\s{0,4}:\s{0,4}\w{1,20}/\w|(?:content-length|refresh)\s{0,4}:\s{0,4}\d)`,
+].map((field) => new RegExp(String.raw`${BROKEN}\s{0,8}${field}`, "i"));
 const MESSAGE =
   /[\r\n](?:GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE)\s{1,4}\S{1,200}\s{1,4}HTTP\/\d|HTTP\/[0-2](?:\.\d)?\s{1,4}\d{3}\s|[\r\n]{2}\s{0,4}<(?:html|script|body|svg|img)\b/i;
 const MAIL =
@@ -24,7 +22,7 @@ export function detectLineBreak(value: string): Finding | undefined {
   if ((classes & (BREAK | PERCENT | WIDE)) === 0 && !/\\[rn]/.test(value)) return undefined;
   if (value.length < 6) return undefined;
   if ((classes & COLON) !== 0) {
-    const found = sign(value, FIELD, "field");
+    const found = sign(value, FIELDS, "field");
     // A letter or a log pasted into a form has many lines; a split has the one.
     if (found !== undefined && !isDocument(value, found)) return found;
   }
@@ -58,11 +56,4 @@ export function detectXml(value: string): Finding | undefined {
   const found = sign(value, EXTERNAL, "external") ?? sign(value, SCHEMA, "schema");
   if (found !== undefined) return found;
   return (classes & PLUS) === 0 ? undefined : sign(value, UTF7, "utf-7");
-}
-
-function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
-  const match = pattern.exec(value);
-  return match === null
-    ? undefined
-    : { sign: name, start: match.index, end: match.index + match[0].length };
 }

@@ -12,7 +12,7 @@ import {
   literalGroup,
   literalGroups,
 } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 
 // Walking out of a directory, and the files one walks to. Separators are folded first: both
 // slashes, their overlong and full-width forms, runs of them, "." segments, dots before a
@@ -163,8 +163,10 @@ function isUrlPrefix(value: string, previous: number): boolean {
 
 const UNIX_FILES =
   /(?:^|[\s/"'`=:;|&<>(,{[!])(?:\/|\.{1,2}\/)?(?:etc\/{1,8}(?:\.{1,2}\/{1,8}){0,4}(?:passwd|shadow|group|gshadow|hosts(?:\.allow|\.deny)?\b|issue|fstab|crontab|sudoers|master\.passwd|security\/|ssh\/|nginx\/|apache2?\/|httpd\/|mysql\/|my\.cnf|php|resolv\.conf|environment|profile|inetd|motd|subuid|subgid|pam\.d|network|init\.d|rc\.|os-release|lsb-release|redhat-release|debian_version|exports|services|ssl\/|cron|hostname|mtab|networks|protocols|inittab|ftpusers|shells|aliases|bashrc|ld\.so|logrotate|modules|samba|snmp|squid|vsftpd|proftpd|openldap|ldap|krb5|kubernetes|docker|default\/|sysconfig|syslog|rsyslog|xinetd|wgetrc|login\.defs|securetty|timezone|udev|updatedb)|proc\/(?:self|version|\d{1,6}|cpuinfo|meminfo|cmdline|mounts|net\/|sched_debug|interrupts|modules|filesystems|partitions|devices|ioports|loadavg|uptime|stat|swaps|sys\/|\[)|sys\/(?:class|devices|fs|kernel|module|firmware)\b|var\/(?:logs?\/|adm\/|apache2?\/|lib\/(?:mlocate|mysql|php|pgsql|docker)|spool\/cron|mail\/|run\/(?:docker|secrets)|www\/(?:logs?|conf|\w{0,20}\/?(?:config|wp-config|\.)))|root\/\.|home\/[\w.-]{1,32}\/\.|usr\/(?:local\/)?(?:apache2?|etc|psa|php|mysql|nginx|tomcat|cpanel|pgsql|lib\/(?:cron|security|php)|libexec|pkgsrc)\b|opt\/(?:lampp|bitnami|xampp)\/|dev\/(?:tcp|udp|shm\/|random|zero|sd[a-z]|mem)\b|private\/etc\/|apache2?\/(?:logs|conf)\/|tmp\/sess_|run\/secrets\/)/i;
-const WINDOWS_FILES =
-  /(?:^|[\s\\/"'=:|&(])(?:windows[\\/]{1,8}(?:system32|win\.ini|system\.ini|repair|php\.ini|debug|panther|system\b|explorer|temp[\\/])|winnt[\\/]|boot\.ini|win\.ini(?=$|[\s"'%&;?#])|inetpub[\\/]|system32[\\/](?:drivers|config|inetsrv|cmd|license|eula|logfiles)|documents and settings[\\/]|users[\\/](?:administrator|default|public)[\\/]|ntuser\.dat|sysprep\.(?:inf|xml)|unattend(?:ed)?\.xml|php[\\/]php\.ini|xampp[\\/]|autoexec\.bat|[a-z]:[\\/]+(?:windows|winnt|boot\.ini|inetpub|xampp|program files))/i;
+const WINDOWS_FILES = [
+  /(?:^|[\s\\/"'=:|&(])(?:windows[\\/]{1,8}(?:system32|win\.ini|system\.ini|repair|php\.ini|debug|panther|system\b|explorer|temp[\\/])|winnt[\\/]|boot\.ini|win\.ini(?:$|[\s"'%&;?#])|inetpub[\\/]|system32[\\/](?:drivers|config|inetsrv|cmd|license|eula|logfiles)|documents and settings[\\/])/i,
+  /(?:^|[\s\\/"'=:|&(])(?:users[\\/](?:administrator|default|public)[\\/]|ntuser\.dat|sysprep\.(?:inf|xml)|unattend(?:ed)?\.xml|php[\\/]php\.ini|xampp[\\/]|autoexec\.bat|[a-z]:[\\/]{1,8}(?:windows|winnt|boot\.ini|inetpub|xampp|program files))/i,
+];
 const DOT_FILES =
   /(?:^|[\s\\/"'=:|&(])\.(?:ssh[\\/]|bash_(?:history|profile|logout)|bashrc|zsh_history|zshrc|sh_history|mysql_history|psql_history|python_history|node_repl_history|history\b|netrc|pgpass|my\.cnf|htaccess|htpasswd|htdigest|htgroup|aws[\\/]|docker[\\/]|kube[\\/]|npmrc|pypirc|git-credentials|git[\\/]|svn[\\/]|hg[\\/]|env(?=$|[\s"'&;?#.])|rhosts|shosts|forward|viminfo|gnupg[\\/]|boto\b|s3cfg|config[\\/]gcloud|wgetrc|DS_Store|user\.ini)/i;
 const APPLICATION_FILES =
@@ -242,7 +244,7 @@ export function detectFileAccess(value: string): Finding | undefined {
         : folded;
     const found =
       (literalGroups(value) & UNIX_FOLDERS) !== 0
-        ? sign(compact, UNIX_FILES, "system-file", value.length)
+        ? foldedSign(compact, UNIX_FILES, "system-file", value.length)
         : undefined;
     // A sentence that mentions a path: "edit /etc/hosts and restart"
     if (found !== undefined && !mentioned(compact, found)) return found;
@@ -250,30 +252,32 @@ export function detectFileAccess(value: string): Finding | undefined {
   if ((classes & (BACKSLASH | SLASH | DOT)) !== 0) {
     const found =
       (literalGroups(value) & WINDOWS_NAMES) !== 0
-        ? sign(folded, WINDOWS_FILES, "windows-file", value.length)
+        ? foldedSign(folded, WINDOWS_FILES, "windows-file", value.length)
         : undefined;
     if (found !== undefined && !mentioned(folded, found)) return found;
   }
   if ((classes & (DOT | SLASH | BACKSLASH)) !== 0) {
     const found =
-      (HIDDEN.test(folded) ? sign(folded, DOT_FILES, "dot-file", value.length) : undefined) ??
+      (HIDDEN.test(folded) ? foldedSign(folded, DOT_FILES, "dot-file", value.length) : undefined) ??
       ((literalGroups(value) & APPLICATION_NAMES) !== 0
-        ? sign(folded, APPLICATION_FILES, "application-file", value.length)
+        ? foldedSign(folded, APPLICATION_FILES, "application-file", value.length)
         : undefined);
     if (found !== undefined && !mentioned(folded, found)) return found;
   }
   return undefined;
 }
 
-function sign(value: string, pattern: RegExp, name: string, length: number): Finding | undefined {
-  const match = pattern.exec(value);
-  return match === null
+/** Positions in a folded text, which may be longer than the value. */
+function foldedSign(
+  text: string,
+  patterns: RegExp | readonly RegExp[],
+  name: string,
+  length: number,
+): Finding | undefined {
+  const found = sign(text, patterns, name);
+  return found === undefined
     ? undefined
-    : {
-        sign: name,
-        start: Math.min(match.index, length),
-        end: Math.min(match.index + match[0].length, length),
-      };
+    : { sign: name, start: Math.min(found.start, length), end: Math.min(found.end, length) };
 }
 
 // Prose on the left ("open the file ") and either prose or the end on the right, with no mark of

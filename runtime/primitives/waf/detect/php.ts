@@ -12,7 +12,7 @@ import {
   PAREN,
   QUOTE,
 } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 
 // PHP that is evaluated: its tags, its superglobals, calls of functions by name, by a string or
 // by a variable, its settings and its serialised objects.
@@ -52,12 +52,20 @@ const TAG =
   /<\?(?:\s{0,4}php\b|=|\s{1,4}[\w$@(/]|(?:xml)?\s{0,4}:|\s{0,4}$|xml\s{1,4}\(|\s?exec\b)|[[{<]\/?php[\]}>]|\[\\php\]|<script[^>]{0,40}language\s?=\s?["']?php/i;
 const SUPERGLOBAL =
   /\$_?(?:_(?:GET|POST|REQUEST|SERVER|COOKIE|FILES|ENV|SESSION)|GLOBALS|HTTP_(?:GET|POST|SERVER|COOKIE|RAW_POST|ENV|SESSION)_(?:VARS|DATA))\b|\bphp:\/\/(?:std(?:in|out|err)|input|output|fd|memory|temp|filter)|\b(?:php_uname|DIRECTORY_SEPARATOR|PHP_(?:OS|EOL|VERSION))\b\s?[(.;]|\bconvert\.iconv\.|\bstring\.rot13\b/i;
-const VARIABLE_CALL =
-  /(?:^|[^\w$\\])\$+[a-z_]\w{0,40}(?:\s{0,4}(?:\[[^\]]{1,40}\]|\{[^}]{1,40}\}|\/\*[^*]{0,60}\*\/)){0,5}\s{0,4}\((?:["'$\d@]|\s{0,4}\))|\$\{\s{0,4}["'@$_]|\$\s{1,4}\{\s{0,4}["'@$A-Z_]|\$\w{1,40}\s{0,4}->\s{0,4}\$\w{1,40}|\b[A-Z]\w{0,40}::\$\w{1,40}\s{0,4}\(|\$\{?[a-z_]\w{0,40}\}?\s{0,4}=\s{0,4}["'][^"']{1,60}["']\s{0,4}(?:\.\s{0,4}["']|;\s{0,4}\$|;\s{0,4}\()/i;
+const VARIABLE_CALL = [
+  /(?:^|[^\w\\])\$[a-z_]\w{0,40}(?:\s{0,4}(?:\[[^\][{}/]{1,40}\]|\{[^{}[\]/]{1,40}\}|\/\*[^*/[{]{0,60}\*\/)){0,5}\s{0,4}\((?:["'$\d@]|\s{0,4}\))/i,
+  /\$\{\s{0,4}["'@$_]|\$\s{1,4}\{\s{0,4}["'@$A-Z_]|\$\w{1,40}\s{0,4}->\s{0,4}\$\w|\b[A-Z]\w{0,40}::\$\w{1,40}\s{0,4}\(/i,
+  /\$\{?[a-z_]\w{0,40}\}?\s{0,4}=\s{0,4}["'][^"']{1,60}["']\s{0,4}(?:\.\s{0,4}["']|;\s{0,4}\$|;\s{0,4}\()/i,
+];
 const STRING_CALL =
   /(?:^|[;=\s])\(?\s{0,4}(?:\(\s{0,4}string\s{0,4}\)\s{0,4})?["'](?:[a-z_]{3,20}\s?|(?:\\x[0-9a-f]{2}|\w){4,40}|[a-z_]{1,10}["']\s?\.\s?["'][a-z_."' ]{1,20})["'](?:\s{0,4}\))?\(\s{0,4}["'$\w)]|(?:^|[;=\s])\(\s{0,4}(?:\/\*[^*]{0,40}\*\/)?\s{0,4}(?:system|exec|passthru|shell_exec|eval|assert|phpinfo|popen|sy\.\(st\)\.em|\w{1,20}(?:\s?\.\s?\(?\w{1,20}\)?){1,4})\s{0,4}\)\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\(\s{0,4}(?:["'$\w])|\[\s{0,4}["']?[a-z_]{3,20}["']?\s{0,4}\]\)?\s{0,4}[[{]\s{0,4}(?:\/\*[^*]{0,40}\*\/)?\s{0,4}\d\s{0,4}[\]}]\)?\s{0,4}\(|\breturn\s{0,4}["']\w{3,20}["']\s{0,4}\(|\)\s{0,4}(?:\[\s?0\s?\]){1,3}\s{0,4}\(\s{0,4}["']/i;
 /** (system)(…): without quotes and square brackets a name is called by what brackets hold. */
 const CALLED_RESULT = /\)\s{0,4}(?:\/\*|\()/;
+/** What calls of functions that other languages have too hold where PHP is meant. */
+const FIRST_ARGUMENTS = [
+  /^(?:["'][^"']|\$|@|chr\s?\(|base64|gz|\d{1,6}\s?\)|__FILE__|-?\d{1,20}\s?,|STDIN|hex|strrev|"\s?\.)/i,
+  /^[a-z_]{2,20}\s?\(["'$\w]/i,
+];
 const SETTING =
   /^\s{0,4}(?:-d\s{0,4})?(?:allow_url_(?:fopen|include)|auto_(?:append|prepend)_file|disable_functions|disable_classes|open_basedir|safe_mode|suhosin\.simulation|cgi\.(?:force_redirect|redirect_status_env)|extension(?:_dir)?|memory_limit|opcache\.\w{1,40}|mbstring\.\w{1,40}|unserialize_\w{1,40}|sendmail_path|zend\.\w{1,40}|engine|error_log|session\.\w{1,40}|max_execution_time|display_errors|enable_dl|register_globals|upload_max_filesize|smtp|precision|soap\.\w{1,40}|user_agent|include_path|doc_root)\s{0,4}=\s?\S/i;
 const SERIALIZED =
@@ -97,13 +105,6 @@ export function detectPhp(value: string): Finding | undefined {
   return (classes & EQUAL) === 0 || value.length > 200 || (classes & AT) !== 0
     ? undefined
     : sign(value, SETTING, "setting");
-}
-
-function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
-  const match = pattern.exec(value);
-  return match === null
-    ? undefined
-    : { sign: name, start: match.index, end: match.index + match[0].length };
 }
 
 // `$(…)`, `$el(…)`, `${name}` and `$x = 'y';` belong to scripts and shells as well.
@@ -180,12 +181,7 @@ function namedCall(value: string): Finding | undefined {
     const inside = value.slice(at + 1, at + 40).trimStart();
     const rest = value.slice(at + 1, at + 60);
     if (gap === 0 || !/[a-z,]\s$/i.test(value.slice(Math.max(0, start - 2), start))) {
-      if (
-        /^(?:["'][^"']|\$|@|chr\s?\(|base64|gz|[a-z_]{2,20}\s?\((?:["'$\w])|\d{1,6}\s?\)|__FILE__|-?\d+\s?,|STDIN|hex|strrev|"\s?\.)/i.test(
-          inside,
-        ) &&
-        isCode(name, value)
-      )
+      if (FIRST_ARGUMENTS.some((pattern) => pattern.test(inside)) && isCode(name, value))
         return { sign: "call", start, end: Math.min(value.length, at + 20) };
       if (/^(?:\s{0,4}\)|[a-z_]{1,24}\s{0,4}\))/.test(rest) && isWholeCall(value, start, at))
         return { sign: "call", start, end: Math.min(value.length, at + 20) };

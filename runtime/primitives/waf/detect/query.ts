@@ -13,7 +13,7 @@ import {
   SLASH,
   STAR,
 } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 
 // Queries that are no SQL: document stores, directories, XPath.
 
@@ -78,11 +78,4 @@ export function detectXpath(value: string): Finding | undefined {
   if (/^["']\]$/.test(text))
     return /^["']\]\s?(?:\||\/|and\b|or\b)/i.test(value.slice(found.start)) ? found : undefined;
   return (classes & BRACE) !== 0 && /^["')\]]\s?\|/.test(text) ? undefined : found;
-}
-
-function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
-  const match = pattern.exec(value);
-  return match === null
-    ? undefined
-    : { sign: name, start: match.index, end: match.index + match[0].length };
 }

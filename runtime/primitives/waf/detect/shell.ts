@@ -23,7 +23,7 @@ import {
   literalGroup,
   literalGroups,
 } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 import { TECHNICAL, WORDY } from "./shell-words.ts";
 
 // Longer than 300 lines: one reader of command positions and the judgements on what stands there.
@@ -138,13 +138,6 @@ function literalSign(value: string, classes: number): Finding | undefined {
     if (found !== undefined) return found;
   }
   return (classes & SLASH) === 0 ? undefined : globbedPath(value, classes);
-}
-
-function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
-  const match = pattern.exec(value);
-  return match === null
-    ? undefined
-    : { sign: name, start: match.index, end: match.index + match[0].length };
 }
 
 const DIRECTORIES =
@@ -294,7 +287,7 @@ function isCodeSpan(value: string, open: number): boolean {
     (open === 0 ||
       isSpaceCode(value.charCodeAt(open - 1)) ||
       value.charCodeAt(open - 1) === 0x28) &&
-    /[a-z]{2,}\s/i.test(value.slice(0, open) + value.slice(value.indexOf("`", open + 1)))
+    /[a-z]{2}\s/i.test(value.slice(0, open) + value.slice(value.indexOf("`", open + 1)))
   );
 }
 
@@ -481,8 +474,12 @@ function endsCommand(value: string, from: number): boolean {
   return (code === 0x22 || code === 0x27) && at === from && at + 2 >= value.length;
 }
 
-const TECHNICAL_ARGUMENT =
-  /^(?:-{1,2}[a-z][\w-]{0,30}(?:$|[\s=,;|&"'`)/.]|\d)|-\d|[~.]{0,2}\/[\w.?*[$~/{-]|~(?:$|[\s;/])|[$`]|https?:|ftp:|\d{1,3}(?:\.\d{1,3}){3}|["'](?:[-/$;]|http|import |echo |print|console|\w+ ?\(|$)|[<>]{1,2}\s?[\w/$~.&(-]|\*(?:$|[\s.;|])|%[a-z]|[a-z]:\\|\\\\|\\[a-z/]|\{\}|[\w.-]{1,60}\/[\w./-]{2,80}(?:$|[\s;|&"'`)])|[\w-]{1,40}\.(?:txt|sh|py|pl|php|js|rb|conf|cfg|log|bak|sql|xml|ini|exe|bat|ps1|jsp|html?|cgi|gz|zip|tar|zst|key|pem)\b|[\w-]{1,60}(?:\.[\w-]{1,60}){1,6}(?:$|[;|&"'`)/]|\s(?:\d|$|[;|&]))|\d{2,5}(?:$|[;|&)]))/i;
+const TECHNICAL_ARGUMENTS = [
+  /^(?:-{1,2}[a-z][\w-]{0,30}(?:$|[\s=,;|&"'`)/.]|\d)|-\d|[~.]{0,2}\/[\w.?*[$~/{-]|~(?:$|[\s;/])|[$`]|https?:|ftp:|\d{1,3}(?:\.\d{1,3}){3}|["'](?:[-/$;]|http|import |echo |print|console|\w{1,40} ?\(|$)|[<>]{1,2}\s?[\w/$~.&(-]|\*(?:$|[\s.;|])|%[a-z]|[a-z]:\\|\\\\|\\[a-z/]|\{\}|\d{2,5}(?:$|[;|&)]))/i,
+  /^[\w.-]{1,60}\/[\w./-]{2,80}(?:$|[\s;|&"'`)])/i,
+  /^[\w-]{1,40}\.(?:txt|sh|py|pl|php|js|rb|conf|cfg|log|bak|sql|xml|ini|exe|bat|ps1|jsp|html?|cgi|gz|zip|tar|zst|key|pem)\b/i,
+  /^[\w-]{1,60}(?:\.[\w-]{1,60}){1,6}(?:$|[;|&"'`)/]|\s(?:\d|$|[;|&]))/i,
+];
 
 /** Whether what follows the name is what a command takes and a sentence does not. */
 function argumentsLook(value: string, from: number, kind: number, name: string): boolean {
@@ -509,7 +506,7 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
     (name === "true" || name === "false" || name === "if" || name === "for" || name === "while")
   )
     return false;
-  if (TECHNICAL_ARGUMENT.test(rest))
+  if (TECHNICAL_ARGUMENTS.some((pattern) => pattern.test(rest)))
     return kind === 2 || !/^\d{2,5}|^-\d/.test(rest) || name === "kill";
   if (kind === 1)
     return name === "cd"

@@ -14,6 +14,13 @@ const METADATA_HOSTS =
   /(?:^|[/@.])(?:metadata\.(?:google\.internal|packet\.net|goog|tencentyun\.com)|instance-data(?:\.ec2\.internal)?|169\.254\.169\.254\.(?:nip|sslip|xip)\.io|rancher-metadata|metadata\.nicegram|kubernetes\.default(?:\.svc)?(?:\.cluster\.local)?|(?:host|gateway|kubernetes)\.docker\.internal|host\.containers\.internal|localtest\.me|lvh\.me|spoofed\.[\w.-]{1,40}\.burpcollaborator\.net|customer1\.app\.localhost\.my\.company\.127\.0\.0\.1\.nip\.io|localdomain\.pw|\w{0,40}\.?(?:oast(?:ify)?\.(?:me|com|pro|live|site|online|fun)|burpcollaborator\.net|interact\.sh|oastify\.com|r87\.me|ngrok\.io|requestbin\.net|dnslog\.cn|ceye\.io|bxss\.me))(?:[:/?#]|$)/i;
 const LOCAL_NAMES =
   /^(?:localhost|localhost4|localhost6|localhost\.localdomain|localhost4\.localdomain4|localhost6\.localdomain6|ip6-localhost|ip6-loopback|ipv6-localhost|ipv6-loopback|loopback|0)$/i;
+/** Loopback, link-local and unspecified addresses, and those of IPv4 inside IPv6. */
+const LOCAL_IPV6 = [
+  /^(?:::1?|fd00:ec2::254|fe80::.*)$/,
+  /^0{1,4}(?::0{1,4}){6,7}(?::0{0,3}1)?$/,
+  /^(?:::|0{1,4}(?::0{1,4}){4}:)ffff:(?:7f|0:|a9fe|127\.|169\.254|10\.|0\.)/,
+  /^::(?:127|169\.254)\./,
+];
 const EMBEDDED_ADDRESS =
   /(?:^|[.-])(?:127-0-0-1|127\.0\.0\.1|169-254-169-254|169\.254\.169\.254|10\.0\.0\.\d{1,3}|7f000001|a9fea9fe)\.(?:nip|sslip|xip)\.io$/i;
 const AUTHORITY =
@@ -126,12 +133,7 @@ function hostSign(
   }
   if (host.startsWith("[")) {
     const inner = host.replace(/[[\]]/g, "").split("%", 1)[0]!;
-    if (
-      /^(?:::|::1|0{1,4}(?::0{1,4}){6,7}(?::0{0,3}1)?|::ffff:(?:127\.|7f|0:|169\.254|a9fe|10\.|0\.)[0-9a-f.:]*|::(?:127|169\.254)\.[0-9.]+|fd00:ec2::254|0{1,4}(?::0{1,4}){4}:ffff:(?:7f|a9fe|127\.|169\.254).*|fe80::.*)$/.test(
-        inner,
-      )
-    )
-      return "local-address";
+    if (LOCAL_IPV6.some((pattern) => pattern.test(inner))) return "local-address";
     return undefined;
   }
   const number = ipv4Number(normalizeDigits(host));

@@ -14,7 +14,7 @@ import {
   literalGroup,
   literalGroups,
 } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 import { CMDLET, CMDLET_NOUNS, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
 
 // The same for cmd.exe and PowerShell: case does not count, carets and quotes inside a name
@@ -85,13 +85,6 @@ export function detectWindowsShell(value: string): Finding | undefined {
     (IF.test(value) ? condition(value) : undefined);
   if (found !== undefined) return found;
   return ((classes & (PIPE | SEMICOLON)) === 0 ? undefined : scan(value)) ?? atStart(value);
-}
-
-function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
-  const match = pattern.exec(value);
-  return match === null
-    ? undefined
-    : { sign: name, start: match.index, end: match.index + match[0].length };
 }
 
 // "if x == y" is also Python, and a formula in a text

@@ -1,3 +1,4 @@
+import { isToken, trimOws } from "../../../http/field-syntax.ts";
 import { parseMediaType } from "../../../http/media-type.ts";
 import type { ValueSink } from "../values.ts";
 
@@ -5,10 +6,8 @@ import type { ValueSink } from "../values.ts";
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=?]{1,70}$/;
 const MAX_PARTS = 1000;
 export const MAX_PART_HEAD = 8192;
-const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*)$/;
-const DISPOSITION = /^form-data((?:;[ \t]*[a-z*]{1,20}=(?:"(?:[^"\\]|\\.)*"|[^\s";,]{1,200}))*)$/i;
-const PARAMETER = /;[ \t]*([a-z*]{1,20})=(?:"((?:[^"\\]|\\.)*)"|([^\s";,]{1,200}))/gi;
-
+const FORM_DATA = "form-data";
+const MAX_PLAIN = 200;
 /**
  * Parts of a form (RFC 7578), read strictly: what two readers could take apart differently is refused as
  * `multipart-invalid`, since an upstream may then see a field or a file where we saw text. `text` is Latin-1.
@@ -50,10 +49,10 @@ function readParts(text: string, boundary: string, sink: ValueSink): boolean {
 function readPart(head: string, content: string, sink: ValueSink): boolean {
   let disposition: string | undefined;
   for (const line of head.split("\r\n")) {
-    const match = FIELD_LINE.exec(line);
-    if (match === null || /[\r\n\0]/.test(line)) return false;
-    const name = (match[1] as string).toLowerCase();
-    const value = match[2] as string;
+    const colon = line.indexOf(":");
+    if (colon < 1 || !isToken(line.slice(0, colon)) || /[\r\n\0]/.test(line)) return false;
+    const name = line.slice(0, colon).toLowerCase();
+    const value = trimOws(line.slice(colon + 1));
     sink.value("MULTIPART_PART_HEADERS", name, value);
     if (name === "content-disposition") {
       if (disposition !== undefined) return false;
@@ -86,24 +85,54 @@ function readPart(head: string, content: string, sink: ValueSink): boolean {
 export function isFilePart(head: string): boolean {
   let disposition: string | undefined;
   for (const line of head.split("\r\n")) {
-    const match = FIELD_LINE.exec(line);
-    if (match?.[1]?.toLowerCase() !== "content-disposition") continue;
+    const colon = line.indexOf(":");
+    if (line.slice(0, colon).toLowerCase() !== "content-disposition") continue;
     if (disposition !== undefined) return false;
-    disposition = match[2];
+    disposition = trimOws(line.slice(colon + 1));
   }
   return disposition !== undefined && dispositionParameters(disposition)?.has("filename") === true;
 }
 
-function dispositionParameters(value: string): ReadonlyMap<string, string> | undefined {
-  const match = DISPOSITION.exec(value.trim());
-  if (match === null) return undefined;
+// RFC 7578 §4.2: form-data; name="…"; filename="…", and nothing that a lenient reader could take otherwise.
+function dispositionParameters(text: string): ReadonlyMap<string, string> | undefined {
+  if (text.slice(0, FORM_DATA.length).toLowerCase() !== FORM_DATA) return undefined;
   const found = new Map<string, string>();
-  for (const [, name, quoted, plain] of (match[1] as string).matchAll(PARAMETER)) {
-    const key = (name as string).toLowerCase();
-    if (found.has(key)) return undefined;
-    found.set(key, fromLatin1(quoted?.replace(/\\(["\\])/g, "$1") ?? (plain as string)));
+  let at = FORM_DATA.length;
+  while (at < text.length) {
+    if (text[at] !== ";") return undefined;
+    at += 1;
+    while (text[at] === " " || text[at] === "\t") at += 1;
+    const equals = text.indexOf("=", at);
+    const name = equals === -1 ? "" : text.slice(at, equals).toLowerCase();
+    if (!/^[a-z*]{1,20}$/.test(name) || found.has(name)) return undefined;
+    const from = equals + 1;
+    const end = text[from] === '"' ? quotedEnd(text, from) : plainEnd(text, from);
+    if (end <= from) return undefined;
+    const value =
+      text[from] === '"' ? unquoted(text.slice(from + 1, end - 1)) : text.slice(from, end);
+    found.set(name, fromLatin1(value));
+    at = end;
   }
   return found;
+}
+
+/** After the closing quote of what begins at `from`, or -1. */
+function quotedEnd(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    if (text[at] === "\\") at += 1;
+    else if (text[at] === '"') return at + 1;
+  }
+  return -1;
+}
+
+function plainEnd(text: string, from: number): number {
+  let end = from;
+  while (end < text.length && end - from < MAX_PLAIN && !/[\s";,]/.test(text.charAt(end))) end += 1;
+  return end;
+}
+
+function unquoted(text: string): string {
+  return text.replace(/\\(["\\])/g, "$1");
 }
 
 /** Those in which ASCII is ASCII and that every reader takes alike. */

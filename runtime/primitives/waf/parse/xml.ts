@@ -1,7 +1,8 @@
 import { decodeEntities } from "../detect/entities.ts";
 import type { ValueSink } from "../values.ts";
 
-const ATTRIBUTE = /([^\s=<>"'/]{1,200})\s{0,16}=\s{0,16}(?:"([^"<]*)"|'([^'<]*)')/g;
+const MAX_NAME = 200;
+const MAX_BLANKS = 16;
 
 /**
  * Text and attribute values of XML. Entities of the document's own are never expanded: what declares them is an anomaly,
@@ -53,11 +54,52 @@ function readMarkup(text: string, open: number, sink: ValueSink): number {
   if (end === -1) return -1;
   const tag = text.slice(open + 1, end - 1);
   if (!tag.includes("=")) return end;
-  for (const [, name, double, single] of tag.matchAll(ATTRIBUTE)) {
-    const value = double ?? single ?? "";
-    if (value !== "") sink.value("XML_ATTRIBUTES", name as string, decodeEntities(value));
-  }
+  readAttributes(tag, sink);
   return end;
+}
+
+function readAttributes(tag: string, sink: ValueSink): void {
+  let at = tag.indexOf("=");
+  while (at !== -1 && !sink.isFull) {
+    let nameEnd = at;
+    while (nameEnd > 0 && at - nameEnd < MAX_BLANKS && isBlank(tag.charCodeAt(nameEnd - 1))) {
+      nameEnd -= 1;
+    }
+    let start = nameEnd;
+    while (start > 0 && nameEnd - start < MAX_NAME && isNameCode(tag.charCodeAt(start - 1))) {
+      start -= 1;
+    }
+    let from = at + 1;
+    while (from - at <= MAX_BLANKS && isBlank(tag.charCodeAt(from))) from += 1;
+    const mark = tag.charAt(from);
+    if (start === nameEnd || (mark !== '"' && mark !== "'")) {
+      at = tag.indexOf("=", at + 1);
+      continue;
+    }
+    const close = tag.indexOf(mark, from + 1);
+    const value = tag.slice(from + 1, close === -1 ? tag.length : close);
+    if (value !== "") {
+      sink.value("XML_ATTRIBUTES", tag.slice(start, nameEnd), decodeEntities(value));
+    }
+    if (close === -1) return;
+    at = tag.indexOf("=", close + 1);
+  }
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+}
+
+function isNameCode(code: number): boolean {
+  return (
+    !isBlank(code) &&
+    code !== 0x3d &&
+    code !== 0x3c &&
+    code !== 0x3e &&
+    code !== 0x22 &&
+    code !== 0x27 &&
+    code !== 0x2f
+  );
 }
 
 function readText(text: string, sink: ValueSink): void {
