@@ -1,7 +1,6 @@
 /** Ids of the rules that come with Gatewright: the table in docs/waf.md says what each means. */
 export type WafRuleId =
   | "sqli-structure"
-  | "sqli-words"
   | "sqli-statement"
   | "sqli-quote-operator"
   | "sqli-comment"
