@@ -10,6 +10,7 @@ const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Gatewr
 <p>This page came through Gatewright, from an upstream that lives in <code>proxy.config.ts</code>. Try:</p>
 <ul>
 <li><a href="/api/hello?name=you">/api/hello?name=you</a>: a route that strips <code>/api</code></li>
+<li><a href="/api/time">/api/time</a>: stored for five seconds, see <code>Cache-Status</code></li>
 <li><a href="/shout">/shout</a>: the answer edited while it streams</li>
 <li><a href="/events">/events</a>: server-sent events, as they happen</li>
 <li><a href="/old">/old</a>: a redirect from a hook</li>
@@ -24,6 +25,8 @@ async function demo(request: Request): Promise<Response> {
       return new Response(PAGE, { headers: { "content-type": "text/html; charset=utf-8" } });
     case "/hello":
       return Response.json({ hello: url.searchParams.get("name") ?? "world" });
+    case "/time":
+      return Response.json({ fetchedAt: new Date().toISOString() });
     case "/shout":
       return new Response("quietly, line by line\nwithout ever holding the whole\n");
     case "/secret":
@@ -52,7 +55,13 @@ export default defineConfig({
     demo: { fetch: demo },
   },
   routes: [
-    { match: { path: "/api/*" }, upstream: "demo", rewrite: { stripPrefix: "/api" } },
+    // Stored where the answer does not forbid it. Tags, purges, stale answers: docs/caching.md, examples/cache
+    {
+      match: { path: "/api/*" },
+      upstream: "demo",
+      rewrite: { stripPrefix: "/api" },
+      cache: { ttl: "5s" },
+    },
     { match: { path: "/*" }, upstream: "demo" },
   ],
   headers: { response: { default: { "x-content-type-options": "nosniff" } } },

@@ -124,3 +124,19 @@ describe("a stale response", () => {
     ]);
   });
 });
+
+describe("what has no end of its own", () => {
+  it("is never stored: its connection's end may be a cut (RFC 9112 §8)", async () => {
+    const { get, upstream } = await throughProxy({
+      onRequest: (_request, connection) => {
+        connection.finish(
+          "HTTP/1.1 200 x\r\nCache-Control: max-age=60\r\nConnection: close\r\n\r\nx",
+        );
+        return undefined;
+      },
+      config: route,
+    });
+    expect([text(await get("/a")), text(await get("/a"))]).toEqual(["x", "x"]);
+    expect(upstream.requests).toHaveLength(2);
+  });
+});
