@@ -133,6 +133,23 @@ const config: OxlintConfig = {
         ],
       },
     },
+    // A folder below: the SDK itself may be named, what is outside of it may not.
+    {
+      files: ["sdk/testing/**"],
+      rules: {
+        "no-restricted-imports": [
+          "error",
+          {
+            patterns: [
+              {
+                regex: "^[^.]|^\\.\\./\\.\\./",
+                message: "The SDK has no dependencies, not even on Node.",
+              },
+            ],
+          },
+        ],
+      },
+    },
     // `expect(object.method)` and destructured library functions are fine there.
     {
       files: ["test/**", "bench/**", "examples/**"],

@@ -51,7 +51,7 @@ export async function toExchangeRequest(
   const scheme = url.protocol === "https:" ? "https" : "http";
   const fields = rawFields(request, rest.headers);
   const hostAt = fields.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === "host");
-  const authority = hostAt === -1 ? url.host : (fields[hostAt + 1] as string);
+  const authority = hostAt === -1 ? authorityOf(written) : (fields[hostAt + 1] as string);
   if (hostAt === -1) fields.unshift("Host", authority);
   const isStream = rest.body instanceof ReadableStream;
   const body = isStream ? request.body : await wholeBody(request);
@@ -76,6 +76,12 @@ export async function toExchangeRequest(
 function targetOf(url: string): string {
   const target = /^https?:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] || "/";
   return target.startsWith("/") ? target : `/${target}`;
+}
+
+/** As written, without the port that is the scheme's own. */
+function authorityOf(url: string): string {
+  const [, scheme = "", authority = ""] = /^(https?):\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(url) ?? [];
+  return authority.replace(scheme.toLowerCase() === "https" ? /:443$/ : /:80$/, "");
 }
 
 /** In the order and case in which they were given, where that can be known; then what the Request added. */
