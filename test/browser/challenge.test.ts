@@ -68,6 +68,29 @@ describe.runIf(hasChromium)("the challenge in Chromium (skipped where there is n
     expect(complaints).toEqual([]);
   });
 
+  it.each([
+    ["fast", 1],
+    ["slow", -1],
+  ])("is solved by a browser whose clock is a day %s (PUB-38)", async (_name, days) => {
+    const proxy = await protectedApp();
+    const { context } = await open();
+    await context.addInitScript((shiftMs) => {
+      const RealDate = Date;
+      const now = (): number => RealDate.now() + shiftMs;
+      globalThis.Date = new Proxy(RealDate, {
+        construct: (target, given: unknown[]) =>
+          Reflect.construct(target, given.length === 0 ? [now()] : given) as object,
+        get: (target, key) => (key === "now" ? now : (Reflect.get(target, key) as unknown)),
+      });
+    }, days * 86_400_000);
+    const page = await context.newPage();
+    await page.goto(`${proxy.url}/there?q=1`);
+    await page.locator("#place").waitFor();
+    expect(page.url()).toBe(`${proxy.url}/there?q=1`);
+    const shift = await page.evaluate(() => Date.now());
+    expect(Math.abs(shift - Date.now() - days * 86_400_000)).toBeLessThan(60_000);
+  });
+
   it("leads on without JavaScript, after the delay", async () => {
     const proxy = await protectedApp({ noScript: "1s" });
     const { context } = await open({ javaScriptEnabled: false });
