@@ -83,6 +83,8 @@ interface LastGood {
 
 const JITTER = 0.1;
 const VALUES_A_STEP = 1024;
+/** An empty file is looked at again after this time. */
+const EMPTY_FILE_MS = 200;
 const NOTHING: ParsedList = { entries: 0, invalid: 0 };
 const EMPTY: RangeTable = { size: 0, has: () => false, touches: () => false };
 const words = new Uint32Array(4);
@@ -264,7 +266,14 @@ export class IpList {
   }
 
   async #loadFile(path: string): Promise<void> {
-    await this.#buildFrom(await readText(path, this.#options.terms.maxBytes));
+    const { maxBytes } = this.#options.terms;
+    let text = await readText(path, maxBytes);
+    if (text.length === 0 && this.#entries > 0) {
+      // Who saves in place empties the file first: that moment must block nobody and let nobody in.
+      await new Promise((resolve) => setTimeout(resolve, EMPTY_FILE_MS));
+      text = await readText(path, maxBytes);
+    }
+    await this.#buildFrom(text);
   }
 
   async #loadUrl(url: string): Promise<void> {

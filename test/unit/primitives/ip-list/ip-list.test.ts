@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { systemClock } from "../../../../runtime/clock.ts";
 import type { Log } from "../../../../runtime/log.ts";
@@ -118,6 +118,46 @@ describe("a list from a URL", () => {
     const dataDir = await temporary();
     const list = await listOf(dataDir, nobody);
     expect(list.size).toBe(0);
+  });
+});
+
+describe("a list from a file", () => {
+  async function fromFile(text: string) {
+    const path = join(await temporary(), "list.txt");
+    await writeFile(path, text);
+    const list = await listOf(await temporary(), nobody, { source: { kind: "file", path } });
+    return { path, list };
+  }
+
+  it("waits for a second look where the file is suddenly empty", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { path, list } = await fromFile("203.0.113.1\n");
+    const look = async (text: string): Promise<void> => {
+      await writeFile(path, "");
+      const looked = list.refresh();
+      while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve));
+      expect(list.hasAddress("203.0.113.1")).toBe(true);
+      await writeFile(path, text);
+      vi.runAllTimers();
+      await looked;
+    };
+    await look("203.0.113.1\n203.0.113.2\n");
+    expect(list.hasAddress("203.0.113.2")).toBe(true);
+    await look("");
+    expect(list.hasAddress("203.0.113.1")).toBe(false);
+  });
+
+  it("stays as it is where the file is gone, and says so", async () => {
+    const { path, list } = await fromFile("203.0.113.1\n");
+    await rm(path);
+    await list.refresh();
+    expect(list.hasAddress("203.0.113.1")).toBe(true);
+    expect(list.status().problem).toContain("ENOENT");
+    await writeFile(path, "203.0.113.2\n");
+    await list.refresh();
+    expect(list.status()).toMatchObject({ ranges: 1, source: "file" });
+    expect(list.status().problem).toBeUndefined();
   });
 });
 
