@@ -67,6 +67,8 @@ export default defineConfig({
   headers: { response: { default: { "x-content-type-options": "nosniff" } } },
   // `true` is what a site wants: 100 in 10 seconds. More, and lists of addresses: docs/rate-limits.md, docs/ip-lists.md
   rateLimits: { perClient: { key: ["ip", "user-agent"], limit: 10_000, window: "10s" } },
+  // Attacks are refused; `mode: "flag"` only notes them. Exclusions and rules of your own: docs/waf.md
+  waf: {},
 
   onRequest(request, ctx) {
     if (request.path === "/old") return ctx.redirect("/", 308);

@@ -54,6 +54,7 @@ export const ERRORS = {
   PROXY_RATE_LIMITED: row(429, "downstream", "Too many requests."),
   PROXY_BLOCKED: row(403, "hook", "The request was refused."),
   PROXY_WAF_BLOCKED: row(403, "downstream", "The request was refused."),
+  PROXY_WAF_RESPONSE_BLOCKED: row(502, "upstream", "The answer was withheld."),
   PROXY_CHALLENGE_REQUIRED: row(
     403,
     "hook",

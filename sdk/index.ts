@@ -120,7 +120,13 @@ export type {
   RetryFunction,
 } from "./retry.ts";
 export type { Duration, MaybePromise, Size } from "./units.ts";
-export type { WafConfig, WafExclusion, WafMatch, WafView } from "./waf-config.ts";
+export type {
+  WafConfig,
+  WafExclusion,
+  WafMatch,
+  WafResponseConfig,
+  WafView,
+} from "./waf-config.ts";
 export type { WafRuleId, WafTag } from "./waf-rule-id.ts";
 export type {
   WafCollection,

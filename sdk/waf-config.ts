@@ -17,6 +17,17 @@ export interface WafExclusion {
   tags?: readonly (WafTag | (string & {}))[];
 }
 
+/** Whether answers are looked at, for what they give away. */
+export interface WafResponseConfig {
+  /**
+   * So much of the beginning of each text is held back until it was looked at. Default `"64kb"`, at most `"1mb"`. What
+   * follows it, and event streams, pass as they come.
+   */
+  maxInspect?: Size;
+  /** Points of an answer from which on it is withheld. Default 4. */
+  threshold?: number;
+}
+
 /** The web application firewall. `{}`: block, paranoia 1, threshold 5. A route's keys replace the global ones one by one. */
 export interface WafConfig {
   /**
@@ -38,6 +49,8 @@ export interface WafConfig {
    * `"64mb"`.
    */
   maxInspect?: Size;
+  /** Look at answers too: stack traces, SQL errors, private keys, card numbers. Default false. */
+  response?: boolean | WafResponseConfig;
   /**
    * Called when rules have matched in the head of a request, and again when some have in its content, with all matches so
    * far and before anything is refused. Its decision is carried out; `forward` lets the request through to that upstream,

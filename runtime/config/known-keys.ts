@@ -42,12 +42,13 @@ const CACHE_KEYS = [
 const WAF_CONDITION_KEYS = ["variables", "except", "transformations", "operator", "not", "needs"];
 
 const WAF_PLACES: Readonly<Record<string, readonly string[]>> = {
-  "": ["mode", "paranoia", "threshold", "exclude", "rules", "maxInspect", "onMatch"],
+  "": ["mode", "paranoia", "threshold", "exclude", "rules", "maxInspect", "response", "onMatch"],
   ".exclude": ["path", "parameter", "rules", "tags"],
   ".rules": [...WAF_CONDITION_KEYS, "id", "message", "severity", "paranoia", "tags", "chain"],
   ".rules.chain": WAF_CONDITION_KEYS,
   ".rules.needs": ["characters", "literals", "minLength"],
   ".rules.chain.needs": ["characters", "literals", "minLength"],
+  ".response": ["maxInspect", "threshold"],
 };
 
 const KNOWN: Readonly<Record<string, readonly string[]>> = {

@@ -11,8 +11,20 @@ export interface ResolvedWaf {
   /** Beside those that come with Gatewright. */
   readonly rules: readonly WafRule[];
   readonly maxInspectBytes: number;
+  /** Absent: answers are not looked at. */
+  readonly response: ResolvedWafResponse | undefined;
   readonly onMatch: WafConfig["onMatch"];
 }
+
+export interface ResolvedWafResponse {
+  readonly maxInspectBytes: number;
+  readonly threshold: number;
+}
+
+const DEFAULT_RESPONSE: ResolvedWafResponse = Object.freeze({
+  maxInspectBytes: 64 * 1024,
+  threshold: 4,
+});
 
 const DEFAULT_WAF: ResolvedWaf = Object.freeze({
   mode: "block",
@@ -21,6 +33,7 @@ const DEFAULT_WAF: ResolvedWaf = Object.freeze({
   exclude: Object.freeze([]),
   rules: Object.freeze([]),
   maxInspectBytes: 1024 ** 2,
+  response: undefined,
   onMatch: undefined,
 });
 
@@ -47,6 +60,7 @@ function merged(own: WafConfig, base: ResolvedWaf): ResolvedWaf {
     exclude: exclude === undefined ? base.exclude : Object.freeze(exclude.map(toExclusion)),
     rules: rules === undefined ? base.rules : Object.freeze([...rules]),
     maxInspectBytes: parseSize(own.maxInspect) ?? base.maxInspectBytes,
+    response: toResponse(own.response, base.response),
     onMatch: own.onMatch?.bind(own) ?? base.onMatch,
   });
 }
@@ -54,4 +68,18 @@ function merged(own: WafConfig, base: ResolvedWaf): ResolvedWaf {
 /** Paths in the one form that requests' paths are brought to. */
 function toExclusion(own: WafExclusion): WafExclusion {
   return Object.freeze(own.path === undefined ? own : { ...own, path: toPathPattern(own.path) });
+}
+
+function toResponse(
+  own: WafConfig["response"],
+  base: ResolvedWafResponse | undefined,
+): ResolvedWafResponse | undefined {
+  if (own === undefined) return base;
+  if (own === false) return undefined;
+  const { maxInspect, threshold } = own === true ? {} : own;
+  const start = base ?? DEFAULT_RESPONSE;
+  return Object.freeze({
+    maxInspectBytes: parseSize(maxInspect) ?? start.maxInspectBytes,
+    threshold: threshold ?? start.threshold,
+  });
 }

@@ -172,22 +172,20 @@ const rule = z.strictObject({
   chain: z.array(z.strictObject(condition)).max(MAX_CHAIN).optional(),
 });
 
-const exclusion = z
-  .strictObject({
-    path: leaf(excludedPathIssue).optional(),
-    parameter: plainText.optional(),
-    rules: nonEmptyList(plainText).optional(),
-    tags: nonEmptyList(plainText).optional(),
-  })
-  .superRefine((value, context) => {
-    if (Object.keys(value).length > 0) return;
-    context.addIssue({
-      code: "custom",
-      message: "The exclusion names nothing: it would leave out every rule.",
-      params: { fix: 'Say what it is for, or switch the WAF off: mode: "off".' },
-      input: value,
-    });
-  });
+const exclusion = pick((value) =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0
+    ? leaf(() => ({
+        message: "The exclusion names nothing: it would leave out every rule.",
+        expected: "at least one of path, parameter, rules, tags",
+        fix: 'Say what it is for, or switch the WAF off: mode: "off".',
+      }))
+    : z.strictObject({
+        path: leaf(excludedPathIssue).optional(),
+        parameter: plainText.optional(),
+        rules: nonEmptyList(plainText).optional(),
+        tags: nonEmptyList(plainText).optional(),
+      }),
+);
 
 function excludedPathIssue(value: unknown): LeafIssue | undefined {
   const expected = '"/cms/page", or "/cms/*" for all below it';
@@ -200,14 +198,25 @@ function excludedPathIssue(value: unknown): LeafIssue | undefined {
 }
 
 function sizeUpTo(most: number, shown: string): z.ZodType {
-  return pick((value) =>
-    (parseSize(value) ?? 1) > most
-      ? leaf(() => ({ message: "The size is too large.", expected: `at most "${shown}"` }))
-      : (parseSize(value) ?? 1) < 1024
-        ? leaf(() => ({ message: "The size is too small.", expected: 'at least "1kb"' }))
-        : size,
-  );
+  return pick((value) => {
+    const bytes = parseSize(value);
+    if (bytes === undefined || (bytes >= 1024 && bytes <= most)) return size;
+    return leaf(() =>
+      bytes > most
+        ? { message: "The size is too large.", expected: `at most "${shown}"` }
+        : { message: "The size is too small.", expected: 'at least "1kb"' },
+    );
+  });
 }
+
+const response = pick((value) =>
+  typeof value === "boolean"
+    ? z.unknown()
+    : z.strictObject({
+        maxInspect: sizeUpTo(1024 ** 2, "1mb").optional(),
+        threshold: wholeNumber(1, 1000).optional(),
+      }),
+);
 
 export const waf: z.ZodType = z.strictObject({
   mode: oneOf("off", "flag", "block").optional(),
@@ -216,6 +225,7 @@ export const waf: z.ZodType = z.strictObject({
   exclude: z.array(exclusion).optional(),
   rules: z.array(rule).optional(),
   maxInspect: sizeUpTo(64 * 1024 ** 2, "64mb").optional(),
+  response: response.optional(),
   onMatch: functionOf("(matches, request, ctx) => decision or nothing").optional(),
 });
 

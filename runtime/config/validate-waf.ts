@@ -123,7 +123,7 @@ function responseRuleIssues({ path, waf }: Policy, policies: readonly Policy[]):
             path: [...path, "rules", at, "variables"],
             message: `The rule looks at ${first}, and no answer is inspected.`,
             got: renderValue(first),
-            fix: "Remove it.",
+            fix: "Add response: true.",
           },
         ];
   });

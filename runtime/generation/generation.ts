@@ -12,6 +12,7 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
 import { setUpPlugins, type PluginSetup } from "./plugin-setup.ts";
 import type { CacheControl } from "./provision-cache.ts";
+import type { WafStatus } from "./waf-status.ts";
 import type { Provision, Provisioned } from "./provision.ts";
 import type { ResourceRegistry } from "./resources.ts";
 
@@ -124,6 +125,11 @@ export class Generation {
   /** Absent: none. */
   get ipLists(): IpListPlan | undefined {
     return this.#parts.provisioned.ipLists;
+  }
+
+  /** Absent: nothing is inspected. */
+  get waf(): WafStatus | undefined {
+    return this.#parts.provisioned.waf?.();
   }
 
   /** Absent: no route caches. */

@@ -6,23 +6,26 @@ import { createWafEngine } from "../primitives/waf/engine.ts";
 import { RULES } from "../primitives/waf/rules/rules.ts";
 import type { InspectBounds } from "../primitives/waf/values.ts";
 import type { ResourceRegistry } from "./resources.ts";
+import type { WafStatus } from "./waf-status.ts";
 
 export interface ProvisionedWaf {
   /** Absent: nothing is inspected anywhere. */
   readonly parts: WafParts | undefined;
   readonly keys: readonly string[];
-  readonly counters: WafCounters | undefined;
+  /** Absent: nothing is inspected. */
+  readonly status: (() => WafStatus) | undefined;
   /** What a route says beside the whole. */
   ofRoute(own: ResolvedWaf | undefined): { waf?: WafPlan | null };
 }
 
+const MAX_SHOWN_RULES = 100;
 const BOUNDS: InspectBounds = { maxValues: 100_000, maxDepth: 64, maxValueLength: 65_536 };
 
 /** Rules are compiled once for each set of options; counts outlive generations. */
 export function acquireWaf(config: ResolvedConfig, resources: ResourceRegistry): ProvisionedWaf {
   const isOn = (waf: ResolvedWaf | undefined): boolean => waf !== undefined && waf.mode !== "off";
   if (!isOn(config.waf) && !config.routes.some(({ waf }) => isOn(waf))) {
-    return { parts: undefined, keys: [], counters: undefined, ofRoute: () => ({}) };
+    return { parts: undefined, keys: [], status: undefined, ofRoute: () => ({}) };
   }
   const key = JSON.stringify(["waf-counters"]);
   const counters = resources.acquire(
@@ -43,9 +46,17 @@ export function acquireWaf(config: ResolvedConfig, resources: ResourceRegistry):
   return {
     parts: { global: planFor(config.waf) },
     keys: [key],
-    counters,
+    status: () => statusOf(counters),
     ofRoute: (own) => (own === config.waf ? {} : { waf: planFor(own) ?? null }),
   };
+}
+
+function statusOf({ inspected, flagged, refused, byRule }: WafCounters): WafStatus {
+  const rules = [...byRule]
+    .map(([rule, matches]) => ({ rule, matches }))
+    .toSorted((a, b) => b.matches - a.matches)
+    .slice(0, MAX_SHOWN_RULES);
+  return { inspected, flagged, refused, rules };
 }
 
 function createPlan(waf: ResolvedWaf, mode: "flag" | "block", counters: WafCounters): WafPlan {
@@ -59,6 +70,7 @@ function createPlan(waf: ResolvedWaf, mode: "flag" | "block", counters: WafCount
     mode,
     threshold: waf.threshold,
     maxInspectBytes: waf.maxInspectBytes,
+    response: waf.response,
     onMatch: waf.onMatch === undefined ? [] : [{ owner: "waf.onMatch", run: waf.onMatch }],
     counters,
   };

@@ -59,6 +59,7 @@ import { acquireWaf } from "./provision-waf.ts";
 import { acquireNetworkUpstream, loadUpstreamTls } from "./provision-upstream.ts";
 import type { ResourceRegistry } from "./resources.ts";
 import type { SharedState } from "./shared-state.ts";
+import type { WafStatus } from "./waf-status.ts";
 
 /** What a generation runs on, made from options in this one place. */
 export interface Provisioned {
@@ -73,6 +74,8 @@ export interface Provisioned {
   readonly upstreams: readonly Upstream[];
   /** What the contents of all generations take at present. */
   readonly held?: () => HeldStatus;
+  /** Absent: nothing is inspected. */
+  readonly waf?: (() => WafStatus) | undefined;
   /** Absent: no route caches. */
   readonly cache?: CacheControl | undefined;
   /** What all generations have served. */
@@ -269,6 +272,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       held: () => heldBy(contentStore, slowReaders),
       cache: cached?.control,
       served: () => tally.figures,
+      waf: waf.status,
       tls,
       commit() {
         for (const change of adjust) change();

@@ -45,7 +45,7 @@ export function renderStatusPage(status: ProxyStatus): string {
           targets.map((one) => renderTarget(name, one)),
         ),
       )}
-      ${renderHeld(status)} ${renderCache(status)}
+      ${renderWaf(status)} ${renderHeld(status)} ${renderCache(status)}
       <h2>Replaced generations that still run</h2>
       ${renderTable(
         ["Generation", "Requests", "Background work"],
@@ -68,6 +68,18 @@ function renderHeld({ held }: ProxyStatus): Html | string {
     ${renderTable(
       ["What", "Bytes", "At most"],
       rows.map(([name, { bytes, budget }]) => [name, bytes, budget]),
+    )}
+  `;
+}
+
+function renderWaf({ waf }: ProxyStatus): Html | string {
+  if (waf === undefined) return "";
+  return html`
+    <h2>WAF</h2>
+    <p>${waf.inspected} requests inspected, ${waf.flagged} flagged, ${waf.refused} refused</p>
+    ${renderTable(
+      ["Rule", "Matches"],
+      waf.rules.map(({ rule, matches }) => [rule, matches]),
     )}
   `;
 }

@@ -1,4 +1,5 @@
 import type { HeldStatus } from "../generation/held-status.ts";
+import type { WafStatus } from "../generation/waf-status.ts";
 import type { CacheFigures } from "../primitives/cache/route-figures.ts";
 
 /** What `/api/status` answers and the status page shows. Plain data: it crosses threads and becomes JSON. */
@@ -21,6 +22,8 @@ export interface ProxyStatus {
   readonly traffic: TrafficStatus;
   /** Absent while there is no generation. */
   readonly held?: HeldStatus | undefined;
+  /** Absent where nothing is inspected. */
+  readonly waf?: WafStatus | undefined;
   /** Absent where no route caches. */
   readonly cache?: CacheFigures | undefined;
 }

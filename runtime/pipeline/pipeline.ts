@@ -4,6 +4,7 @@
  *   begin            client address, id, path, Host and loop checks; the route, once
  *   ip-lists         allowlists and blocklists
  *   rate-limits      how much its client may ask for
+ *   waf              attacks are refused: its rules on the head, later on the content and on what upstreams answer
  *   challenge        who looks suspicious needs a clearance first; our own addresses are answered here
  *   request-phase    onRequest (and onUpgrade): answer, refuse, or choose the upstream
  *   request-content  the whole content, in memory or in a file; or streamed

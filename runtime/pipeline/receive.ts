@@ -7,6 +7,7 @@ import type { Flow } from "./flow.ts";
 import { OutgoingResponse } from "./outgoing-response.ts";
 import { sendChunk, sendEnd } from "./send.ts";
 import { UpstreamContent } from "./upstream-content.ts";
+import { passWafResponse } from "./waf-response.ts";
 
 /** 102, 103 and the like go through as they come; 100 is between us and each side. */
 export function receiveInformational(flow: Flow, status: number, fields: RawFields): void {
@@ -40,7 +41,7 @@ export function receiveHead(flow: Flow, status: number, fields: RawFields): void
     forHead,
     parts.responseContentMemory,
   );
-  flow.runUpstreamResponseHooks();
+  if (parts.waf === undefined || passWafResponse(flow, parts.waf)) flow.runUpstreamResponseHooks();
 }
 
 export function receiveData(flow: Flow, chunk: Uint8Array): void {

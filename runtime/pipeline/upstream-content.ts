@@ -16,6 +16,8 @@ export class UpstreamContent implements ContentSource {
   #waiting: Uint8Array[] | undefined;
   /** How much more may come before somebody opens it. */
   #readAhead: number;
+  /** Somebody looks at the beginning. */
+  #ready: (() => void) | undefined;
   #paused = false;
   #flushing = false;
   #over = false;
@@ -49,6 +51,31 @@ export class UpstreamContent implements ContentSource {
     return waiting;
   }
 
+  /**
+   * Lets this much wait, so that somebody can look at it, and says when it is here: that much, or all of it. Nothing is
+   * taken, and who looks may stop waiting at any time. Not said where the content fails.
+   */
+  peek(bytes: number, ready: () => void): void {
+    this.#readAhead = bytes;
+    this.#ready = ready;
+    queueMicrotask(() => {
+      if (this.#end !== undefined) this.#peeked();
+      else if (this.#ready !== undefined) this.#call?.resume();
+    });
+  }
+
+  /** What waits at present. */
+  get waiting(): readonly Uint8Array[] {
+    return this.#waiting ?? [];
+  }
+
+  #peeked(): void {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    this.#readAhead = 0;
+    if (this.#end?.error === undefined && !this.#over) ready?.();
+  }
+
   push(chunk: Uint8Array): void {
     if (this.#over) return;
     if (this.#sink !== undefined && !this.#paused && this.#waiting === undefined) {
@@ -58,10 +85,12 @@ export class UpstreamContent implements ContentSource {
     (this.#waiting ??= []).push(chunk);
     this.#readAhead -= chunk.length;
     if (this.#sink !== undefined || this.#readAhead <= 0) this.#call?.pause();
+    if (this.#ready !== undefined && this.#readAhead <= 0) this.#peeked();
   }
 
   finish(trailers: RawFields): void {
     this.#end = { trailers, error: undefined };
+    if (this.#ready !== undefined) this.#peeked();
     this.#flush();
   }
 
@@ -94,6 +123,7 @@ export class UpstreamContent implements ContentSource {
     if (this.#over) return;
     this.#over = true;
     this.#waiting = undefined;
+    this.#ready = undefined;
     if (this.#end === undefined) this.#call?.abort();
   }
 

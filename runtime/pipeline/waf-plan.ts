@@ -13,6 +13,8 @@ export interface WafPlan {
   readonly threshold: number;
   /** Most of a content that is looked at. */
   readonly maxInspectBytes: number;
+  /** Absent: answers are not looked at. */
+  readonly response: { readonly maxInspectBytes: number; readonly threshold: number } | undefined;
   /** The config's `waf.onMatch`, or nothing. */
   readonly onMatch: readonly NamedHook<OnMatch>[];
   readonly counters: WafCounters;

@@ -21,7 +21,7 @@ export class RequestWafView implements WafView {
   }
 
   get points(): number {
-    return this.#flow.wafUse?.points ?? 0;
+    return this.matches.reduce((sum, { points }) => sum + points, 0);
   }
 
   async inspect(): Promise<readonly WafMatch[]> {
@@ -34,7 +34,7 @@ export class RequestWafView implements WafView {
       await inspectOnce(flow, use);
     }
     if (use.isRefused) {
-      flow.blockReason = reasonOf(use);
+      flow.blockReason = reasonOf(use.matches);
       throw refusal(use);
     }
     return this.matches;

@@ -1,6 +1,7 @@
 import type { RequestDecision, WafMatch } from "@gatewright/sdk";
 
 import { isProxyError, ProxyError } from "../errors.ts";
+import type { Inspection } from "../primitives/waf/inspection.ts";
 import { challengeByHook } from "./challenge.ts";
 import { isResponse } from "./decide.ts";
 import { toDecision, unknownUpstream } from "./facade/decision.ts";
@@ -42,7 +43,7 @@ export function createWafPhase(next: (flow: Flow) => void): WafPhase {
         use.isLet ||= hasClearance;
         return hasClearance;
       }
-      flow.blockReason = reasonOf(use);
+      flow.blockReason = reasonOf(use.matches);
       flow.settle(decision, hook.owner);
       return false;
     },
@@ -54,11 +55,16 @@ export function createWafPhase(next: (flow: Flow) => void): WafPhase {
   return phase;
 }
 
+/** That of the request's route, or the one for all; `undefined`: nothing is inspected. */
+export function wafPlanFor(flow: Flow, parts: WafParts): WafPlan | undefined {
+  const own = flow.routePlan?.waf;
+  return own === undefined ? parts.global : (own ?? undefined);
+}
+
 /** Step 5: rules on the head. Returns true if the request goes on now; else it is over, or goes on by way of the phase. */
 export function passWafHead(flow: Flow, parts: WafParts, phase: WafPhase): boolean {
-  const own = flow.routePlan?.waf;
-  const plan = own === undefined ? parts.global : own;
-  if (plan === undefined || plan === null) return true;
+  const plan = wafPlanFor(flow, parts);
+  if (plan === undefined) return true;
   const { exchange } = flow;
   try {
     const inspection = plan.engine.inspect({
@@ -75,7 +81,7 @@ export function passWafHead(flow: Flow, parts: WafParts, phase: WafPhase): boole
     return false;
   }
   if (flow.trace === null) plan.counters.inspected += 1;
-  takeMatches(flow, flow.wafUse, "head");
+  takeMatches(flow, flow.wafUse, flow.wafUse.inspection, "head");
   if (flow.trace !== null) traceMatches(flow, flow.wafUse);
   return judge(flow, flow.wafUse, phase);
 }
@@ -115,12 +121,12 @@ export function inspectOnce(flow: Flow, use: WafUse): Promise<void> | undefined 
   const pending = inspectContent(flow, use);
   if (pending === undefined) {
     use.contentInspection = "done";
-    takeMatches(flow, use, "content");
+    takeMatches(flow, use, use.inspection, "content");
     return undefined;
   }
   const done = pending.then(() => {
     use.contentInspection = "done";
-    if (flow.stage !== "over") takeMatches(flow, use, "content");
+    if (flow.stage !== "over") takeMatches(flow, use, use.inspection, "content");
   });
   // A hook may not wait for what it asked for.
   done.catch(ignore);
@@ -129,13 +135,18 @@ export function inspectOnce(flow: Flow, use: WafUse): Promise<void> | undefined 
 }
 
 /** What the inspection has found since the last call becomes what everybody sees, and points. */
-function takeMatches(flow: Flow, use: WafUse, phase: WafMatch["phase"]): void {
-  const { inspection, matches } = use;
-  for (let at = matches.length; at < inspection.matches.length; at++) {
+export function takeMatches(
+  flow: Flow,
+  use: WafUse,
+  inspection: Inspection,
+  phase: WafMatch["phase"],
+): void {
+  const { matches } = use;
+  for (let at = phase === "response" ? 0 : matches.length; at < inspection.matches.length; at++) {
     const { rule, points, place, text } = inspection.matches[at] as (typeof inspection.matches)[0];
     const { id, message, severity = "critical", tags = NO_TAGS } = rule;
     matches.push(Object.freeze({ rule: id, message, severity, tags, points, place, text, phase }));
-    use.points += points;
+    if (phase !== "response") use.points += points;
     flow.context.score.add(points, message, `waf:${id}`);
     if (flow.trace === null) use.plan.counters.countRule(id);
   }
@@ -158,7 +169,7 @@ export function countOutcome(flow: Flow, { plan, matches }: WafUse): void {
 }
 
 /** A rule of the config's author threw. */
-function ruleFailed(cause: unknown): ProxyError {
+export function ruleFailed(cause: unknown): ProxyError {
   if (isProxyError(cause)) return cause;
   return new ProxyError("PROXY_HOOK_FAILED", { cause, message: "a rule of the WAF failed" });
 }
@@ -171,7 +182,7 @@ export function refusal(use: WafUse): ProxyError {
 }
 
 /** For the log's `reason`. */
-export function reasonOf({ matches }: WafUse): string {
+export function reasonOf(matches: readonly WafMatch[]): string {
   return `waf ${matches.map(({ rule }) => rule).join(", ")}`;
 }
 
@@ -179,7 +190,7 @@ const NO_TAGS: readonly string[] = Object.freeze([]);
 
 function passes(flow: Flow, use: WafUse): boolean {
   if (!use.isRefused) return true;
-  flow.blockReason = reasonOf(use);
+  flow.blockReason = reasonOf(use.matches);
   flow.fail(refusal(use));
   return false;
 }

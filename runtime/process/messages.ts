@@ -11,6 +11,7 @@ import type { PurgeSelection } from "@gatewright/sdk";
 import type { ConfigIssue, LoadedConfig } from "../config/load.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { HeldStatus } from "../generation/held-status.ts";
+import type { WafStatus } from "../generation/waf-status.ts";
 import type { ListAnswer, ListRequest } from "../generation/list-requests.ts";
 import type { Counts } from "../inspect/metrics.ts";
 import type {
@@ -83,6 +84,7 @@ export interface WorkerStats {
   readonly held?: HeldStatus | undefined;
   readonly cache?: CacheFigures | undefined;
   readonly counts: Counts;
+  readonly waf?: WafStatus | undefined;
 }
 
 /** One end of the line between the roles. */

@@ -294,6 +294,7 @@ class Worker {
         refusals: Object.fromEntries(this.#refusals),
         failedHandshakes: this.#failedHandshakes,
       },
+      waf: current?.waf,
     };
   }
 

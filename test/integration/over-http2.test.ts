@@ -30,6 +30,8 @@ useProtocol("HTTP/2", [
   /cuts a tunnel whose client takes nothing/,
   // Via tells the protocol.
   /Via .* is added to the request after those of the hops before/,
+  // The client refuses to send them.
+  /two types for one content/,
 ]);
 
 await import("./ambiguous-paths.test.ts");
@@ -68,3 +70,6 @@ await import("./send-idle.test.ts");
 await import("./slow-requests.test.ts");
 await import("./subrequests.test.ts");
 await import("./truncated-response.test.ts");
+await import("./waf-content.test.ts");
+await import("./waf-response.test.ts");
+await import("./waf.test.ts");

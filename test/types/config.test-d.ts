@@ -280,6 +280,59 @@ export const facade = defineConfig({
   },
 });
 
+// --- WAF -----------------------------------------------------------------------------------------------------------
+
+export const waf = defineConfig({
+  upstreams: { api },
+  waf: {
+    exclude: [{ path: "/cms/*", rules: ["sqli-structure", "xss-*", "own-rule"], tags: ["mine"] }],
+    rules: [
+      {
+        id: "own-rule",
+        message: "Mine",
+        variables: ["ARGS:a", "&REQUEST_HEADERS"],
+        transformations: ["trim"],
+        operator: { detect: () => undefined },
+      },
+    ],
+    onMatch(matches, request, ctx) {
+      const [first] = matches;
+      // @ts-expect-error -- read-only
+      if (first !== undefined) first.points = 0;
+      if (first?.phase === "content") return ctx.forward("api");
+      return request.path === "/" ? ctx.block(first?.rule ?? "") : undefined;
+    },
+  },
+  routes: [{ upstream: "api", waf: { mode: "flag", response: { threshold: 3 } } }, { waf: false }],
+  async onRequest(_request, ctx) {
+    const matches = await ctx.waf.inspect();
+    // @ts-expect-error -- read-only
+    ctx.waf.matches.length = 0;
+    return matches.some(({ tags }) => tags.includes("attack-sqli")) ? ctx.drop() : undefined;
+  },
+});
+
+export const wafMistakes = defineConfig({
+  upstreams: { api },
+  waf: {
+    // @ts-expect-error -- no such mode
+    mode: "on",
+    rules: [
+      {
+        id: "own-rule",
+        message: "Mine",
+        // @ts-expect-error -- no such variable
+        variables: ["ARG:a"],
+        operator: { rx: /x/ },
+      },
+      // @ts-expect-error -- no such operator
+      { id: "own-other", message: "Mine", variables: ["ARGS"], operator: { rex: /x/ } },
+    ],
+    // @ts-expect-error -- no decision
+    onMatch: () => false,
+  },
+});
+
 // --- Plugins -------------------------------------------------------------------------------------------------------
 
 const stamp = definePlugin((options: { header: string; value?: string }) => ({

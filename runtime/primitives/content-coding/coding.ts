@@ -62,6 +62,41 @@ export async function decodeBytes(
   return decoded;
 }
 
+/**
+ * The beginning of content, all codings taken off, from the beginning of what is coded: `maxBytes` at most, and what came
+ * out before an error.
+ */
+export async function decodedBeginning(
+  bytes: Uint8Array,
+  codings: readonly Coding[],
+  maxBytes: number,
+): Promise<Uint8Array> {
+  let decoded = bytes;
+  for (const coding of codings.toReversed()) {
+    decoded = await beginningOf(decoded, createDecoder(coding), maxBytes);
+  }
+  return decoded;
+}
+
+function beginningOf(bytes: Uint8Array, decoder: Transform, maxBytes: number): Promise<Uint8Array> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const done = (): void => {
+      decoder.destroy();
+      resolve(Buffer.concat(chunks, Math.min(size, maxBytes)));
+    };
+    decoder.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size >= maxBytes) done();
+    });
+    decoder.on("error", done);
+    decoder.on("end", done);
+    decoder.end(bytes);
+  });
+}
+
 /** The one place where zlib's errors become ours. */
 export function codingError(coding: Coding, cause: unknown): ProxyError {
   const detail = cause instanceof Error ? cause.message : String(cause);

@@ -1,6 +1,6 @@
 import { compileRules, type RuleSet } from "./compile.ts";
 import type { Exclusion } from "./exclusion.ts";
-import { Inspection, type RequestHead } from "./inspection.ts";
+import { Inspection, type RequestHead, type ResponseBeginning } from "./inspection.ts";
 import type { WafRule } from "./rule.ts";
 import type { InspectBounds } from "./values.ts";
 
@@ -15,6 +15,8 @@ export interface EngineOptions {
 export interface WafEngine {
   /** One for each request: looks at the head at once, at the content when it is there. */
   inspect(head: RequestHead): Inspection;
+  /** The answer to a request for this path: its head, and its content as far as it is here. */
+  inspectResponse(path: string, response: ResponseBeginning): Inspection;
 }
 
 export function createWafEngine(options: EngineOptions): WafEngine {
@@ -23,6 +25,11 @@ export function createWafEngine(options: EngineOptions): WafEngine {
     inspect(head) {
       const inspection = new Inspection(ruleSet, options.exclude, options.bounds, head.rawPath);
       inspection.inspectHead(head);
+      return inspection;
+    },
+    inspectResponse(path, response) {
+      const inspection = new Inspection(ruleSet, options.exclude, options.bounds, path);
+      inspection.inspectResponse(response);
       return inspection;
     },
   };

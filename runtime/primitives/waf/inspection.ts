@@ -25,6 +25,14 @@ export interface RequestHead {
   readonly fields: ReadonlyRawFields;
 }
 
+/** A response, as far as it is looked at. */
+export interface ResponseBeginning {
+  readonly status: number;
+  readonly fields: ReadonlyRawFields;
+  /** The content's beginning, its codings taken off. */
+  readonly text: string;
+}
+
 /** A rule that matched. */
 export interface WafMatch {
   readonly rule: WafRule;
@@ -40,6 +48,8 @@ const BASE64_TEXT = /^[A-Za-z0-9+/_-]*={0,2}$/;
 const MAX_BASE64_LOOK = 4096;
 /** Values up to this length are looked up among those known to be clean; longer ones are rarely the same twice. */
 const MAX_KNOWN_LENGTH = 512;
+/** Pieces of a long text share this much, so that a sign between two of them is seen. */
+const PIECE_OVERLAP = 512;
 const variantsOf = new WeakMap<RuleSet, Variants>();
 
 /** What is known about one request so far. */
@@ -176,6 +186,19 @@ export class Inspection implements ValueSink {
     this.#next = 0;
     this.isFull = true;
     this.anomaly(name, place);
+  }
+
+  inspectResponse({ status, fields, text }: ResponseBeginning): void {
+    this.value("RESPONSE_STATUS", "", String(status));
+    for (let at = 0; at < fields.length; at += 2) {
+      this.value("RESPONSE_HEADERS", fields[at] as string, fields[at + 1] as string);
+    }
+    const step = this.bounds.maxValueLength - PIECE_OVERLAP;
+    for (let at = 0; at < text.length; at += step) {
+      this.value("RESPONSE_BODY", "", text.slice(at, at + this.bounds.maxValueLength));
+      if (at + this.bounds.maxValueLength >= text.length) break;
+    }
+    this.#tryCounts();
   }
 
   value(collection: WafCollection, name: string, value: string): void {

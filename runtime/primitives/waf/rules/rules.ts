@@ -10,7 +10,7 @@ import { REQUEST_RULES } from "./request.ts";
 import { SQLI_RULES } from "./sqli.ts";
 import { XSS_RULES } from "./xss.ts";
 
-/** The rules that come with Gatewright. */
+/** The rules that come with Gatewright. Their ids and tags are also in sdk/waf-rule-id.ts, config/waf-names.ts and docs/waf.md. */
 export const RULES: readonly WafRule[] = [
   ...SQLI_RULES,
   ...XSS_RULES,

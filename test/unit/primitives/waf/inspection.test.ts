@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+
+import { ANOMALY_RULES } from "../../../../runtime/primitives/waf/anomaly-rules.ts";
+import { createWafEngine } from "../../../../runtime/primitives/waf/engine.ts";
+import type { Inspection } from "../../../../runtime/primitives/waf/inspection.ts";
+import { RULES } from "../../../../runtime/primitives/waf/rules/rules.ts";
+
+const ENGINE = createWafEngine({
+  rules: [
+    ...ANOMALY_RULES,
+    ...RULES,
+    {
+      id: "own-count",
+      message: "Values",
+      variables: ["&ARGS_POST"],
+      operator: { gt: 150 },
+    },
+  ],
+  paranoia: 1,
+  exclude: [{ path: "/cms/*", rules: ["sqli-*"] }],
+  bounds: { maxValues: 100_000, maxDepth: 64, maxValueLength: 65_536 },
+});
+
+function begin(path?: string): Inspection {
+  return ENGINE.inspect({
+    method: "POST",
+    protocol: "HTTP/1.1",
+    rawPath: "/cms/x",
+    rawSearch: "",
+    fields: [],
+    ...(path === undefined ? {} : { path }),
+  });
+}
+
+const ids = ({ matches }: Inspection): string[] => matches.map(({ rule }) => rule.id);
+const JSON_TYPE = "application/json";
+
+describe("an inspection", () => {
+  it("in slices finds what one at once finds", () => {
+    const list = [
+      ...Array.from({ length: 200 }, (_, at) => `value ${at}`),
+      "<script>alert(1)</script>",
+    ];
+    const bytes = Buffer.from(JSON.stringify(list));
+    const whole = begin();
+    whole.inspectContent(bytes, JSON_TYPE);
+    const sliced = begin();
+    sliced.startContent(bytes, JSON_TYPE);
+    expect(ids(sliced)).toEqual([]);
+    let slices = 1;
+    while (!sliced.work(0)) slices += 1;
+    expect(slices).toBeGreaterThan(3);
+    expect(ids(sliced)).toEqual(ids(whole));
+    expect(ids(sliced)).toEqual(expect.arrayContaining(["xss-markup", "own-count"]));
+    expect(sliced.work(0)).toBe(true);
+  });
+
+  it("that is given up says so, and looks at nothing more", () => {
+    const inspection = begin();
+    inspection.startContent(Buffer.from('["<script>alert(1)</script>"]'), JSON_TYPE);
+    inspection.giveUp("too-long", "");
+    expect(inspection.work(1000)).toBe(true);
+    expect(ids(inspection)).toEqual(["anomaly-too-long"]);
+  });
+
+  it("takes exclusions by the normalised path, where there is one", () => {
+    const attack = Buffer.from("q=%27+OR+1%3D1--");
+    const form = "application/x-www-form-urlencoded";
+    for (const [path, count] of [
+      [undefined, 0],
+      ["/cms/x", 0],
+      ["/shop", 1],
+    ] as const) {
+      const inspection = begin(path);
+      inspection.inspectContent(attack, form);
+      expect(ids(inspection).filter((id) => id === "sqli-structure")).toHaveLength(count);
+    }
+  });
+
+  it("of an answer sees a sign that lies across two pieces", () => {
+    const sign = "-----BEGIN RSA PRIVATE KEY-----";
+    for (const at of [0, 64_900, 65_520, 65_540, 130_500, 131_000]) {
+      const text = " ".repeat(at) + sign + " ".repeat(1000);
+      const inspection = ENGINE.inspectResponse("/", { status: 200, fields: [], text });
+      expect(ids(inspection)).toEqual(["leak-private-key"]);
+    }
+  });
+
+  it.each<[type: string, bytes: Uint8Array, isText: boolean]>([
+    ["image/png", Buffer.from("\x89PNG\r\n\x1a\n<script>alert(1)</script>", "latin1"), false],
+    ["image/png", Buffer.from('\ufeff \n{"q":"<script>alert(1)</script>"}'), true],
+    ["application/octet-stream", Buffer.from("[\0\x01<script>alert(1)</script>"), false],
+    ["image/svg+xml", Buffer.from("<svg><script>alert(1)</script></svg>"), true],
+  ])("takes content of type %s for text where it is one (PUB-35)", (type, bytes, isText) => {
+    const inspection = begin();
+    inspection.inspectContent(bytes, type);
+    expect(ids(inspection).length > 0).toBe(isText);
+  });
+});
