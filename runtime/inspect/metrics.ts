@@ -4,6 +4,7 @@
  */
 import { collectDefaultMetrics, Registry } from "prom-client";
 
+import type { WafStatus } from "../generation/waf-status.ts";
 import type { CacheFigures } from "../primitives/cache/route-figures.ts";
 import type { TallyFigures } from "../primitives/traffic-tally.ts";
 import { counter, gauge, histogram, register, type Family, type Labels } from "./metric-family.ts";
@@ -45,6 +46,7 @@ export async function renderMetrics(source: MetricsSource): Promise<MetricsText>
     ...ofListeners(source.status.listeners),
     ...ofUpstreams(source.status.upstreams),
     ...(source.status.cache === undefined ? [] : ofCache(source.status.cache)),
+    ...(source.status.waf === undefined ? [] : ofWaf(source.status.waf)),
   ]);
   const parts = await Promise.all([registry.metrics(), ofProcess.metrics()]);
   return { type: Registry.PROMETHEUS_CONTENT_TYPE, text: parts.join("\n") };
@@ -282,6 +284,23 @@ function ofCache({ bytes, maxBytes, entries, routes }: CacheFigures): Family[] {
           count,
         ]),
       ),
+    ),
+  ];
+}
+
+function ofWaf({ inspected, flagged, refused, rules }: WafStatus): Family[] {
+  return [
+    counter("gatewright_waf_inspected_total", "Requests that the WAF has looked at.", [
+      [{}, inspected],
+    ]),
+    counter("gatewright_waf_matched_total", "Requests with a match, by what became of them.", [
+      [{ outcome: "flagged" }, flagged],
+      [{ outcome: "refused" }, refused],
+    ]),
+    counter(
+      "gatewright_waf_rule_matches_total",
+      "Matches of a rule.",
+      rules.map(({ rule, matches }) => [{ rule }, matches]),
     ),
   ];
 }

@@ -205,6 +205,7 @@ export class Supervisor implements AdminSource {
       traffic: stats.traffic,
       held: stats.held,
       cache: stats.cache,
+      waf: stats.waf,
     };
   }
 

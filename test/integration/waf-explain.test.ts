@@ -70,6 +70,10 @@ it("the status counts requests and rules, not explanations", async () => {
   expect(first).toMatchObject({ inspected: 4, flagged: 1, refused: 2 });
   expect(first.rules).toContainEqual({ rule: "sqli-structure", matches: 3 });
   const page = await (await fetch(`${proxy.adminUrl}/`)).text();
+  const metrics = await (await fetch(`${proxy.adminUrl}/metrics`)).text();
+  expect(metrics).toContain("gatewright_waf_inspected_total 4");
+  expect(metrics).toContain('gatewright_waf_matched_total{outcome="refused"} 2');
+  expect(metrics).toContain('gatewright_waf_rule_matches_total{rule="sqli-structure"} 3');
   expect(page).toContain("4 requests inspected, 1 flagged, 2 refused");
 });
 

@@ -13,7 +13,7 @@ import { RULES } from "../../../runtime/primitives/waf/rules/rules.ts";
 
 const api = { targets: ["http://127.0.0.1:9000"] };
 
-function check(waf: unknown, route: unknown = undefined): readonly RawIssue[] {
+function check(waf: unknown, route?: unknown): readonly RawIssue[] {
   const result = validate({
     upstreams: { api },
     routes: [{ upstream: "api", ...(route === undefined ? {} : { waf: route }) }],
@@ -203,6 +203,6 @@ describe("waf", () => {
   it("is documented rule by rule", () => {
     const page = readFileSync(new URL("../../../docs/waf.md", import.meta.url), "utf8");
     const rows = [...page.matchAll(/^\| `([a-z0-9-]+-[a-z0-9-]+)` \|/gm)].map(([, id]) => id);
-    expect(rows.toSorted()).toEqual([...WAF_RULE_IDS].toSorted());
+    expect([...rows].map(String).toSorted()).toEqual([...WAF_RULE_IDS].toSorted());
   });
 });
