@@ -1,5 +1,5 @@
 /**
- * Emits dist/ of both packages with tsc, then checks what `npm pack` would ship: no sources, no tests, `exports` that
+ * Emits dist/ of the SDK and the runtime with tsc, then checks what `npm pack` would ship of all packages: no sources, no tests, `exports` that
  * every resolver agrees on.
  *
  * `node scripts/build.ts` builds and checks; `--no-check` only builds; `--into DIR` puts whole packages into DIR/sdk
@@ -13,6 +13,8 @@ import { parseArgs } from "node:util";
 const root = resolve(import.meta.dirname, "..");
 /** In order: the runtime compiles against the SDK's declarations. */
 const packages = ["sdk", "runtime"];
+/** Nothing to build: a command in plain JavaScript. */
+const plain = ["runtime/create"];
 const { values: flags } = parseArgs({
   options: { "no-check": { type: "boolean" }, into: { type: "string" } },
 });
@@ -24,9 +26,15 @@ for (const name of packages) {
   run(`build ${name}`, "typescript/bin/tsc", ["-p", join(target, name, "tsconfig.build.json")]);
 }
 
+for (const name of plain) if (target !== root) copyPackage(name);
+
 if (flags["no-check"] !== true) {
+  for (const name of plain) {
+    checkFiles(name, ["bin/create.js"]);
+    run(`publint ${name}`, "publint/src/cli.js", ["run", join(target, name), "--strict"]);
+  }
   for (const name of packages) {
-    checkFiles(name);
+    checkFiles(name, ["dist/index.js", "dist/index.d.ts"]);
     run(`publint ${name}`, "publint/src/cli.js", ["run", join(target, name), "--strict"]);
     run(`attw ${name}`, "@arethetypeswrong/cli/dist/index.js", [
       "--pack",
@@ -38,14 +46,21 @@ if (flags["no-check"] !== true) {
   }
 }
 
-/** Everything of a package but its sources, and a tsconfig that emits those into it. */
-function stage(name: string): void {
+/** Everything of a package but its sources. */
+function copyPackage(name: string): void {
   const from = join(root, name);
   const to = join(target, name);
   mkdirSync(to, { recursive: true });
   for (const file of ["package.json", "README.md", "LICENSE", "bin"]) {
     if (existsSync(join(from, file))) cpSync(join(from, file), join(to, file), { recursive: true });
   }
+}
+
+/** The same, and a tsconfig that emits the sources into it. */
+function stage(name: string): void {
+  const from = join(root, name);
+  const to = join(target, name);
+  copyPackage(name);
   const config = {
     extends: join(from, "tsconfig.build.json"),
     compilerOptions: {
@@ -76,7 +91,7 @@ function run(title: string, script: string, args: readonly string[]): string {
 }
 
 /** The tarball holds what runs, and nothing that would run differently there: a `.ts` in it could not be loaded. */
-function checkFiles(name: string): void {
+function checkFiles(name: string, needed: readonly string[]): void {
   const result = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
     cwd: join(target, name),
     encoding: "utf8",
@@ -86,9 +101,7 @@ function checkFiles(name: string): void {
     (path) =>
       !/^(?:dist\/.+\.(?:js|d\.ts)|bin\/[a-z]+\.js|package\.json|README\.md|LICENSE)$/.test(path),
   );
-  const missing = ["dist/index.js", "dist/index.d.ts", "LICENSE", "README.md"].filter(
-    (path) => !files.includes(path),
-  );
+  const missing = [...needed, "LICENSE", "README.md"].filter((path) => !files.includes(path));
   if (result.status !== 0 || wrong.length > 0 || missing.length > 0) {
     console.error(`failed: contents of ${name}: ${result.stderr}`);
     if (wrong.length > 0) console.error(`  must not be in the package: ${wrong.join(", ")}`);

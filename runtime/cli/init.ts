@@ -1,38 +1,83 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 import { shownPath } from "./config-file.ts";
-import { projectFiles } from "./templates.ts";
+import { PROJECT_KINDS, projectFiles, type ProjectKind } from "./project/project-files.ts";
 import { createPaint, UsageError, type ExitCode, type Terminal } from "./terminal.ts";
 
+export interface InitFlags {
+  readonly template?: ProjectKind;
+  readonly json?: boolean;
+}
+
 /** Writes a project that works as it is. Overwrites nothing: either all files are written or none. */
-export function runInit(terminal: Terminal, cwd: string, given: string | undefined): ExitCode {
+export async function runInit(
+  terminal: Terminal,
+  cwd: string,
+  given: string | undefined,
+  flags: InitFlags = {},
+): Promise<ExitCode> {
   const dir = resolve(cwd, given ?? ".");
   if (existsSync(dir) && !statSync(dir).isDirectory()) {
     throw new UsageError(`${shownPath(cwd, dir)} is a file: name a folder.`);
   }
-  const files = projectFiles(toPackageName(basename(dir)));
-  const taken = [...files.keys()].filter((file) => existsSync(join(dir, file)));
-  if (taken.length > 0) {
-    throw new UsageError(
-      `These files are there already and would be overwritten:\n${taken.map((file) => `  ${shownPath(cwd, join(dir, file))}`).join("\n")}\nMove them away, or name another folder: gatewright init DIR`,
-    );
+  refuseTaken(cwd, dir);
+  const kind = flags.template ?? (flags.json === true ? "plain" : await askKind(terminal));
+  const files = projectFiles(toPackageName(basename(dir)), kind);
+  for (const [file, text] of files) {
+    mkdirSync(dirname(join(dir, file)), { recursive: true });
+    // "wx": a file that has appeared since the look above is kept.
+    writeFileSync(join(dir, file), text, { flag: "wx" });
   }
-  mkdirSync(dir, { recursive: true });
-  // "wx": a file that has appeared since the look above is kept.
-  for (const [file, text] of files) writeFileSync(join(dir, file), text, { flag: "wx" });
-
-  const paint = createPaint(terminal.outColor);
-  const lines = [...files.keys()].map(
-    (file) => `  ${paint("green", "+")} ${shownPath(cwd, join(dir, file))}`,
-  );
   const steps = [
     ...(dir === cwd ? [] : [`cd ${shownPath(cwd, dir)}`]),
     "npm install",
-    `npm run dev      ${paint("dim", "# then open http://127.0.0.1:8080")}`,
+    "npm run dev",
   ];
-  terminal.out([...lines, "", "Next:", ...steps.map((step) => `  ${step}`)].join("\n"));
+  if (flags.json === true) {
+    terminal.out(JSON.stringify({ dir, template: kind, files: [...files.keys()], next: steps }));
+    return 0;
+  }
+  const paint = createPaint(terminal.outColor);
+  const written = [...files.keys()].map(
+    (file) => `  ${paint("green", "+")} ${shownPath(cwd, join(dir, file))}`,
+  );
+  const url = kind === "plain" ? "http://127.0.0.1:8080" : "https://localhost:8443";
+  const hint = `      ${paint("dim", `# then open ${url}`)}`;
+  const next = steps.map((step) => `  ${step}${step === "npm run dev" ? hint : ""}`);
+  terminal.out([...written, "", "Next:", ...next].join("\n"));
   return 0;
+}
+
+/** A file of any kind of project: who is asked for a kind must not be refused afterwards. */
+function refuseTaken(cwd: string, dir: string): void {
+  const kinds = Object.keys(PROJECT_KINDS) as ProjectKind[];
+  const all = new Set(kinds.flatMap((kind) => [...projectFiles("x", kind).keys()]));
+  const taken = [...all].filter((file) => existsSync(join(dir, file)));
+  if (taken.length === 0) return;
+  throw new UsageError(
+    `These files are there already and would be overwritten:\n${taken.map((file) => `  ${shownPath(cwd, join(dir, file))}`).join("\n")}\nMove them away, or name another folder: gatewright init DIR`,
+  );
+}
+
+/** Without somebody to ask it is the plain one. */
+async function askKind(terminal: Terminal): Promise<ProjectKind> {
+  if (terminal.ask === undefined) return "plain";
+  const paint = createPaint(terminal.outColor);
+  const kinds = Object.entries(PROJECT_KINDS) as [ProjectKind, string][];
+  const choices = kinds.map(
+    ([kind, what], at) => `  ${at + 1}  ${paint("bold", kind.padEnd(7))} ${what}`,
+  );
+  terminal.out(["What shall it be?", ...choices].join("\n"));
+  for (;;) {
+    const answer = (await terminal.ask(`1 to ${kinds.length}, or its name [1]: `))?.trim();
+    // The input has ended.
+    if (answer === undefined) throw new UsageError("No answer: name it with --template.");
+    if (answer === "") return "plain";
+    const found = kinds.find(([kind], at) => kind === answer || String(at + 1) === answer);
+    if (found !== undefined) return found[0];
+    terminal.err(`There is no ${JSON.stringify(answer)}.`);
+  }
 }
 
 /** npm's rules for names: lower case, no blanks, no leading dot. */

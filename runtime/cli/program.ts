@@ -2,8 +2,9 @@ import { Command, InvalidArgumentError, Option } from "commander";
 
 import { VERSION } from "../process/version.ts";
 import { DEFAULT_CONFIG } from "./config-file.ts";
-import { runInit } from "./init.ts";
+import { runInit, type InitFlags } from "./init.ts";
 import type { ListFlags } from "./list.ts";
+import { PROJECT_KINDS } from "./project/project-files.ts";
 import type { PurgeFlags } from "./purge.ts";
 import type { ExitCode, Terminal } from "./terminal.ts";
 
@@ -142,7 +143,15 @@ export function createProgram(
     .command("init")
     .description("write a project that works: config, types, a test, scripts")
     .argument("[DIR]", "folder; made if missing", ".")
-    .action((dir: string) => done(runInit(terminal, cwd, dir)));
+    .addOption(
+      new Option("-t, --template <NAME>", "what it has; asked for in a terminal").choices(
+        Object.keys(PROJECT_KINDS),
+      ),
+    )
+    .option("--json", "print the result as JSON")
+    .action(async (dir: string, flags: InitFlags) =>
+      done(await runInit(terminal, cwd, dir, flags)),
+    );
 
   return program;
 }

@@ -1,3 +1,4 @@
+import { createInterface } from "node:readline/promises";
 import type { WriteStream } from "node:tty";
 
 /** What a command prints to. Tests put their own in place. */
@@ -8,6 +9,8 @@ export interface Terminal {
   err(text: string): void;
   readonly outColor: boolean;
   readonly errColor: boolean;
+  /** One line of somebody who sits there; `undefined` if the input has ended. Absent: nobody does. */
+  ask?(question: string): Promise<string | undefined>;
 }
 
 /** How a command ends: 0 ok, 1 runtime failure, 2 bad usage or config. */
@@ -18,7 +21,20 @@ export const processTerminal: Terminal = {
   err: (text) => void process.stderr.write(`${text}\n`),
   outColor: hasColor(process.stdout),
   errColor: hasColor(process.stderr),
+  ...(process.stdin.isTTY && process.stdout.isTTY ? { ask } : {}),
 };
+
+async function ask(question: string): Promise<string | undefined> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const ended = new Promise<undefined>((resolve) =>
+      lines.once("close", () => resolve(undefined)),
+    );
+    return await Promise.race([lines.question(question), ended]);
+  } finally {
+    lines.close();
+  }
+}
 
 /** NO_COLOR, FORCE_COLOR and TERM are Node's to weigh. */
 function hasColor(stream: WriteStream): boolean {

@@ -38,7 +38,7 @@ export interface TestProxyOptions {
   readonly client?: TestClient;
   /**
    * Scheme and host of requests that are given as a path. Default `"http://localhost"`, or `"https://localhost"` where
-   * the config's first listener has TLS.
+   * the config's first listener that does not redirect everything has TLS.
    */
   readonly origin?: string;
   /** Environment of a config that is a function or a file. Default: `process.env`. */
@@ -297,7 +297,8 @@ class ProxyUnderTest implements TestProxy {
   }
 
   get #origin(): string {
-    const isSecure = this.#listen[0]?.isSecure === true;
+    const serving = this.#listen.find(({ redirectToHttps }) => redirectToHttps === false);
+    const isSecure = serving?.isSecure === true;
     return (this.#options.origin ?? (isSecure ? "https://localhost" : "http://localhost")).replace(
       /\/+$/,
       "",

@@ -1,58 +1,46 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { projectFiles } from "../../runtime/cli/templates.ts";
-import { runCommand } from "../helpers/command.ts";
+import { PROJECT_KINDS, type ProjectKind } from "../../runtime/cli/project/project-files.ts";
+import { runCommand, startCommand } from "../helpers/command.ts";
+import { writeProject } from "../helpers/new-project.ts";
+import { startNpmRegistry, type NpmRegistry } from "../helpers/npm-registry.ts";
+import { packPackages } from "../helpers/packed-packages.ts";
 import { describeCommand } from "./command-contract.ts";
 
-const root = resolve(import.meta.dirname, "../..");
+let dir: string;
+/** A project made and installed as a user does it; others use its packages. */
 let home: string;
+let registry: NpmRegistry;
 
-beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "gatewright-packed-"));
-  const stage = join(home, "stage");
-  buildInto(stage);
-  const tarballs = ["sdk", "runtime"].map((name) => pack(join(stage, name)));
-  writeFileSync(join(home, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  const install = ["install", "--no-audit", "--no-fund", "--prefer-offline"];
-  npm([...install, ...tarballs], home);
-  // `check` uses the project's TypeScript: any copy will do.
-  npm([...install, "--save-dev", "typescript@^7.0.2", "@types/node@^26.6.6"], home);
-}, 120_000);
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "gatewright-packed-"));
+  registry = await startNpmRegistry(packPackages(join(dir, "packages")));
+  await npm(["create", "--yes", "gatewright", "home", "--", "--template", "plain"], dir);
+  home = join(dir, "home");
+  await npm(["install"], home);
+}, 180_000);
 
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+afterAll(async () => {
+  await registry?.close();
+  rmSync(dir, { recursive: true, force: true });
+});
 
-/** A build in a copy: the workspace itself stays without dist, which other tests rely on. */
-function buildInto(stage: string): void {
-  execFileSync(process.execPath, [join(root, "scripts/build.ts"), "--no-check", "--into", stage], {
-    cwd: root,
-  });
-}
-
-function pack(folder: string): string {
-  npm(["pack", "--pack-destination", home], folder);
-  const { name } = JSON.parse(
-    execFileSync("cat", [join(folder, "package.json")], { encoding: "utf8" }),
-  ) as { name: string };
-  const prefix = name.replace("@", "").replace("/", "-");
-  return join(
-    home,
-    readdirSync(home).find((file) => file.startsWith(`${prefix}-`) && file.endsWith(".tgz"))!,
-  );
-}
-
-function npm(args: readonly string[], cwd: string): void {
-  execFileSync("npm", args, { cwd, stdio: "pipe" });
+async function npm(args: readonly string[], cwd: string): Promise<string> {
+  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--registry", registry.url];
+  const result = await runCommand("npm", [...quiet, ...args], { cwd });
+  if (result.code !== 0) throw new Error(`npm ${args.join(" ")}: ${result.out}${result.err}`);
+  return result.out;
 }
 
 describe("the packed packages, installed elsewhere", () => {
-  const newProject = (): string => {
-    const dir = mkdtempSync(join(home, "project-"));
-    for (const [file, text] of projectFiles("project")) writeFileSync(join(dir, file), text);
-    return dir;
+  /** Beside the project's node_modules, so that its packages are found. */
+  const newProject = (kind?: ProjectKind): string => {
+    const project = mkdtempSync(join(home, "project-"));
+    writeProject(project, kind);
+    return project;
   };
 
   describeCommand(() => ({
@@ -70,13 +58,35 @@ describe("the packed packages, installed elsewhere", () => {
     }
   });
 
-  it("make the test of a new project pass", async () => {
-    const dir = newProject();
-    const result = await runCommand(process.execPath, ["--test"], { cwd: dir });
-    expect(result.out + result.err).toMatch(/# pass 3|pass 3/);
-    expect(result.code).toBe(0);
-    expect(
-      (await runCommand(join(home, "node_modules/.bin/tsc"), ["-p", "."], { cwd: dir })).out,
-    ).toBe("");
+  it("make a project of which `npm run dev` shows a save at once", async () => {
+    const dev = startCommand("npm", ["run", "dev", "--", "--port", "0"], { cwd: home });
+    const [, url] = await dev.until(/"url":"(http:\/\/127\.0\.0\.1:\d+)"[^\n]*"msg":"listening"/);
+    expect(await (await fetch(`${url}/world`)).text()).toBe("Hello from /world\n");
+    const file = join(home, "proxy.config.ts");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace("Hello from", "Changed at"));
+    await dev.until(/"msg":"reloaded"/);
+    expect(await (await fetch(`${url}/world`)).text()).toBe("Changed at /world\n");
+    writeFileSync(file, text);
+    // npm does not pass signals on.
+    const [, pid] = await dev.until(/"pid":(\d+)/);
+    process.kill(Number(pid), "SIGTERM");
+    await dev.exited;
   });
+
+  it.each(Object.keys(PROJECT_KINDS) as ProjectKind[])(
+    "make the test, the types and the check of a new %s project pass",
+    async (kind) => {
+      const project = newProject(kind);
+      const test = await runCommand("npm", ["test"], { cwd: project });
+      expect(test.out + test.err).toMatch(/fail 0/);
+      expect(test.code).toBe(0);
+      const types = await runCommand(join(home, "node_modules/.bin/tsc"), ["-p", "."], {
+        cwd: project,
+      });
+      expect(types.out).toBe("");
+      const check = await runCommand("npx", ["gatewright", "check"], { cwd: project });
+      expect(check.out + check.err).toMatch(/^ok proxy\.config\.ts/m);
+    },
+  );
 });

@@ -2,8 +2,8 @@ import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { projectFiles } from "../../runtime/cli/templates.ts";
 import { runCommand, startCommand } from "../helpers/command.ts";
+import { writeProject } from "../helpers/new-project.ts";
 import { describeCommand } from "./command-contract.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -13,7 +13,7 @@ const dirs: string[] = [];
 function newProject(): string {
   const dir = mkdtempSync(join(root, "examples", ".e2e-"));
   dirs.push(dir);
-  for (const [file, text] of projectFiles("project")) writeFileSync(join(dir, file), text);
+  writeProject(dir);
   // Here the SDK is its sources: the condition is the workspace's.
   writeFileSync(
     join(dir, "tsconfig.json"),
