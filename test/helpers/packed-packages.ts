@@ -15,7 +15,7 @@ export function packPackages(into: string): Tarball[] {
 }
 
 /** Packs one folder as it is. */
-export function packFolder(folder: string, into: string): Tarball {
+function packFolder(folder: string, into: string): Tarball {
   mkdirSync(into, { recursive: true });
   const printed = execFileSync("npm", ["pack", "--json", "--pack-destination", into], {
     cwd: folder,

@@ -8,5 +8,7 @@ import { dirname, join } from "node:path";
 const home = dirname(createRequire(import.meta.url).resolve("gatewright/package.json"));
 const args = [join(home, "bin/gatewright.js"), "init", ...process.argv.slice(2)];
 const { status, error } = spawnSync(process.execPath, args, { stdio: "inherit" });
-if (error !== undefined) console.error(`gatewright could not be started: ${error.message}`);
+if (error !== undefined) {
+  process.stderr.write(`gatewright could not be started: ${error.message}\n`);
+}
 process.exitCode = status ?? 1;

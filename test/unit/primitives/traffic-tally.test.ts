@@ -75,7 +75,7 @@ it("puts each time into the first bucket whose bound it does not exceed, and not
         const tally = new TrafficTally();
         for (const totalMs of times) tally.count({ ...SERVED, totalMs });
         const seconds = tally.figures.series[0]?.seconds;
-        const expected = new Array<number>(DURATION_BOUNDS.length + 1).fill(0);
+        const expected = Array.from({ length: DURATION_BOUNDS.length + 1 }, () => 0);
         for (const ms of times) {
           const at = DURATION_BOUNDS.findIndex((bound) => ms / 1000 <= bound);
           const bucket = at === -1 ? DURATION_BOUNDS.length : at;
