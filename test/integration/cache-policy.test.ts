@@ -21,7 +21,7 @@ interface Site {
   ask(target: string, request?: SimulatedRequest): Promise<SimulatedAnswer>;
 }
 
-type App = (request: Request, count: number) => Response;
+type App = (request: Request, count: number) => Response | Promise<Response>;
 
 /** An app behind one caching route. By default its texts count its answers: `n1`, `n2`, … */
 async function site(
@@ -53,11 +53,11 @@ async function site(
 
 /** Answers with these fields. */
 const saying =
-  (fields: Record<string, string>, status = 200): App =>
-  (_request, count) =>
+  (fields: Record<string, string>, status = 200) =>
+  (_request: Request, count: number): Response =>
     new Response(`n${count}`, { status, headers: fields });
 
-const control = (value: string): App => saying({ "cache-control": value });
+const control = (value: string) => saying({ "cache-control": value });
 
 describe("freshness", () => {
   it("is measured in Age, and ends with it (RFC 9111 §4.2.3, §5.1)", async () => {
@@ -653,5 +653,44 @@ describe("options", () => {
     await ask("/large");
     expect((await ask("/large")).record.cache).toBe("miss");
     expect((await ask("/small")).record.cache).toBe("hit");
+  });
+});
+
+describe("time limits of those who share a fetch", () => {
+  /** The first fetch never ends by itself. */
+  async function hanging() {
+    const first = Promise.withResolvers<Response>();
+    const later = control("max-age=60");
+    const shared = await site(
+      (request, count) => (count === 1 ? first.promise : later(request, count)),
+      true,
+      {
+        onRequest: (request, ctx) => {
+          const limit = request.headers.get("x-limit");
+          if (limit === null) return;
+          return ctx.forward("app", { responseHeadTimeout: Number(limit) });
+        },
+      },
+    );
+    return { ...shared, first };
+  }
+
+  it("a follower's ends its own wait, and nobody else's", async () => {
+    const { proxy, ask, first } = await hanging();
+    const leader = ask("/");
+    const follower = ask("/", { fields: ["X-Limit", "1000"] });
+    proxy.advance(1100);
+    expect(await follower).toMatchObject({ status: 504, record: { cache: "joined" } });
+    first.resolve(new Response("late", { headers: { "cache-control": "max-age=60" } }));
+    expect(await leader).toMatchObject({ status: 200, text: "late" });
+  });
+
+  it("the leader's fails only itself: the next one fetches, and the others wait for that", async () => {
+    const { proxy, ask } = await hanging();
+    const leader = ask("/", { fields: ["X-Limit", "1000"] });
+    const followers = [ask("/"), ask("/")];
+    proxy.advance(1100);
+    expect((await leader).status).toBe(504);
+    expect((await Promise.all(followers)).map(({ text }) => text)).toEqual(["n2", "n2"]);
   });
 });

@@ -149,14 +149,38 @@ describe("what is left as it is", () => {
               "Content-Type: text/css",
               `Content-Range: bytes 0-1999/${CSS.length}`,
             )
-          : toyResponse(416, CSS, "Content-Type: text/css", `Content-Range: bytes */${CSS.length}`),
+          : target === "/several"
+            ? toyResponse(206, CSS, "Content-Type: multipart/byteranges; boundary=x")
+            : toyResponse(
+                416,
+                CSS,
+                "Content-Type: text/css",
+                `Content-Range: bytes */${CSS.length}`,
+              ),
     });
     const part = await get("/part", "Accept-Encoding: gzip", "Range: bytes=0-1999");
     expect(part.content.toString()).toBe(CSS.slice(0, 2000));
     expect(fieldOf(part, "Content-Encoding")).toBeUndefined();
     expect(fieldOf(part, "Vary")).toBe("Accept-Encoding");
+    const several = await get("/several", "Accept-Encoding: gzip", "Range: bytes=0-1,4-5");
+    expect(several.content.toString()).toBe(CSS);
+    expect(fieldOf(several, "Content-Encoding")).toBeUndefined();
+    expect(fieldOf(several, "Content-Type")).toBe("multipart/byteranges; boundary=x");
     const none = await get("/none", "Accept-Encoding: gzip", "Range: bytes=99999-");
     expect(none.content.toString()).toBe(CSS);
+  });
+});
+
+describe("Content-Encoding: identity", () => {
+  it("is no coding: what says so is coded once (PUB-17, RFC 9110 §8.4)", async () => {
+    const { get } = await throughProxy({
+      onRequest: () =>
+        toyResponse(200, CSS, "Content-Type: text/css", "Content-Encoding: identity"),
+    });
+    const coded = await get("/", "Accept-Encoding: gzip");
+    expect(fieldOf(coded, "Content-Encoding")).toBe("gzip");
+    expect(zlib.gunzipSync(coded.content).toString()).toBe(CSS);
+    expect((await get("/")).content.toString()).toBe(CSS);
   });
 });
 

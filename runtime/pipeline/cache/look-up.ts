@@ -2,6 +2,7 @@ import type { RawFields } from "../../http/raw-fields.ts";
 import { asksOrigin } from "../../http/conditional.ts";
 import { hasField } from "../../http/raw-fields.ts";
 import { ProxyError } from "../../errors.ts";
+import { parseDuration } from "../../units.ts";
 import { clientDirectives, reuse, type Reuse } from "../../primitives/cache/reuse.ts";
 import { isSelected, selectionOf } from "../../primitives/cache/stored-response.ts";
 import type { Flow } from "../flow.ts";
@@ -123,12 +124,15 @@ function joined(flow: Flow, use: CacheUse, choice: UpstreamChoice): boolean {
     use.status = "miss";
     return false;
   }
-  const { parts, routePlan, upstreamPlan } = flow;
+  const { parts, routePlan, upstreamPlan, forwardOptions } = flow;
   const now = parts.clock.monotonic();
   if (use.waitsUntil === -1) {
     use.waitsUntil =
       now +
-      (routePlan?.responseHeadMs ?? upstreamPlan?.responseHeadMs ?? parts.timeouts.responseHeadMs);
+      (parseDuration(forwardOptions?.responseHeadTimeout) ??
+        routePlan?.responseHeadMs ??
+        upstreamPlan?.responseHeadMs ??
+        parts.timeouts.responseHeadMs);
   }
   use.waiting = flight.join(flow, choice, use.waitsUntil - now);
   return true;

@@ -246,9 +246,11 @@ export function leaveCache(flow: Flow, use: CacheUse): void {
 export function cacheFailed(flow: Flow, use: CacheUse, error: ProxyError): boolean {
   const flight = end(use);
   for (const follower of flight?.take() ?? []) {
-    follower.go((waiting) => {
-      if (waiting.cacheUse === undefined || !answerStale(waiting, waiting.cacheUse, true))
-        waiting.fail(error);
+    follower.go((waiting, choice) => {
+      if (waiting.cacheUse !== undefined && answerStale(waiting, waiting.cacheUse, true)) return;
+      // How long this fetch may take was for its own request to say: the next one has its own time.
+      if (error.code === "PROXY_UPSTREAM_HEAD_TIMEOUT") waiting.joinOrLead(choice);
+      else waiting.fail(error);
     });
   }
   return answerStale(flow, use, true);
