@@ -127,7 +127,12 @@ export class Inspection implements ValueSink {
     this.value("REQUEST_URI_RAW", "", rawPath + rawSearch);
     this.value("REQUEST_URI", "", path + rawSearch);
     this.value("REQUEST_FILENAME", "", path);
-    this.value("REQUEST_BASENAME", "", path.slice(path.lastIndexOf("/") + 1));
+    const basename = path.slice(path.lastIndexOf("/") + 1);
+    this.value("REQUEST_BASENAME", "", basename);
+    // Base64 in a path has a slash before it, which is in its alphabet.
+    if (mayBeBase64(basename, characterClasses(basename))) {
+      this.value("REQUEST_FILENAME", "", basename);
+    }
     if (query !== "") {
       this.value("QUERY_STRING", "", query);
       readForm(query, "GET", this);

@@ -1,4 +1,13 @@
-import { BACKSLASH, CONTROL, NO_BASE64, PERCENT, PIPE, PLUS, WIDE } from "./detect/characters.ts";
+import {
+  BACKSLASH,
+  CONTROL,
+  NO_BASE64,
+  PERCENT,
+  PIPE,
+  PLUS,
+  SPACE,
+  WIDE,
+} from "./detect/characters.ts";
 import { decodeEntities } from "./detect/entities.ts";
 import type { WafTransformation } from "./rule.ts";
 
@@ -43,9 +52,20 @@ export function encodedClasses(chain: readonly WafTransformation[]): number {
 /** Without any of these, and if it is no base64, whatever only decodes leaves a value alone. */
 export const ENCODED_SIGNS = PERCENT | BACKSLASH | WIDE;
 
-/** Whether a value of these classes could be base64 of a text. */
+/** Whether a value of these classes could be base64 of a text. A form's reader makes a space of each `+` in it. */
 export function mayBeBase64(value: string, classes: number): boolean {
-  return value.length >= MIN_BASE64 && (classes & NO_BASE64) === 0;
+  if (value.length < MIN_BASE64 || (classes & NO_BASE64 & ~SPACE) !== 0) return false;
+  return (classes & SPACE) === 0 || hasFewSpaces(value);
+}
+
+// One sign of 64 on average; words are shorter.
+function hasFewSpaces(value: string): boolean {
+  const most = Math.ceil(value.length / 24);
+  let spaces = 0;
+  for (let at = value.indexOf(" "); at !== -1; at = value.indexOf(" ", at + 1)) {
+    if (++spaces > most) return false;
+  }
+  return true;
 }
 
 /** Runs a chain. The same string comes back where no step has anything to do, so that callers can tell cheaply. */
@@ -268,9 +288,10 @@ const BASE64_URL = /^[A-Za-z0-9_-]+={0,2}$/;
 
 /** What is no base64, or no text in base64, stays: a picture or a hash must not look like an attack by chance. */
 function base64Decode(text: string): string {
-  if (text.length < MIN_BASE64 || text.charCodeAt(text.length - 1) === 0x20) return text;
-  if (!BASE64.test(text) && !BASE64_URL.test(text)) return text;
-  const decoded = Buffer.from(text, "base64").toString("utf8");
+  if (text.length < MIN_BASE64) return text;
+  const code = text.includes(" ") ? text.replaceAll(" ", "+") : text;
+  if (!BASE64.test(code) && !BASE64_URL.test(code)) return text;
+  const decoded = Buffer.from(code, "base64").toString("utf8");
   return isReadable(decoded) ? decoded : text;
 }
 

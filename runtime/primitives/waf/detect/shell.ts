@@ -486,8 +486,10 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
   let at = from;
   const limit = Math.min(value.length, from + 8);
   while (at < limit && (isSpaceCode(value.charCodeAt(at)) || value.charCodeAt(at) === 0x2b)) at++;
-  const rest = value.slice(at, at + 120);
+  let rest = value.slice(at, at + 120);
   const spaced = at > from;
+  // cat+/etc/passwd: decoded once, of what was encoded twice
+  if (spaced && value.charCodeAt(at - 1) === 0x2b) rest = rest.replaceAll("+", " ");
   if (!spaced) {
     // cat</etc/passwd, cat$IFS
     return /^(?:<{1,3}\s?[\w/$.~"'(]|>{1,2}\s?[\w/$.~&]|\$[@*]?\{?I)/.test(rest);

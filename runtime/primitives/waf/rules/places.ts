@@ -64,5 +64,6 @@ export const QUIET_FIELDS: readonly WafVariable[] = [
 export const DECODED: readonly (readonly WafTransformation[])[] = [
   ["urlDecodeDeep", "utf8toUnicode"],
   ["urlDecodeDeep", "jsDecode"],
+  ["base64Decode"],
   ["base64Decode", "jsDecode"],
 ];
