@@ -99,7 +99,7 @@ export interface WafFinding {
 
 /** When a rule matches a value. Texts are compared in any case, `streq` excepted. */
 export type WafOperator =
-  /** No flag `g` or `y`. Must not be able to run long: the config is refused where it might. */
+  /** No flag `g` or `y`. Must not be able to run long: the config is refused where it does on texts made of what it looks for. */
   | { readonly rx: RegExp }
   /** Any of these texts occurs. */
   | { readonly pm: readonly string[] }

@@ -17,6 +17,7 @@ import {
   wholeNumber,
   type LeafIssue,
 } from "./schema-leaf.ts";
+import { slowText } from "./slow-pattern.ts";
 import { parseSize } from "../units.ts";
 
 /** The WAF: sdk/waf-config.ts and sdk/waf-rule.ts. */
@@ -106,7 +107,16 @@ const pattern = leaf((value) => {
   if (Object.prototype.toString.call(value) !== "[object RegExp]") {
     return { message: "Wrong type.", expected: "a regular expression" };
   }
-  return regExpIssue(value as RegExp, "gy");
+  const issue = regExpIssue(value as RegExp, "gy");
+  if (issue !== undefined) return issue;
+  const text = slowText(value as RegExp);
+  return text === undefined
+    ? undefined
+    : {
+        message: `The pattern takes too long on ${text}: a client could stop the proxy with it.`,
+        expected: "a pattern whose repetitions have bounds and do not overlap",
+        fix: "Write {0,60} instead of *, and let no two repetitions match the same characters.",
+      };
 });
 
 const OPERATORS: Readonly<Record<string, z.ZodType>> = {

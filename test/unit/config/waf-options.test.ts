@@ -129,6 +129,7 @@ describe("waf", () => {
       "More than one operator.",
     ],
     [{ rules: [{ ...RULE, operator: { rx: /x/g } }] }, "waf.rules[0].operator.rx", 'out "g"'],
+    [{ rules: [{ ...RULE, operator: { rx: /^(a+)+$/ } }] }, "waf.rules[0].operator.rx", "too long"],
     [{ rules: [{ ...RULE, operator: { rx: "x" } }] }, "waf.rules[0].operator.rx", "expression"],
     [{ rules: [{ ...RULE, operator: { gt: "1" } }] }, "waf.rules[0].operator.gt", "a number"],
     [
