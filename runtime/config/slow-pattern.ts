@@ -70,9 +70,10 @@ function piecesOf(source: string): Iterable<string> {
     "a,",
     "'a",
   ]);
-  const characters = source.replace(/\\[a-zA-Z]/g, "").split("").filter(
-    (one) => !/[\\^$*+?()[\]{}|]/.test(one),
-  );
+  const characters = source
+    .replace(/\\[a-zA-Z]/g, "")
+    .split("")
+    .filter((one) => !/[\\^$*+?()[\]{}|]/.test(one));
   for (const one of characters) {
     if (pieces.size >= MAX_PIECES) break;
     pieces.add(one);

@@ -61,6 +61,10 @@ function readText(text: string, essence: string, sink: ValueSink): void {
     if (/^\s{0,64}[[{]/.test(text)) readJson(text, sink);
     return;
   }
+  if (/[/-](?:nd-?json|jsonl|jsonlines)$/.test(essence)) {
+    readJsonLines(text, sink);
+    return;
+  }
   const isJson = /[/+]json$/.test(essence);
   if (isJson || /^[\s\ufeff]{0,64}[[{]/.test(text)) {
     if (readJson(text, sink)) return;
@@ -68,13 +72,37 @@ function readText(text: string, essence: string, sink: ValueSink): void {
   } else if (/[/+]xml$/.test(essence) || /^[\s\ufeff]{0,64}<\?xml/.test(text)) {
     if (readXml(text, sink)) {
       // Document types hold what XXE needs.
-      if (text.includes("<!")) sink.value("REQUEST_BODY", "", text);
+      if (text.includes("<!")) readLines(text, sink);
       return;
     }
   } else if (essence === "application/graphql") {
     if (readGraphql(text, sink)) return;
   }
-  sink.value("REQUEST_BODY", "", text);
+  readLines(text, sink);
+}
+
+/** JSON, one document a line. */
+function readJsonLines(text: string, sink: ValueSink): void {
+  for (let start = 0; start < text.length && !sink.isFull;) {
+    const end = text.indexOf("\n", start);
+    const line = text.slice(start, end === -1 ? undefined : end);
+    if (line.trim() !== "" && !readJson(line, sink)) readLines(line, sink);
+    start = end === -1 ? text.length : end + 1;
+  }
+}
+
+/** A text of any length, cut where a line ends: no rule needs to see more of it at once. */
+function readLines(text: string, sink: ValueSink): void {
+  const { maxValueLength } = sink.bounds;
+  let start = 0;
+  while (text.length - start > maxValueLength) {
+    const end = text.lastIndexOf("\n", start + maxValueLength - 1) + 1;
+    // One line that is too long: what it is cut to is inspected, and its length is an anomaly.
+    if (end <= start) break;
+    sink.value("REQUEST_BODY", "", text.slice(start, end));
+    start = end;
+  }
+  sink.value("REQUEST_BODY", "", start === 0 ? text : text.slice(start));
 }
 
 /** Ciphertext begins with a bracket now and then: what has control characters soon after is none of ours. */

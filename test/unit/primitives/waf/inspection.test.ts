@@ -96,4 +96,26 @@ describe("an inspection", () => {
     inspection.inspectContent(bytes, type);
     expect(ids(inspection).length > 0).toBe(isText);
   });
+
+  it("takes long texts line by line, and refuses a line that is too long", () => {
+    const lines = "a fine day, and another one\n".repeat(5000);
+    for (const type of ["text/csv", "text/plain", "application/x-ndjson"]) {
+      const honest = begin("/");
+      honest.inspectContent(Buffer.from(lines), type);
+      expect(ids(honest)).toEqual([]);
+      const attack = begin("/");
+      attack.inspectContent(Buffer.from(`${lines}<script>alert(1)</script>\n${lines}`), type);
+      expect(ids(attack)).toContain("xss-markup");
+      const long = begin("/");
+      long.inspectContent(Buffer.from(lines.replaceAll("\n", " ") + lines), type);
+      expect(ids(long)).toContain("anomaly-value-too-long");
+    }
+  });
+
+  it("reads JSON lines as JSON", () => {
+    const inspection = begin("/");
+    const text = '{"index":{}}\n{"q":"\\u003cscript\\u003ealert(1)"}\n\n[1]\n';
+    inspection.inspectContent(Buffer.from(text), "application/x-ndjson");
+    expect(inspection.matches.map(({ place }) => place)).toContain("ARGS_POST:q");
+  });
 });
