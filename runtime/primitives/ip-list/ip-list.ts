@@ -1,14 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Timer, TimerClock } from "../../clock.ts";
 import { NO_IP, parseIp, type IpFamily, type IpWords } from "../../http/ip-address.ts";
 import type { Log } from "../../log.ts";
-import { splitFirstLine, toListText, type ListText } from "./list-text.ts";
+import { toListText, type ListText } from "./list-text.ts";
 import { parseDecisions } from "./parse-decisions.ts";
-import { addEntries, parseList, parseRange, type ParsedList } from "./parse-list.ts";
+import { addEntries, ListReader, parseList, parseRange, type ParsedList } from "./parse-list.ts";
 import { inSlices, RangeBuilder, type RangeTable } from "./range-table.ts";
 import { NONE, TimedRanges } from "./timed-ranges.ts";
 
@@ -86,7 +85,14 @@ const VALUES_A_STEP = 1024;
 /** An empty file is looked at again after this time. */
 const EMPTY_FILE_MS = 200;
 const NOTHING: ParsedList = { entries: 0, invalid: 0 };
-const EMPTY: RangeTable = { size: 0, has: () => false, touches: () => false };
+const PIECE_BYTES = 65_536;
+const NEWLINE = 10;
+const EMPTY: RangeTable = {
+  size: 0,
+  has: () => false,
+  touches: () => false,
+  release() {},
+};
 const words = new Uint32Array(4);
 const prefix = { bits: 0 };
 
@@ -266,14 +272,14 @@ export class IpList {
   }
 
   async #loadFile(path: string): Promise<void> {
-    const { maxBytes } = this.#options.terms;
-    let text = await readText(path, maxBytes);
-    if (text.length === 0 && this.#entries > 0) {
+    if (this.#entries > 0 && (await stat(path)).size === 0) {
       // Who saves in place empties the file first: that moment must block nobody and let nobody in.
       await new Promise((resolve) => setTimeout(resolve, EMPTY_FILE_MS));
-      text = await readText(path, maxBytes);
     }
-    await this.#buildFrom(text);
+    await this.#build(
+      (builder) => this.#readFile(path, this.#options.terms.maxBytes, builder),
+      (found) => this.#check(found, 0),
+    );
   }
 
   async #loadUrl(url: string): Promise<void> {
@@ -284,7 +290,11 @@ export class IpList {
     });
     if (answer.status === 304) return;
     if (answer.status !== 200) throw new Error(`the list's server answers ${answer.status}`);
-    await this.#buildFrom(answer.text, this.#entries);
+    const { column } = this.#options.terms;
+    await this.#build(
+      (builder) => inSlices(parseList(answer.text, column, builder)),
+      (found) => this.#check(found, this.#entries),
+    );
     this.#validators = { etag: answer.etag, lastModified: answer.lastModified };
     await this.#saveLastGood(answer.text);
   }
@@ -308,7 +318,7 @@ export class IpList {
     await inSlices(each(deleted, (value) => this.#decisions.delete(value)));
     await inSlices(each(added, (value) => this.#decisions.add(value)));
     if (takesAll || added.length + deleted.length > 0) {
-      await this.#build((builder) => addEntries(this.#decisions, builder));
+      await this.#build((builder) => inSlices(addEntries(this.#decisions, builder)));
     }
     this.#needsAllDecisions = false;
   }
@@ -323,40 +333,64 @@ export class IpList {
   }
 
   /** A text that is mostly no list is refused; so is one that lost too much of what was there `before`. */
-  #buildFrom(text: ListText, before = 0): Promise<void> {
-    const { column, maxShrink } = this.#options.terms;
-    return this.#build(
-      (builder) => parseList(text, column, builder),
-      ({ entries, invalid }) => {
-        if (invalid > entries) {
-          throw new Error(`${invalid} of ${invalid + entries} lines are no addresses`);
-        }
-        // Entries as written: neighbours that are merged would hide how much is missing.
-        if (entries < before * (1 - maxShrink)) {
-          throw new Error(
-            `the list went from ${before} to ${entries} entries, which maxShrink refuses`,
-          );
-        }
-      },
-    );
+  #check({ entries, invalid }: ParsedList, before: number): void {
+    if (invalid > entries) {
+      throw new Error(`${invalid} of ${invalid + entries} lines are no addresses`);
+    }
+    // Entries as written: neighbours that are merged would hide how much is missing.
+    if (entries < before * (1 - this.#options.terms.maxShrink)) {
+      throw new Error(
+        `the list went from ${before} to ${entries} entries, which maxShrink refuses`,
+      );
+    }
   }
 
   async #build(
-    fill?: (builder: RangeBuilder) => Generator<void, ParsedList>,
+    fill?: (builder: RangeBuilder) => Promise<ParsedList>,
     check?: (found: ParsedList) => void,
   ): Promise<void> {
     const { ranges, name } = this.#options.terms;
     const builder = new RangeBuilder();
     await inSlices(addEntries(ranges, builder));
-    const found = fill === undefined ? NOTHING : await inSlices(fill(builder));
+    const found = fill === undefined ? NOTHING : await fill(builder);
     check?.(found);
     const table = await inSlices(builder.finish());
+    const before = this.#table;
     this.#table = table;
     this.#entries = found.entries;
+    before.release();
     this.#options.log.debug(
       { list: name, ranges: table.size, invalid: found.invalid },
       "an IP list is loaded",
     );
+  }
+
+  /** Piece by piece through one buffer: a large file is never in memory as a whole. */
+  async #readFile(
+    path: string,
+    maxBytes: number,
+    builder: RangeBuilder,
+    takeHead?: (line: string) => void,
+  ): Promise<ParsedList> {
+    const reader = new ListReader(this.#options.terms.column, builder);
+    const buffer = new Uint8Array(PIECE_BYTES);
+    const file = await open(path);
+    try {
+      let bytes = 0;
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length);
+        if (bytesRead === 0) return reader.end();
+        const isFirst = bytes === 0;
+        bytes += bytesRead;
+        if (bytes > maxBytes) throw new Error(`${path} is larger than maxSize`);
+        const piece = buffer.subarray(0, bytesRead);
+        await inSlices(
+          reader.read(isFirst && takeHead !== undefined ? withoutHead(piece, takeHead) : piece),
+        );
+      }
+    } finally {
+      await file.close();
+    }
   }
 
   get #lastGoodFile(): string {
@@ -369,10 +403,14 @@ export class IpList {
 
   async #loadLastGood(): Promise<boolean> {
     try {
-      const saved = splitFirstLine(await readText(this.#lastGoodFile, Infinity));
-      if (saved === undefined) return false;
-      const validators = JSON.parse(saved.line) as LastGood;
-      await this.#buildFrom(saved.rest);
+      let validators: LastGood = {};
+      await this.#build(
+        (builder) =>
+          this.#readFile(this.#lastGoodFile, Infinity, builder, (line) => {
+            validators = JSON.parse(line) as LastGood;
+          }),
+        (found) => this.#check(found, 0),
+      );
       this.#validators = validators;
       return true;
     } catch {
@@ -391,15 +429,11 @@ export class IpList {
   }
 }
 
-async function readText(path: string, maxBytes: number): Promise<ListText> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of createReadStream(path)) {
-    bytes += (chunk as Uint8Array).length;
-    if (bytes > maxBytes) throw new Error(`${path} is larger than maxSize`);
-    chunks.push(chunk as Uint8Array);
-  }
-  return chunks;
+function withoutHead(piece: Uint8Array, takeHead: (line: string) => void): Uint8Array {
+  const end = piece.indexOf(NEWLINE);
+  if (end === -1) throw new Error("the first line has no end");
+  takeHead(Buffer.from(piece.subarray(0, end)).toString("latin1"));
+  return piece.subarray(end + 1);
 }
 
 function* each<T>(values: readonly T[], run: (value: T) => void): Generator<void, void> {

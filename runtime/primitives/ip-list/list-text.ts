@@ -16,12 +16,3 @@ export function* piecesOf(text: ListText): Generator<string, void> {
     }
   }
 }
-
-/** Without the first line, which is returned; `undefined` if the first part has no end of a line. */
-export function splitFirstLine(text: ListText): { line: string; rest: ListText } | undefined {
-  const [first, ...others] = text;
-  const end = first?.indexOf(10) ?? -1;
-  if (first === undefined || end === -1) return undefined;
-  const line = Buffer.from(first.subarray(0, end)).toString("latin1");
-  return { line, rest: [first.subarray(end + 1), ...others] };
-}

@@ -13,33 +13,64 @@ const MAX_LINE = 4096;
 const words = new Uint32Array(4);
 
 /**
- * Reads a list line by line into `builder`: addresses, CIDR ranges, `first-last`, with `#` and `;` comments (FireHOL,
+ * Reads a list line by line into a builder: addresses, CIDR ranges, `first-last`, with `#` and `;` comments (FireHOL,
  * Spamhaus DROP), `add SET ENTRY` (ipset save), JSON lines with `cidr` or `ip`, or a column of CSV. Never throws; lines
  * that are none of these are counted.
  */
+export class ListReader {
+  readonly #column: number | undefined;
+  readonly #builder: RangeBuilder;
+  readonly #counts = { entries: 0, invalid: 0 };
+  /** Of a line that goes on in the next piece. */
+  #rest = "";
+
+  constructor(column: number | undefined, builder: RangeBuilder) {
+    this.#column = column;
+    this.#builder = builder;
+  }
+
+  /** Takes what comes next. */
+  *read(bytes: Uint8Array): Generator<void, void> {
+    let lines = 0;
+    for (const piece of piecesOf([bytes])) {
+      let start = 0;
+      for (let end = piece.indexOf("\n"); end !== -1; end = piece.indexOf("\n", start)) {
+        this.#addLine(this.#rest + piece.slice(start, end));
+        this.#rest = "";
+        start = end + 1;
+        lines += 1;
+        if (lines % LINES_A_STEP === 0) yield;
+      }
+      // Of a line that is too long nothing matters but that it is.
+      this.#rest = (this.#rest + piece.slice(start)).slice(0, MAX_LINE + 1);
+      yield;
+    }
+  }
+
+  /** The last line may have no end. */
+  end(): ParsedList {
+    if (this.#rest !== "") this.#addLine(this.#rest);
+    this.#rest = "";
+    return this.#counts;
+  }
+
+  #addLine(line: string): void {
+    const entry = line.length > MAX_LINE ? "?" : entryOf(line, this.#column);
+    if (entry === "") return;
+    if (addEntry(entry, this.#builder)) this.#counts.entries += 1;
+    else this.#counts.invalid += 1;
+  }
+}
+
+/** A whole list. */
 export function* parseList(
   text: ListText,
   column: number | undefined,
   builder: RangeBuilder,
 ): Generator<void, ParsedList> {
-  const counts = { entries: 0, invalid: 0 };
-  let rest = "";
-  let lines = 0;
-  for (const piece of piecesOf(text)) {
-    let start = 0;
-    for (let end = piece.indexOf("\n"); end !== -1; end = piece.indexOf("\n", start)) {
-      addLine(rest + piece.slice(start, end), column, builder, counts);
-      rest = "";
-      start = end + 1;
-      lines += 1;
-      if (lines % LINES_A_STEP === 0) yield;
-    }
-    // Of a line that is too long nothing matters but that it is.
-    rest = (rest + piece.slice(start)).slice(0, MAX_LINE + 1);
-    yield;
-  }
-  if (rest !== "") addLine(rest, column, builder, counts);
-  return counts;
+  const reader = new ListReader(column, builder);
+  for (const bytes of text) yield* reader.read(bytes);
+  return reader.end();
 }
 
 /** Entries that are at hand one by one. */
@@ -78,18 +109,6 @@ export function parseRange(text: string, into: IpWords, prefix: { bits: number }
 }
 
 const prefix = { bits: 0 };
-
-function addLine(
-  line: string,
-  column: number | undefined,
-  builder: RangeBuilder,
-  counts: { entries: number; invalid: number },
-): void {
-  const entry = line.length > MAX_LINE ? "?" : entryOf(line, column);
-  if (entry === "") return;
-  if (addEntry(entry, builder)) counts.entries += 1;
-  else counts.invalid += 1;
-}
 
 function addEntry(entry: string, builder: RangeBuilder): boolean {
   const dash = entry.indexOf("-");

@@ -19,6 +19,11 @@ export interface RangeTable {
   has(family: IpFamily, words: IpWords): boolean;
   /** Whether it has any address of the prefix. */
   touches(family: IpFamily, words: IpWords, bits: number): boolean;
+  /**
+   * Gives the memory back now: what is left to the collector adds up while a large list is loaded again and again. It may
+   * not be asked after that.
+   */
+  release(): void;
 }
 
 /** Ranges in any order. */
@@ -45,6 +50,10 @@ export class RangeBuilder {
         family === IPV4 ? ipv4.has(words) : family === IPV6 && ipv6.has(words),
       touches: (family, words, bits) =>
         family === IPV4 ? ipv4.touches(words, bits) : family === IPV6 && ipv6.touches(words, bits),
+      release() {
+        ipv4.release();
+        ipv6.release();
+      },
     };
   }
 }
@@ -63,13 +72,17 @@ export async function inSlices<T>(steps: Generator<void, T>, sliceMs = 2): Promi
 
 class SortedSpans {
   readonly count: number;
-  readonly #bounds: Uint32Array;
+  readonly #bounds: Uint32Array<ArrayBuffer>;
   readonly #width: number;
   /** IPv4: how many spans begin before each value of an address's upper half. */
-  readonly #index: Uint32Array | undefined;
+  readonly #index: Uint32Array<ArrayBuffer> | undefined;
 
   /** First and last address of each span, one after the other. */
-  constructor(bounds: Uint32Array, width: number, index: Uint32Array | undefined) {
+  constructor(
+    bounds: Uint32Array<ArrayBuffer>,
+    width: number,
+    index: Uint32Array<ArrayBuffer> | undefined,
+  ) {
     this.#bounds = bounds;
     this.#index = index;
     this.#width = width;
@@ -103,6 +116,11 @@ class SortedSpans {
     }
     return low > 0 && compare(words, 0, bounds, (low * 2 - 1) * width, width) <= 0;
   }
+  release(): void {
+    free(this.#bounds);
+    if (this.#index !== undefined) free(this.#index);
+  }
+
   /** Rare: by one search for the span before the prefix's end. */
   touches(words: IpWords, bits: number): boolean {
     const width = this.#width;
@@ -128,7 +146,7 @@ class SortedSpans {
 class Spans {
   readonly #width: number;
   readonly #stride: number;
-  #blocks: Uint32Array[] = [];
+  #blocks: Uint32Array<ArrayBuffer>[] = [];
   #count = 0;
 
   constructor(width: number) {
@@ -177,14 +195,16 @@ class Spans {
       }
       if (at % OPERATIONS_A_STEP === 0) yield;
     }
+    for (const block of this.#blocks) free(block);
     this.#blocks = [];
+    if (order !== undefined) free(order);
     const bounds = yield* trimmed(into, end);
     const isIndexed = width === 1 && bounds.length / 2 >= MIN_INDEXED;
     return new SortedSpans(bounds, width, isIndexed ? yield* indexOf(bounds) : undefined);
   }
 
   /** Merge sort of positions; `undefined` where they are sorted, as most published lists are. */
-  *#order(): Generator<void, Uint32Array | undefined> {
+  *#order(): Generator<void, Uint32Array<ArrayBuffer> | undefined> {
     const count = this.#count;
     let isSorted = true;
     for (let at = 1; at < count && isSorted; at++) {
@@ -214,6 +234,7 @@ class Spans {
       }
       [from, into] = [into, from];
     }
+    free(into);
     return from;
   }
 
@@ -224,7 +245,7 @@ class Spans {
     return compare(a, (one & IN_BLOCK) * stride, b, (other & IN_BLOCK) * stride, this.#width) <= 0;
   }
 
-  #lastBlock(): Uint32Array {
+  #lastBlock(): Uint32Array<ArrayBuffer> {
     const at = this.#count >>> BLOCK_BITS;
     const block = this.#blocks[at];
     if (block !== undefined) return block;
@@ -233,18 +254,26 @@ class Spans {
 }
 
 /** The part that is used; what merging left over is given back where it is worth a copy. */
-function* trimmed(all: Uint32Array, end: number): Generator<void, Uint32Array> {
+function* trimmed(
+  all: Uint32Array<ArrayBuffer>,
+  end: number,
+): Generator<void, Uint32Array<ArrayBuffer>> {
   if (all.length - end < all.length / 8) return all.subarray(0, end);
   const kept = new Uint32Array(end);
   for (let at = 0; at < end; at += WORDS_A_COPY) {
     kept.set(all.subarray(at, Math.min(at + WORDS_A_COPY, end)), at);
     yield;
   }
+  free(all);
   return kept;
 }
 
+function free(array: Uint32Array<ArrayBuffer>): void {
+  array.buffer.transfer(0);
+}
+
 /** The bisection's first steps miss every cache of the processor: the index skips them. */
-function* indexOf(bounds: Uint32Array): Generator<void, Uint32Array> {
+function* indexOf(bounds: Uint32Array): Generator<void, Uint32Array<ArrayBuffer>> {
   const index = new Uint32Array(INDEX_SIZE);
   const count = bounds.length / 2;
   let upper = 0;
