@@ -11,7 +11,7 @@ import type {
 import type { Duplex } from "node:stream";
 
 import { Deadline } from "../clock.ts";
-import { ProxyError } from "../errors.ts";
+import { isProxyError, ProxyError } from "../errors.ts";
 import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { ContentSource } from "../http/content.ts";
 import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
@@ -595,7 +595,8 @@ export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, C
 
   /** Something of ours threw: never let it out, never leave the client waiting. */
   failInternal(error: unknown): void {
-    fail(this, new ProxyError("PROXY_INTERNAL", { cause: error }));
+    // Functions of the config that steps call fail by a code of their own.
+    fail(this, isProxyError(error) ? error : new ProxyError("PROXY_INTERNAL", { cause: error }));
   }
 }
 

@@ -417,6 +417,17 @@ describe("the key", () => {
     ]);
   });
 
+  it("fails the request where the route's function throws, and nothing is fetched", async () => {
+    const { ask, asked, proxy } = await site(control("max-age=60"), {
+      key: () => {
+        throw new Error("no key");
+      },
+    });
+    expect(await ask("/")).toMatchObject({ status: 500, record: { error: "PROXY_HOOK_FAILED" } });
+    expect(asked).toHaveLength(0);
+    expect(proxy.log.errors.splice(0)).not.toHaveLength(0);
+  });
+
   it("is what a hook made of the request: a path and a query of its own", async () => {
     const { get } = await site(control("max-age=60"), true, {
       onRequest: (request) => {
