@@ -17,11 +17,11 @@ const SPENT_PLACES = 64;
  */
 export class SendAhead {
   readonly flow: Flow;
+  readonly share: ClientShare;
   /** For who looks for slow readers: when the present look began, and what the client had taken then. */
   lookedAt = -1;
   takenAtLook = 0;
   readonly #maxBytes: number;
-  readonly #share: ClientShare;
   #chunks: (Uint8Array | undefined)[] = [];
   #first = 0;
   #cost = 0;
@@ -33,7 +33,7 @@ export class SendAhead {
   constructor(flow: Flow, maxBytes: number) {
     this.flow = flow;
     this.#maxBytes = maxBytes;
-    this.#share = flow.parts.slowReaders.enter(flow.clientAddress);
+    this.share = flow.parts.slowReaders.enter(flow.clientAddress);
     this.block();
   }
 
@@ -110,7 +110,7 @@ export class SendAhead {
     this.#over = true;
     if (this.#cost > 0) this.#charge(-this.#cost);
     this.#forget();
-    this.flow.parts.slowReaders.leave(this.#share);
+    this.flow.parts.slowReaders.leave(this.share);
   }
 
   #finish(): void {
@@ -119,7 +119,7 @@ export class SendAhead {
   }
 
   #isFull(): boolean {
-    return this.#cost >= this.#maxBytes || this.flow.parts.slowReaders.isFullFor(this.#share);
+    return this.#cost >= this.#maxBytes || this.flow.parts.slowReaders.isFullFor(this.share);
   }
 
   /** Not at once when there is room again: pauses cost more than what waits meanwhile. */
@@ -127,7 +127,7 @@ export class SendAhead {
     if (this.#cost === 0 && !this.#blocked) return true;
     return (
       this.#cost <= this.#maxBytes / 2 &&
-      !this.flow.parts.slowReaders.isFullFor(this.#share) &&
+      !this.flow.parts.slowReaders.isFullFor(this.share) &&
       this.#maxBytes > 0
     );
   }
@@ -140,7 +140,7 @@ export class SendAhead {
 
   #charge(bytes: number): void {
     this.#cost += bytes;
-    this.flow.parts.slowReaders.charge(this.#share, bytes);
+    this.flow.parts.slowReaders.charge(this.share, bytes);
   }
 
   #forget(): void {

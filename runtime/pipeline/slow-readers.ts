@@ -24,9 +24,14 @@ export interface ClientShare {
   responses: number;
 }
 
-const LOOK_MS = 500;
+const LOOK_MS = 250;
 /** A client's pause that says nothing yet: lost packets are sent again within that. */
 const GRACE_MS = 2000;
+/**
+ * The same for a client that has much waiting already: a thousand slow readers at one address come faster than the
+ * longer one lets go of them, and all others would queue behind.
+ */
+const CROWD_GRACE_MS = 500;
 
 /**
  * The responses of a process that wait for their clients, and what they hold together. Holding on to slow readers costs
@@ -123,7 +128,7 @@ export class SlowReaders {
       const others = upstream === undefined ? 0 : (queued.get(upstream) ?? 0);
       if (others > 0) {
         queued.set(upstream as Upstream, others - 1);
-      } else if (one.isHeld || this.bytes < this.#limits.budgetBytes / 2) {
+      } else if (one.isHeld || !(this.#isHalfFull || this.#isCrowd(one))) {
         // It is in nobody's way.
         continue;
       }
@@ -134,6 +139,15 @@ export class SlowReaders {
     if (cut > 0) {
       this.#log.warn({ cut }, "clients that take next to nothing were cut: others waited");
     }
+  }
+
+  get #isHalfFull(): boolean {
+    return this.bytes >= this.#limits.budgetBytes / 2;
+  }
+
+  /** Its client fills half of what one client may have. */
+  #isCrowd(one: SendAhead): boolean {
+    return one.share.bytes >= this.#limits.clientBytes / 2;
   }
 
   /** Upstreams with a response that waits for its client and requests that wait for a connection. */
@@ -156,7 +170,7 @@ export class SlowReaders {
       const taken = one.flow.exchange.takenBytes;
       const sinceMs = now - one.lookedAt;
       const isFirst = one.lookedAt < 0;
-      if (!isFirst && sinceMs < GRACE_MS) continue;
+      if (!isFirst && sinceMs < (this.#isCrowd(one) ? CROWD_GRACE_MS : GRACE_MS)) continue;
       if (isFirst || taken - one.takenAtLook >= (this.#limits.minRate * sinceMs) / 1000) {
         one.lookedAt = now;
         one.takenAtLook = taken;
