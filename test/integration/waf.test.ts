@@ -48,6 +48,24 @@ describe("the WAF, on the head of a request", () => {
     expect(seen(through)).toEqual([]);
   });
 
+  it.each([
+    ["plain", "'+OR+1=1--"],
+    ["encoded twice", "%2527%2520OR%25201=1--"],
+    ["in %u escapes", "%u0027%20OR%201=1--"],
+    ["in overlong UTF-8", "%c0%a7%20OR%201=1--"],
+    ["in script escapes", "%5Cu0027%20OR%201=1--"],
+    ["in full-width characters", "%ef%bc%87%20OR%201=1--"],
+    ["in base64", Buffer.from("' UNION SELECT password FROM users--").toString("base64url")],
+    ["as the second of two", "shoes&q=%27%20OR%201=1--"],
+  ])("finds an attack %s (PUB-34, PUB-35)", async (_name, query) => {
+    const { get, upstream } = await behindWaf();
+    expect((await get(`/?q=${query}`, ...BROWSER)).status).toBe(403);
+    expect((await get("/", ...BROWSER, `Cookie: id=${query.split("&")[0]}`)).status).toBe(
+      query.includes("&") ? 200 : 403,
+    );
+    expect(upstream.requests).toHaveLength(query.includes("&") ? 1 : 0);
+  });
+
   it("lets honest requests through and says nothing of them", async () => {
     const through = await behindWaf();
     expect((await through.get("/?q=O%27Brien+and+sons", ...BROWSER)).status).toBe(200);
