@@ -16,7 +16,7 @@ import type { ResourceRegistry } from "./resources.ts";
 /** What operators do with the store. */
 export interface CacheControl {
   readonly status: CacheFigures;
-  /** Returns how many stored responses it reached. */
+  /** In this worker alone. Returns how many stored responses it reached. */
   purge(selection: PurgeSelection): number;
 }
 
@@ -35,6 +35,7 @@ export function provisionCache(
   digest: string,
   resources: ResourceRegistry,
   clock: Clock,
+  announce: CacheParts["announce"],
 ): ProvisionedCache | undefined {
   const identities = cacheIdentities(config.routes, digest);
   if (identities.size === 0) return undefined;
@@ -42,7 +43,7 @@ export function provisionCache(
   const key = JSON.stringify(["cache"]);
   const parts = resources.acquire(
     key,
-    () => createCacheParts(new ResponseStore(maxBytes, maxEntryBytes)),
+    () => createCacheParts(new ResponseStore(maxBytes, maxEntryBytes), announce),
     (value) => value.store.clear(),
   );
   const { store } = parts;

@@ -194,7 +194,13 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
     });
 
     const compression = provisionCompression(config);
-    const cached = provisionCache(config, loaded.digest, resources, clock);
+    const cached = provisionCache(
+      config,
+      loaded.digest,
+      resources,
+      clock,
+      dependencies.shared?.announcePurge.bind(dependencies.shared),
+    );
     if (cached !== undefined) {
       held.push(cached.key);
       adjust.push(() => cached.commit());

@@ -1,3 +1,5 @@
+import type { PurgeSelection } from "@gatewright/sdk";
+
 import type { SpentTickets } from "../primitives/challenge/spent-tickets.ts";
 import type { LimitCounters } from "../primitives/rate-limit/gcra-table.ts";
 import type { ListChange } from "../primitives/ip-list/list-change.ts";
@@ -14,4 +16,9 @@ export interface SharedState {
   readonly spentTickets: SpentTickets;
   /** A hook here has changed a list: the others follow, by what their generations' `ipLists` names. */
   announceListChange(list: string, kind: "add" | "remove", change: ListChange): void;
+  /**
+   * A hook or an unsafe request here has removed stored responses (RFC 9111 §4.4): the others follow, by what their
+   * generations' `cache` purges. What operators purge is sent to all of them anyway.
+   */
+  announcePurge(selection: PurgeSelection): void;
 }

@@ -27,6 +27,9 @@ async function workers(config: GatewrightConfig<string>) {
     announceListChange(name, kind, change) {
       for (const { ipLists } of provisioned) answerListRequest(ipLists, { kind, name, ...change });
     },
+    announcePurge(selection) {
+      for (const { cache } of provisioned) cache?.purge(selection);
+    },
   };
   const all = await Promise.all(
     Array.from({ length: WORKERS }, async () => {
@@ -86,6 +89,39 @@ describe("workers that share their state (PUB-50)", () => {
     expect(await everywhere()).toEqual([403, 403, 403, 403]);
     await ask(3, "/free");
     expect(await everywhere()).toEqual([200, 200, 200, 200]);
+  });
+
+  it("forget together what a hook purges, and what an unsafe request has changed (RFC 9111 §4.4)", async () => {
+    let version = 1;
+    const ask = await workers({
+      upstreams: {
+        app: {
+          fetch: (request) => {
+            if (request.method === "DELETE") version += 1;
+            return new Response(`v${version}`, {
+              headers: { "cache-control": "max-age=60", "cache-tag": "t" },
+            });
+          },
+        },
+      },
+      routes: [{ upstream: "app", cache: true }],
+      onRequest(request, ctx) {
+        if (request.path === "/purge") return ctx.json(ctx.cache.purge({ tag: "t" }));
+        if (request.headers.has("x-delete")) request.method = "DELETE";
+      },
+    });
+    const everywhere = async (target: string): Promise<string[]> => {
+      const answers = Array.from({ length: WORKERS }, (_, at) => ask(at, target));
+      return (await Promise.all(answers)).map(({ content }) => content.toString());
+    };
+    const all = (text: string): string[] => Array.from({ length: WORKERS }, () => text);
+    expect(await everywhere("/")).toEqual(all("v1"));
+    version = 2;
+    expect(await everywhere("/")).toEqual(all("v1"));
+    await ask(2, "/purge");
+    expect(await everywhere("/")).toEqual(all("v2"));
+    await ask(1, "/", "X-Delete: 1");
+    expect(await everywhere("/")).toEqual(all("v3"));
   });
 
   it("take a solved challenge once", async () => {

@@ -1,4 +1,4 @@
-import type { ProxyRequest } from "@gatewright/sdk";
+import type { ProxyRequest, PurgeSelection } from "@gatewright/sdk";
 
 import type { CachePolicy } from "../../primitives/cache/freshness.ts";
 import type { ResponseStore } from "../../primitives/cache/response-store.ts";
@@ -24,8 +24,24 @@ export interface CacheParts {
   readonly flights: Map<string, Flight>;
   /** Fetches without a client. */
   refreshing: number;
+  /** Tells other workers of a purge that began here. */
+  readonly announce: ((selection: PurgeSelection) => void) | undefined;
 }
 
-export function createCacheParts(store: ResponseStore): CacheParts {
-  return { store, flights: new Map(), refreshing: 0 };
+export function createCacheParts(
+  store: ResponseStore,
+  announce?: CacheParts["announce"],
+): CacheParts {
+  return { store, flights: new Map(), refreshing: 0, announce };
+}
+
+/** A purge that begins here: in this store, and in those of other workers. Returns how many responses it reached here. */
+export function purgeEverywhere(
+  { store, announce }: CacheParts,
+  selection: PurgeSelection,
+  now: number,
+): number {
+  const count = store.purge(selection, now);
+  announce?.(selection);
+  return count;
 }

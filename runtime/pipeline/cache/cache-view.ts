@@ -4,7 +4,7 @@ import { parseDuration } from "../../units.ts";
 import { toPurge } from "../../primitives/cache/purge-selection.ts";
 import { hookRangeError, hookTypeError } from "../facade/field-error.ts";
 import type { Flow } from "../flow.ts";
-import type { CacheParts } from "./cache-parts.ts";
+import { purgeEverywhere, type CacheParts } from "./cache-parts.ts";
 
 const MAX_TAGS = 64;
 const MAX_TAG_LENGTH = 256;
@@ -74,6 +74,6 @@ export class RequestCacheView implements CacheView {
     if (typeof selection === "string") {
       throw hookTypeError("PROXY_HOOK_DECISION", `ctx.cache.purge: ${selection}`);
     }
-    return this.#cache.store.purge(selection, this.#flow.parts.clock.now());
+    return purgeEverywhere(this.#cache, selection, this.#flow.parts.clock.now());
   }
 }

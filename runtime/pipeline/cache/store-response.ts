@@ -23,6 +23,7 @@ import { OutgoingResponse } from "../outgoing-response.ts";
 import { runTransforms } from "../transform/run-transforms.ts";
 import { transformedFields } from "../transform/transformed-fields.ts";
 import { answerStored } from "./answer-stored.ts";
+import { purgeEverywhere } from "./cache-parts.ts";
 import { addCacheStatus } from "./cache-status.ts";
 import type { CacheUse, NotStored } from "./cache-use.ts";
 import { Fill } from "./fill.ts";
@@ -378,5 +379,5 @@ export function invalidateAfter(flow: Flow, status: number, fields: RawFields): 
   const search = plan === undefined ? flow.rawSearch : withoutIgnored(flow.rawSearch, plan);
   const base = originText(flow.scheme, flow.authority);
   const urls = invalidatedUrls(flow.method, status, base, flow.rawPath + search, fields);
-  for (const url of urls) cache.store.purge({ url }, flow.parts.clock.now());
+  for (const url of urls) purgeEverywhere(cache, { url }, flow.parts.clock.now());
 }
