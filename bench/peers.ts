@@ -32,6 +32,8 @@ export const JSON_BYTES = 100 * 1024;
 const BENCH = import.meta.dirname;
 const LUA_MODULE = "/usr/lib/nginx/modules/ngx_http_lua_module.so";
 
+const MODSECURITY = "/usr/lib/apache2/modules/mod_security2.so";
+
 export const PEERS: readonly Peer[] = [
   gatewright("Gatewright", (_dir, port, origin) => gatewrightConfig(port, origin, false)),
   gatewright("Gatewright, access log to /dev/null", (_dir, port, origin) =>
@@ -156,6 +158,23 @@ export function caddyPeer(config: ConfigText): Peer {
         XDG_DATA_HOME: dir,
         XDG_CONFIG_HOME: dir,
       });
+    },
+  };
+}
+
+/** Debian's modules. In the foreground, as a child of ours: its service stays as it is. */
+export function apachePeer(name: string, config: ConfigText): Peer {
+  return {
+    name,
+    missing: () =>
+      notOnPath("apache2") ??
+      (existsSync(MODSECURITY) && existsSync("/usr/share/modsecurity-crs/owasp-crs.load")
+        ? undefined
+        : "libapache2-mod-security2 or modsecurity-crs is not installed"),
+    start(dir, port, originPort) {
+      const file = join(dir, "apache.conf");
+      writeFileSync(file, config(dir, port, originPort));
+      return pinned(PROXY_CORE, "apache2", ["-d", dir, "-f", file, "-D", "FOREGROUND"]);
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- http1 | tls | h2 | idle | transfer | compress | cache | all]` (default: http1): Gatewright and other proxies beside each other in
+ * `npm run bench [-- http1 | tls | h2 | idle | transfer | compress | waf | cache | all]` (default: http1): Gatewright and other proxies beside each other in
  * one run, one core for the proxy, another for load and origin. Medians over rounds and of ratios within a round;
  * absolute times mean nothing beyond the machine they were taken on.
  *
@@ -14,6 +14,7 @@ import { benchIdle } from "./idle.ts";
 import { benchLimits } from "./limits.ts";
 import { benchTls } from "./tls.ts";
 import { benchTransfer } from "./transfer.ts";
+import { benchWaf } from "./waf.ts";
 
 const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   http1: benchHttp1,
@@ -24,6 +25,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   limits: benchLimits,
   compress: benchCompress,
   cache: benchCache,
+  waf: benchWaf,
 };
 
 const wanted = process.argv.slice(2);

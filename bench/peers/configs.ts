@@ -88,6 +88,67 @@ sub vcl_deliver { if (obj.hits > 0) { set resp.http.Cache-Status = "HIT"; } }
 `;
 }
 
+export function gatewrightWaf(port: number, originPort: number, inspects: boolean): string {
+  return `export default {
+  listen: { port: ${port} },
+  log: { access: false, format: "json", level: "info" },
+  upstreams: { origin: { targets: ["http://127.0.0.1:${originPort}"] } },
+  ${inspects ? "waf: {}," : ""}
+};
+`;
+}
+
+/** ModSecurity as its package recommends it, except that it refuses, looks at no answers and writes no audit log. */
+export function apacheProxy(
+  dir: string,
+  port: number,
+  originPort: number,
+  inspects: boolean,
+): string {
+  const modules = [
+    ["mpm_event", "mod_mpm_event"],
+    ["authz_core", "mod_authz_core"],
+    ["proxy", "mod_proxy"],
+    ["proxy_http", "mod_proxy_http"],
+    ["unique_id", "mod_unique_id"],
+    ["security2", "mod_security2"],
+  ].map(([name, file]) => `LoadModule ${name}_module /usr/lib/apache2/modules/${file}.so`);
+  const rules = `SecRuleEngine On
+SecRequestBodyAccess On
+SecRequestBodyLimit 13107200
+SecRequestBodyNoFilesLimit 131072
+SecPcreMatchLimit 100000
+SecPcreMatchLimitRecursion 100000
+SecResponseBodyAccess Off
+SecAuditEngine Off
+SecDebugLogLevel 0
+SecTmpDir ${dir}
+SecDataDir ${dir}
+SecUnicodeMapFile /etc/modsecurity/unicode.mapping 20127
+SecRule REQUEST_HEADERS:Content-Type "^application/json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
+Include /usr/share/modsecurity-crs/owasp-crs.load`;
+  return `${modules.join("\n")}
+ServerRoot ${dir}
+PidFile ${dir}/apache.pid
+Mutex file:${dir}
+ErrorLog ${dir}/error.log
+LogLevel error
+ServerName localhost
+Listen 127.0.0.1:${port}
+User www-data
+Group www-data
+StartServers 1
+ServerLimit 2
+ThreadsPerChild 32
+MaxRequestWorkers 64
+KeepAlive On
+MaxKeepAliveRequests 0
+KeepAliveTimeout 60
+ProxyPass / http://127.0.0.1:${originPort}/ keepalive=On
+${inspects ? rules : "SecRuleEngine Off"}
+`;
+}
+
 export function gatewrightCaching(port: number, originPort: number, caches: boolean): string {
   return `export default {
   listen: { port: ${port} },
