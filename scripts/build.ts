@@ -1,9 +1,9 @@
 /**
- * Emits dist/ of the SDK and the runtime with tsc, then checks what `npm pack` would ship of all packages: no sources, no tests, `exports` that
+ * Emits dist/ of the packages with tsc, then checks what `npm pack` would ship of all: no sources, no tests, `exports` that
  * every resolver agrees on.
  *
- * `node scripts/build.ts` builds and checks; `--no-check` only builds; `--into DIR` puts whole packages into DIR/sdk
- * and DIR/runtime and leaves the workspace without dist.
+ * `node scripts/build.ts` builds and checks; `--no-check` only builds; `--into DIR` puts whole packages into DIR/sdk,
+ * DIR/runtime and so on, and leaves the workspace without dist.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,8 +11,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const root = resolve(import.meta.dirname, "..");
-/** In order: the runtime compiles against the SDK's declarations. */
-const packages = ["sdk", "runtime"];
+/** In order: the others compile against the SDK's declarations. */
+const packages = ["sdk", "runtime", "examples/handler-package"];
 /** Nothing to build: a command in plain JavaScript. */
 const plain = ["runtime/create"];
 const { values: flags } = parseArgs({
@@ -70,7 +70,7 @@ function stage(name: string): void {
       paths: { "@gatewright/sdk": [join(target, "sdk/dist/index.d.ts")] },
     },
     include: [join(from, "**/*.ts")],
-    exclude: ["dist", "node_modules", "create"].map((folder) => join(from, folder)),
+    exclude: ["dist", "node_modules", "create", "**/*.test.ts"].map((one) => join(from, one)),
   };
   writeFileSync(join(to, "tsconfig.build.json"), JSON.stringify(config));
 }
