@@ -4,6 +4,7 @@ import type { ConfigEnv } from "@gatewright/sdk";
 
 import { explainShape } from "./external-view.ts";
 import type { ConfigIssue, ConfigReport } from "./issue.ts";
+import { PackageError } from "./package-error.ts";
 import { renderValue } from "./render-value.ts";
 import { Slot } from "./slot.ts";
 import type { SlotOptions } from "./slot.ts";
@@ -135,10 +136,11 @@ function toIssue(error: unknown, slot: Slot, options: SlotOptions, limitMs: numb
     };
   }
   const { message, place, frame } = options.stackMapper.describeError(error);
-  const hint = shapeHint(error, slot);
+  const hint = error instanceof PackageError ? error.fix : shapeHint(error, slot);
   return {
     path: "",
-    message: message.replace(/\(0 ?, ?([\w$.]+)\)/g, "$1"),
+    message:
+      error instanceof PackageError ? error.message : message.replace(/\(0 ?, ?([\w$.]+)\)/g, "$1"),
     ...(hint === undefined ? {} : { fix: hint }),
     ...(place === undefined ? {} : { place }),
     ...(frame === undefined ? {} : { frame }),

@@ -8,6 +8,8 @@ export interface PackageShape {
   readonly shape: "es-module" | "commonjs" | "commonjs-with-es-module-mark";
   readonly hasDefault: boolean;
   readonly names: readonly string[];
+  /** Somebody has asked for a default export that is not there. */
+  defaultMissed: boolean;
 }
 
 type Exports = Readonly<Record<string, unknown>>;
@@ -35,12 +37,21 @@ export function importView(
     Object.defineProperty(seen, name, { get: () => (loaded as Exports)[name], enumerable: true });
   }
   if (!useOwnDefault) Object.defineProperty(seen, "default", { value: loaded, enumerable: true });
+  const hasDefault = names.includes("default");
   const shape: PackageShape = {
     view,
     shape: isEsModule ? "es-module" : marked ? "commonjs-with-es-module-mark" : "commonjs",
-    hasDefault: names.includes("default"),
+    hasDefault,
     names: names.filter((name) => name !== "__esModule"),
+    defaultMissed: false,
   };
+  if (isEsModule && !hasDefault) {
+    // Not there for those who look, as in Node; who takes it all the same is remembered.
+    Object.defineProperty(seen, "default", {
+      get: () => void (shape.defaultMissed = true),
+      enumerable: false,
+    });
+  }
   return { exports: seen, shape };
 }
 
@@ -53,7 +64,9 @@ export function explainShape(name: string, shape: PackageShape): string | undefi
   switch (shape.shape) {
     case "es-module":
       if (shape.hasDefault) return undefined;
-      return `The package "${name}" is an ES module without a default export; it exports: ${named || "nothing"}.`;
+      return named === ""
+        ? `The package "${name}" is an ES module that exports nothing.`
+        : `The package "${name}" is an ES module without a default export; it exports: ${named}. Write import { … } from "${name}".`;
     case "commonjs-with-es-module-mark":
       if (shape.view === "babel") return undefined;
       return `The package "${name}" is CommonJS with "exports.default": its default import in an ES module is the whole module, so use NAME.default.`;

@@ -9,10 +9,11 @@ import type { CompileResult, ExternalPackage } from "./compile.ts";
 import { EVALUATE_LIMITS, evaluate } from "./evaluate.ts";
 import type { EvaluateLimits } from "./evaluate.ts";
 import type { ConfigIssue, ConfigReport, RawIssue } from "./issue.ts";
+import { missedDefaultIssues } from "./missed-defaults.ts";
 import { normalize } from "./normalize.ts";
 import { formatPath } from "./option-path.ts";
 import { createOptionPlaces } from "./option-place.ts";
-import type { ResolvedConfig } from "./resolved-config.ts";
+import type { ResolvedConfig, UserConfig } from "./resolved-config.ts";
 import type { CodeSlot, Slot } from "./slot.ts";
 import type { StackMapper } from "./stack-mapper.ts";
 import { validate } from "./validate.ts";
@@ -139,11 +140,12 @@ async function run(
   const { slot, value } = evaluated;
   try {
     const validated = validate(value);
-    if (validated.kind === "valid") {
+    const missed = missedDefaultIssues((value as UserConfig | null)?.plugins, slot.shapes);
+    if (validated.kind === "valid" && missed.length === 0) {
       return { kind: "ready", slot, config: normalize(validated.config, file, command) };
     }
-    const issues = located(validated.issues, file);
-    return discard(slot, issues);
+    const issues = validated.kind === "valid" ? [] : validated.issues;
+    return discard(slot, located([...issues, ...missed], file));
   } catch (error) {
     // Getters and proxies of the user's object run while it is read.
     const { message, place, frame } = stackMapper.describeError(error);

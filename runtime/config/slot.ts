@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import type { ExternalPackage } from "./compile.ts";
 import { importView } from "./external-view.ts";
 import type { PackageShape } from "./external-view.ts";
+import { toPackageError } from "./package-error.ts";
 import { IMPORT_PREFIX } from "./package-rule.ts";
 import type { ImportView } from "./package-rule.ts";
 import { createSlotConsole } from "./slot-console.ts";
@@ -219,12 +220,9 @@ export class Slot implements CodeSlot {
     try {
       return nodeRequire(path) as unknown;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException | null)?.code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
-      const name = this.#options.packages.find((one) => one.entry === path)?.name ?? path;
-      throw new Error(
-        `The package "${name}" cannot be loaded: it, or something that it imports, uses top-level await.`,
-        { cause: error },
-      );
+      const name = this.#options.packages.find((one) => one.entry === path)?.name;
+      if (name === undefined) throw error;
+      throw toPackageError(name, error);
     }
   }
 }

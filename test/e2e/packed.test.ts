@@ -9,6 +9,7 @@ import { writeProject } from "../helpers/new-project.ts";
 import { startNpmRegistry, type NpmRegistry } from "../helpers/npm-registry.ts";
 import { packPackages } from "../helpers/packed-packages.ts";
 import { describeCommand } from "./command-contract.ts";
+import { describeHandlerPackage } from "./handler-package-contract.ts";
 
 let dir: string;
 /** A project made and installed as a user does it; others use its packages. */
@@ -20,7 +21,7 @@ beforeAll(async () => {
   registry = await startNpmRegistry(packPackages(join(dir, "packages")));
   await npm(["create", "--yes", "gatewright", "home", "--", "--template", "plain"], dir);
   home = join(dir, "home");
-  await npm(["install"], home);
+  await npm(["install", "gatewright-plugin-api-key"], home);
 }, 180_000);
 
 afterAll(async () => {
@@ -89,4 +90,8 @@ describe("the packed packages, installed elsewhere", () => {
       expect(check.out + check.err).toMatch(/^ok proxy\.config\.ts/m);
     },
   );
+});
+
+describe("a packed handler package, installed elsewhere", () => {
+  describeHandlerPackage(() => home);
 });

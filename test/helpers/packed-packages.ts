@@ -11,7 +11,8 @@ export function packPackages(into: string): Tarball[] {
   const stage = join(into, "stage");
   const build = [join(root, "scripts/build.ts"), "--no-check", "--into", stage];
   execFileSync(process.execPath, build, { cwd: root });
-  return ["sdk", "runtime", "runtime/create"].map((name) => packFolder(join(stage, name), into));
+  const names = ["sdk", "runtime", "runtime/create", "examples/handler-package"];
+  return names.map((name) => packFolder(join(stage, name), into));
 }
 
 /** Packs one folder as it is. */
