@@ -6,7 +6,10 @@ export interface FetchTextLimits {
   readonly signal: AbortSignal;
 }
 
-/** A text from a URL in the pieces in which it came, bounded in size and time. Follows redirects. */
+/**
+ * A text from a URL in the pieces in which it came, bounded in size and time. Follows redirects, unless it sends a key:
+ * that is for this address only. A name and a password in the URL become a field, and are in no error's message.
+ */
 export async function fetchText(
   url: string,
   fields: Readonly<Record<string, string>>,
@@ -19,7 +22,12 @@ export async function fetchText(
   text: readonly Uint8Array[];
 }> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const response = await fetch(url, { headers: { ...fields }, signal: limit });
+  const target = new URL(url);
+  const headers = { ...fields, ...credentialsOf(target) };
+  target.username = "";
+  target.password = "";
+  const redirect = "x-api-key" in fields ? "error" : "follow";
+  const response = await fetch(target, { headers, redirect, signal: limit });
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
@@ -34,4 +42,11 @@ export async function fetchText(
     lastModified: response.headers.get("last-modified") ?? undefined,
     text: chunks,
   };
+}
+
+/** RFC 7617 §2. */
+function credentialsOf({ username, password }: URL): Readonly<Record<string, string>> {
+  if (username === "" && password === "") return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }

@@ -6,7 +6,15 @@ import {
   gcraTableBytes,
   type LimitTerms,
 } from "../../../../runtime/primitives/rate-limit/gcra-table.ts";
+import { KeyHash } from "../../../../runtime/primitives/rate-limit/key-hash.ts";
 import { scaled } from "../../../helpers/scale.ts";
+
+/** Of live objects and arrays. */
+function liveBytes(): number {
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
 
 const terms = (limit: number, windowMs: number, maxWaitMs = 0): LimitTerms => ({
   intervalMs: windowMs / limit,
@@ -64,9 +72,20 @@ describe("GcraTable", () => {
     const rule = terms(100, 10_000);
     for (let at = 0; at < 100; at++) table.take(7, 7, 1, rule, 1000);
     const keys = scaled(200_000, 10_000_000);
-    for (let at = 1; at <= keys; at++) {
-      table.take(at, Math.imul(at, 0x9e_37_79_b1) >>> 0, 1, rule, 1000);
-    }
+    const hash = new KeyHash(Uint32Array.of(1, 2));
+    const pass = (from: number, to: number): void => {
+      for (let at = from; at < to; at++) {
+        hash.begin();
+        hash.word(at);
+        hash.text(`agent ${at}`);
+        hash.end();
+        table.take(hash.high, hash.low, 1, rule, 1000);
+      }
+    };
+    pass(0, 10_000);
+    const before = liveBytes();
+    pass(10_000, keys);
+    expect(liveBytes() - before).toBeLessThan(2 ** 20);
     expect(table.capacity).toBe(1024);
     expect(table.size).toBeLessThanOrEqual(1024);
     expect(table.take(7, 7, 1, rule, 1000)).toBe(false);
@@ -78,6 +97,29 @@ describe("GcraTable", () => {
     const other = new GcraTable({ maxKeys: 64, buffer });
     expect(one.take(1, 2, 3, terms(4, 1000), 10)).toBe(true);
     expect(other.take(1, 2, 2, terms(4, 1000), 10)).toBe(false);
+  });
+
+  it("says in advance what a take would say, and takes nothing", () => {
+    const step = fc.record({ waitMs: fc.nat(300), cost: fc.nat(3), key: fc.nat(20) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), fc.nat(200), (steps, maxWaitMs) => {
+        const table = new GcraTable({ maxKeys: 8 });
+        const rule: LimitTerms = { intervalMs: 64, burst: 3, maxWaitMs };
+        let now = 1000;
+        for (const { waitMs, cost, key } of steps) {
+          now += waitMs;
+          const said = (takes: boolean): unknown[] => [
+            takes ? table.take(key, key, cost, rule, now) : table.peek(key, key, cost, rule, now),
+            table.remaining,
+            table.resetMs,
+            table.waitMs,
+          ];
+          const peeked = said(false);
+          expect(said(false)).toEqual(peeked);
+          expect(said(true)).toEqual(peeked);
+        }
+      }),
+    );
   });
 
   it("keeps the share that is used when the limit changes", () => {
