@@ -667,6 +667,101 @@ describe("options", () => {
   });
 });
 
+describe("tags", () => {
+  it("come from Cache-Tag, Surrogate-Key, the route and hooks; clients see none of them", async () => {
+    const { proxy, ask } = await site(
+      saying({
+        "cache-control": "max-age=60",
+        "cache-tag": "a, b c",
+        "surrogate-key": "d  e",
+      }),
+      { tags: ["f"] },
+      { onUpstreamResponse: (_response, ctx) => ctx.cache.tag("g") },
+    );
+    const { field } = await ask("/");
+    expect([field("cache-tag"), field("surrogate-key")]).toEqual([undefined, undefined]);
+    for (const tag of ["a", "b c", "d", "e", "f", "g"]) {
+      expect(proxy.purge({ tag, soft: true }), tag).toBe(1);
+    }
+    for (const tag of ["b", "c", "", "d  e"]) expect(proxy.purge({ tag }), tag).toBe(0);
+  });
+
+  it.each([[""], ["x".repeat(257)], [1]])("of hooks are texts: %j is a 500", async (tag) => {
+    const { ask, proxy } = await site(control("max-age=60"), true, {
+      onUpstreamResponse: (_response, ctx) => ctx.cache.tag(tag as string),
+    });
+    expect((await ask("/")).record.error).toBe("PROXY_HOOK_DECISION");
+    proxy.log.errors.splice(0);
+  });
+
+  it("are at most 64 of one response", async () => {
+    const { ask, proxy } = await site(control("max-age=60"), true, {
+      onUpstreamResponse: (_response, ctx) => {
+        for (let at = 0; at < 65; at++) ctx.cache.tag(`t${at}`);
+      },
+    });
+    expect((await ask("/")).record.error).toBe("PROXY_HOOK_DECISION");
+    proxy.log.errors.splice(0);
+  });
+});
+
+describe("fetches in the background", () => {
+  it("are 64 at a time: what is stale beyond that stays so a little longer", async () => {
+    const waiting: (() => void)[] = [];
+    let holds = false;
+    const { proxy, get, asked } = await site(
+      (request, count) => {
+        const answer = saying({ "cache-control": "max-age=1" })(request, count);
+        if (!holds) return answer;
+        return new Promise((resolve) => waiting.push(() => resolve(answer)));
+      },
+      { staleWhileRevalidate: "1m" },
+    );
+    const paths = Array.from({ length: 70 }, (_, at) => `/${at}`);
+    for (const path of paths) await get(path);
+    proxy.advance(2 * SECOND);
+    holds = true;
+    for (const path of paths) await get(path);
+    expect(asked).toHaveLength(70 + 64);
+    holds = false;
+    for (const go of waiting) go();
+    await proxy.settled();
+    for (const path of paths) await get(path);
+    await proxy.settled();
+    expect(asked).toHaveLength(140);
+  });
+});
+
+describe("coded variants of what is stored", () => {
+  it("PUB-18: have a tag of their own, by which conditions are answered from the store", async () => {
+    const css = "a { color: teal }\n".repeat(100);
+    const { ask, asked } = await site(
+      () =>
+        new Response(css, {
+          headers: { "cache-control": "max-age=60", etag: '"1"', "content-type": "text/css" },
+        }),
+    );
+    const coded = ["Accept-Encoding", "gzip"];
+    await ask("/");
+    const first = await ask("/", { fields: coded });
+    const tag = String(first.field("etag"));
+    expect([first.field("content-encoding"), tag, first.field("vary")]).toEqual([
+      "gzip",
+      'W/"1-coded"',
+      "Accept-Encoding",
+    ]);
+    const unchanged = await ask("/", { fields: [...coded, "If-None-Match", tag] });
+    expect([unchanged.status, unchanged.field("etag"), unchanged.field("vary")]).toEqual([
+      304,
+      tag,
+      "Accept-Encoding",
+    ]);
+    expect((await ask("/", { fields: ["If-None-Match", '"1"'] })).field("etag")).toBe('"1"');
+    expect((await ask("/")).text).toBe(css);
+    expect(asked).toHaveLength(1);
+  });
+});
+
 describe("time limits of those who share a fetch", () => {
   /** The first fetch never ends by itself. */
   async function hanging() {
