@@ -3,6 +3,7 @@ import { constants, performServerHandshake } from "node:http2";
 import type { Socket } from "node:net";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
+import { LinkedSet } from "../linked-set.ts";
 import type { Refusal as Reason } from "../http/refusal.ts";
 import { SocketFacts, type ListenerFacts } from "./connection-facts.ts";
 import type { ConnectionFacts, Exchange } from "./exchange.ts";
@@ -53,7 +54,7 @@ export class Http2Connection {
   readonly #owner: Http2ConnectionOwner;
   readonly #secure: SecureConnection | undefined;
   readonly #session: LinkedSession;
-  readonly #exchanges = new Set<Http2Exchange>();
+  readonly #exchanges = new LinkedSet<Http2Exchange>();
   readonly #deadline: Deadline;
   readonly #resets: RateBudget;
   readonly #controlFrames: RateBudget;
@@ -105,7 +106,7 @@ export class Http2Connection {
 
   get tunnels(): number {
     let count = 0;
-    for (const exchange of this.#exchanges) if (exchange.isTunnel) count += 1;
+    for (const exchange of this.#exchanges.toArray()) if (exchange.isTunnel) count += 1;
     return count;
   }
 
@@ -258,14 +259,14 @@ export class Http2Connection {
     this.#state = "closed";
     this.wheel.disarm(this.#deadline);
     // node closes the streams too, but only while it still knows the session.
-    for (const exchange of this.#exchanges) {
+    for (const exchange of this.#exchanges.toArray()) {
+      this.#exchanges.delete(exchange);
       try {
         exchange.closed();
       } catch (error) {
         this.#owner.onError(error);
       }
     }
-    this.#exchanges.clear();
     this.#session.destroy();
     this.#owner.onConnectionClosed(this);
   }
@@ -302,7 +303,7 @@ export class Http2Connection {
     const bytes = this.#socket.bytesWritten;
     const moves = bytes !== this.#bytesAtLook;
     this.#bytesAtLook = bytes;
-    for (const exchange of this.#exchanges) {
+    for (const exchange of this.#exchanges.toArray()) {
       if (exchange.isAbandoned) {
         exchange.cut();
         continue;

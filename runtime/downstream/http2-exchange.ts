@@ -2,6 +2,7 @@ import { constants } from "node:http2";
 import type { Duplex } from "node:stream";
 
 import { ProxyError } from "../errors.ts";
+import type { Linked } from "../linked-set.ts";
 import { NO_FIELDS, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import type { ConnectionFacts, Exchange, ExchangeReceiver } from "./exchange.ts";
 import type { Http2Connection } from "./http2-connection.ts";
@@ -24,7 +25,7 @@ const END_LOOK_MS = 20;
 type Phase = "open" | "head" | "content" | "ended" | "tunnel" | "over";
 
 /** One HTTP/2 stream (RFC 9113 §8.1): a request and its response. */
-export class Http2Exchange implements Exchange {
+export class Http2Exchange implements Exchange, Linked {
   readonly protocol = "HTTP/2";
   readonly scheme: "http" | "https";
   readonly method: string;
@@ -40,6 +41,10 @@ export class Http2Exchange implements Exchange {
   /** For the connection: what the client had taken when it was last looked at, and since when that has not grown. */
   takenAtLook = 0;
   stalledMs = 0;
+
+  /** Among those of its connection. */
+  previousLinked: this | null = null;
+  nextLinked: this | null = null;
 
   readonly #connection: Http2Connection;
   readonly #stream: ExchangeStream;
@@ -268,6 +273,8 @@ export class Http2Exchange implements Exchange {
     if (isTunnel) this.bytesSent = this.#tunnel?.bytesSent ?? 0;
     this.#phase = "over";
     this.#head = undefined;
+    // node keeps streams in a Map whose old tables can hold them for long (see linked-set.ts): nothing of ours with them.
+    this.#stream[EXCHANGE] = undefined;
     this.receiver?.onClose(complete);
     if (this.content?.isOver === false) {
       this.content.fail(new ProxyError("PROXY_CLIENT_ABORTED"));

@@ -7,7 +7,7 @@ import type { Http2Exchange } from "./http2-exchange.ts";
 export const EXCHANGE: unique symbol = Symbol("Http2Exchange");
 
 export interface ExchangeStream extends ServerHttp2Stream {
-  [EXCHANGE]?: Http2Exchange;
+  [EXCHANGE]?: Http2Exchange | undefined;
 }
 
 /** Every error of a stream is followed by its close, which is what counts. Unheard, it would end the process. */

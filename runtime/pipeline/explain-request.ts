@@ -4,6 +4,7 @@ import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
 import { explainStoring } from "./cache/explain-cache.ts";
 import type { ExplainInput, ExplainStep, Explanation } from "./explain.ts";
+import { LinkedSet } from "../linked-set.ts";
 import { Flow } from "./flow.ts";
 import { explainLimits, explainLists } from "./explain-gates.ts";
 import { passIpLists } from "./ip-lists.ts";
@@ -21,7 +22,7 @@ export function explainRequest(parts: PipelineParts, input: ExplainInput): Promi
         explainStoring(flow, response);
       resolve({ method, url, steps });
     });
-    const flow = new Flow(parts, exchange, { live: new Set(), tunnels: 0 });
+    const flow = new Flow(parts, exchange, { live: new LinkedSet(), tunnels: 0 });
     flow.trace = steps;
     exchange.receiver = flow;
     parts.lease.acquire();

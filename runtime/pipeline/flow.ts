@@ -14,6 +14,8 @@ import { Deadline } from "../clock.ts";
 import { isProxyError, ProxyError } from "../errors.ts";
 import type { Exchange, ExchangeReceiver } from "../downstream/exchange.ts";
 import type { ContentSource } from "../http/content.ts";
+import type { LinkedSet } from "../linked-set.ts";
+import { type Linked } from "../linked-set.ts";
 import { removeField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import type { RequestBuffer } from "../primitives/content-buffer/request-buffer.ts";
 import type { IpListPlan } from "./ip-lists.ts";
@@ -63,7 +65,7 @@ export type Stage = "request" | "content" | "forward" | "response" | "send" | "t
 
 /** What the live flows of a pipeline share: counts, and the list that `cutStreams` walks. */
 export interface FlowRegistry {
-  readonly live: Set<Flow>;
+  readonly live: LinkedSet<Flow>;
   tunnels: number;
 }
 
@@ -77,10 +79,16 @@ export interface Cut {
  * that take a flow; this class only holds what they share and passes on what the connections report, so that a request
  * costs one object and no closures.
  */
-export class Flow implements ExchangeReceiver, UpstreamReceiver, RequestState, ContextOwner {
+export class Flow
+  implements ExchangeReceiver, UpstreamReceiver, RequestState, ContextOwner, Linked
+{
   readonly parts: PipelineParts;
   readonly exchange: Exchange;
   readonly registry: FlowRegistry;
+
+  // Among the live ones.
+  previousLinked: this | null = null;
+  nextLinked: this | null = null;
 
   stage: Stage = "request";
   /** Goes up whenever what was awaited no longer matters; continuations compare it. */

@@ -19,6 +19,7 @@
  * way out for errors, `tunnel` carries upgraded connections, `subrequest` is `ctx.fetch`.
  */
 import type { Exchange } from "../downstream/exchange.ts";
+import { LinkedSet } from "../linked-set.ts";
 import { afterLimits } from "./after-limits.ts";
 import { begin } from "./begin.ts";
 import type { ExplainInput, Explanation } from "./explain.ts";
@@ -51,7 +52,7 @@ function checkLimits(flow: Flow): void {
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const registry: FlowRegistry = { live: new Set(), tunnels: 0 };
+  const registry: FlowRegistry = { live: new LinkedSet(), tunnels: 0 };
 
   return {
     serve(exchange) {
@@ -68,14 +69,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     },
     explain: (input) => explainRequest(parts, input),
     cutStreams() {
-      for (const flow of registry.live) {
+      for (const flow of registry.live.toArray()) {
+        if (flow.stage === "over") continue;
         if (flow.tunnel !== undefined) flow.tunnel.cut();
         else if (flow.stage === "send") flow.exchange.abort();
       }
     },
     get stats() {
       let streams = 0;
-      for (const flow of registry.live) if (flow.stage === "send") streams += 1;
+      for (const flow of registry.live.toArray()) if (flow.stage === "send") streams += 1;
       return {
         requests: registry.live.size - registry.tunnels - streams,
         streams,

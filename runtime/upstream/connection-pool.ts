@@ -280,10 +280,7 @@ export class ConnectionPool implements MemberConnections, BudgetHolder {
 
   #pump(): void {
     if (this.#queue.size === 0) return;
-    let looks = this.targets.isBinding ? MAX_LOOK_AHEAD : 1;
-    for (const call of this.#queue) {
-      if (this.#queue.has(call) && !this.#start(call) && --looks === 0) return;
-    }
+    this.#queue.offer(this.#offered, this.targets.isBinding ? MAX_LOOK_AHEAD : 1);
   }
 
   /** Its place is taken. */
@@ -345,6 +342,8 @@ export class ConnectionPool implements MemberConnections, BudgetHolder {
     oldest.destroy();
     return member.hasRoom;
   }
+
+  readonly #offered = (call: PooledCall): boolean => this.#start(call);
 
   readonly #now = (): number => this.targets.now();
 

@@ -37,6 +37,8 @@ const MAX_CONNECT_RETRIES = 3;
 export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Http2StreamUser {
   readonly request: UpstreamRequest;
   queueDeadline: Deadline | null = null;
+  previousLinked: this | null = null;
+  nextLinked: this | null = null;
   avoided: Set<TargetMember> | undefined;
   readonly #pool: Http2Pool;
   readonly #wheel: DeadlineWheel;

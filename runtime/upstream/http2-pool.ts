@@ -363,10 +363,8 @@ export class Http2Pool implements Http2ConnectionOwner, MemberConnections, Budge
   }
 
   #pump(): void {
-    let looks = this.targets.isBinding ? MAX_LOOK_AHEAD : 1;
-    for (const call of this.#queue) {
-      if (this.#queue.has(call) && !this.#start(call) && --looks === 0) return;
-    }
+    const looks = this.targets.isBinding ? MAX_LOOK_AHEAD : 1;
+    this.#queue.offer((call) => this.#start(call), looks);
   }
 
   #rest(connection: Http2Connection): void {

@@ -38,6 +38,8 @@ export class NetworkCall
   readonly preface: string;
   readonly givesChunksAway = true;
   queueDeadline: Deadline | null = null;
+  previousLinked: this | null = null;
+  nextLinked: this | null = null;
   avoided: Set<TargetMember> | undefined;
   readonly #pool: ConnectionPool;
   readonly #receiver: UpstreamReceiver;

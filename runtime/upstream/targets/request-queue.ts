@@ -1,10 +1,11 @@
 import { Deadline, type DeadlineWheel } from "../../clock.ts";
 import type { ProxyError } from "../../errors.ts";
+import { type Linked, LinkedSet } from "../../linked-set.ts";
 import { busy } from "./refusal.ts";
 
 /** A request that may have to wait. */
-export interface QueuedCall {
-  /** The queue's: armed while the call waits. */
+export interface QueuedCall extends Linked {
+  /** The queue's: there while the call waits. */
   queueDeadline: Deadline | null;
   /** Ends it; told in a later tick. */
   failLater(error: ProxyError): void;
@@ -21,7 +22,7 @@ export class RequestQueue<C extends QueuedCall> {
   readonly #wheel: DeadlineWheel;
   /** Somebody has given up waiting. */
   readonly #onLeft: () => void;
-  #calls = new Set<C>();
+  readonly #calls = new LinkedSet<C>();
   limits: QueueLimits;
 
   constructor(name: string, limits: QueueLimits, wheel: DeadlineWheel, onLeft: () => void) {
@@ -37,17 +38,22 @@ export class RequestQueue<C extends QueuedCall> {
 
   /** Whoever has waited longest. */
   get first(): C | undefined {
-    if (this.#calls.size === 0) return undefined;
-    const [call] = this.#calls;
-    return call;
+    return this.#calls.first ?? undefined;
   }
 
-  has(call: C): boolean {
-    return this.#calls.has(call);
-  }
-
-  [Symbol.iterator](): Iterator<C> {
-    return this.#calls.values();
+  /**
+   * Offers the calls a start, in order, until `looks` of them could not. No more offers than there were calls at the
+   * beginning: one that comes back at once does not keep it going.
+   */
+  offer(start: (call: C) => boolean, looks: number): void {
+    let call = this.#calls.first;
+    let left = looks;
+    for (let offers = this.#calls.size; call !== null && offers > 0; offers--) {
+      const next: C | null = call.nextLinked;
+      if (!start(call) && --left === 0) return;
+      // Its start may have taken others along; then from the front again, where what is left of `looks` ends it.
+      call = next === null || next.queueDeadline !== null ? next : this.#calls.first;
+    }
   }
 
   enter(call: C): void {
@@ -57,34 +63,34 @@ export class RequestQueue<C extends QueuedCall> {
       call.failLater(busy("PROXY_UPSTREAM_QUEUE_FULL", message));
       return;
     }
-    this.#add(call);
+    this.#arm(call);
+    this.#calls.add(call);
   }
 
   /** They had their turn before: ahead of all others, and beyond the queue's bound. */
   enterFirst(calls: readonly C[]): void {
-    const rest = this.#calls;
-    this.#calls = new Set();
-    for (const call of calls) this.#add(call);
-    for (const call of rest) this.#calls.add(call);
+    for (const call of calls.toReversed()) {
+      this.#arm(call);
+      this.#calls.addFirst(call);
+    }
   }
 
   /** False if it is not here. */
   leave(call: C): boolean {
-    if (!this.#calls.delete(call)) return false;
-    if (call.queueDeadline !== null) this.#wheel.disarm(call.queueDeadline);
+    if (call.queueDeadline === null) return false;
+    this.#wheel.disarm(call.queueDeadline);
     call.queueDeadline = null;
-    return true;
+    return this.#calls.delete(call);
   }
 
-  #add(call: C): void {
+  #arm(call: C): void {
     const { queueTimeoutMs } = this.limits;
     call.queueDeadline = new Deadline(() => {
-      if (!this.#calls.delete(call)) return;
+      if (!this.leave(call)) return;
       const message = `no connection of ${this.#name} was free within ${queueTimeoutMs} ms`;
       call.failLater(busy("PROXY_UPSTREAM_QUEUE_TIMEOUT", message));
       this.#onLeft();
     });
     this.#wheel.arm(call.queueDeadline, queueTimeoutMs);
-    this.#calls.add(call);
   }
 }
