@@ -37,7 +37,7 @@ export function describeCommand(installation: () => Installation): void {
     expect(await run(project, "--version")).toEqual({ code: 0, out: "0.1.0\n", err: "" });
     const help = await run(project, "--help");
     expect(help.code).toBe(0);
-    for (const name of ["dev", "start", "check", "explain", "init"])
+    for (const name of ["dev", "start", "check", "explain", "purge", "init"])
       expect(help.out).toContain(name);
   });
 
