@@ -1,11 +1,12 @@
 /**
- * `npm run bench [-- http1 | tls | h2 | idle | transfer | compress | waf | cache | all]` (default: http1): Gatewright and other proxies beside each other in
+ * `npm run bench [-- http1 | tls | h2 | idle | transfer | balance | compress | waf | cache | all]` (default: http1): Gatewright and other proxies beside each other in
  * one run, one core for the proxy, another for load and origin. Medians over rounds and of ratios within a round;
  * absolute times mean nothing beyond the machine they were taken on.
  *
  * BENCH_ROUNDS (default 5), BENCH_SECONDS a round and peer (default 4), BENCH_ONLY (parts of peers' names, separated by
  * commas), BENCH_VERBOSE (show what the peers write to standard error).
  */
+import { benchBalance } from "./balance.ts";
 import { benchCache } from "./cache.ts";
 import { benchCompress } from "./compress.ts";
 import { benchH2 } from "./h2.ts";
@@ -22,6 +23,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
   h2: benchH2,
   idle: benchIdle,
   transfer: benchTransfer,
+  balance: benchBalance,
   limits: benchLimits,
   compress: benchCompress,
   cache: benchCache,
