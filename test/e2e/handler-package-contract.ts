@@ -33,6 +33,30 @@ export default defineConfig({
 });
 `;
 
+const TEST = `import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeContext, makeRequest, runHook } from "@gatewright/sdk/testing";
+import { createTestProxy } from "gatewright/testing";
+import apiKey, { digestOf } from "${NAME}";
+
+test("one hook", async () => {
+  const plugin = apiKey({ keys: { shop: digestOf("open") } });
+  const request = makeRequest("/", { headers: { "x-api-key": "open" } });
+  assert.equal(await runHook(plugin, "onRequest", request, makeContext()), undefined);
+  assert.equal(request.headers.get("x-api-client"), "shop");
+});
+
+test("the config", async () => {
+  await using proxy = await createTestProxy("proxy.config.ts", {
+    upstreams: { app: (request) => new Response(\`for \${request.headers.get("x-api-client")}\`) },
+  });
+  const response = await proxy.fetch("/", { headers: { "x-api-key": "open" } });
+  assert.equal(await response.text(), "for shop");
+  await proxy.advance("61s");
+  assert.equal((await proxy.fetch("/")).status, 401);
+});
+`;
+
 /** `home` has the packages installed from their tarballs, outside of this repository. */
 export function describeHandlerPackage(home: () => string): void {
   const newProject = (options = ""): string => {
@@ -53,6 +77,20 @@ export function describeHandlerPackage(home: () => string): void {
     expect(await ask(url, "open")).toBe("shop");
     expect(await ask(url, "guess")).toContain("an API key is needed");
     expect(await proxy.stop()).toBe(0);
+  });
+
+  it("is tested where it is used: the types are found, and `node --test` ends by itself", async () => {
+    const project = newProject();
+    writeFileSync(join(project, "api-key.test.ts"), TEST);
+    const test = await runCommand(process.execPath, ["--test", "api-key.test.ts"], {
+      cwd: project,
+    });
+    expect(test.out).toMatch(/pass 2\b/);
+    expect(test.code).toBe(0);
+    const types = await runCommand(join(home(), "node_modules/.bin/tsc"), ["-p", "."], {
+      cwd: project,
+    });
+    expect(types.out).toBe("");
   });
 
   it("makes a wrong option an error at its line", async () => {

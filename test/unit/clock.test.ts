@@ -92,6 +92,30 @@ describe("DeadlineWheel", () => {
     expect(fired).toBe(1000);
   });
 
+  it("knows when the next one fires: then, and not a moment before", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 60_000 }), { minLength: 1 }), (waits) => {
+        const clock = fakeClock();
+        clock.time = 7;
+        const wheel = new DeadlineWheel(clock, false);
+        expect(wheel.nextDueMs).toBeUndefined();
+        let fired = 0;
+        for (const ms of waits) wheel.arm(new Deadline(() => (fired += 1)), ms);
+        while (wheel.nextDueMs !== undefined) {
+          const before = fired;
+          clock.time = wheel.nextDueMs - 1;
+          wheel.turn();
+          expect(fired).toBe(before);
+          clock.time += 1;
+          wheel.turn();
+          expect(fired).toBeGreaterThan(before);
+        }
+        expect(fired).toBe(waits.length);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it("turns by itself while anything is armed", async () => {
     const wheel = new DeadlineWheel();
     await new Promise<void>((resolve) => wheel.arm(new Deadline(resolve), 20));
