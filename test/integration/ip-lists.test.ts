@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 import { onTestFinished, describe, expect, it } from "vitest";
 
+import { certificateFor } from "../helpers/certificates.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
 import { throughProxy, type ThroughProxy } from "../helpers/through-proxy.ts";
 
@@ -56,6 +58,53 @@ describe("IP lists", () => {
     socket.resume();
     await once(socket, "close");
     expect(socket.bytesRead).toBe(0);
+  });
+
+  it("drop before a handshake has begun where the listener speaks TLS", async () => {
+    const certificates = [await certificateFor(["a.test"])];
+    const { port } = await startProxy({
+      config: {
+        listen: { port: 0, tls: { certificates } },
+        upstreams: { app: { fetch: () => new Response("ok") } },
+        blocklists: { bad: { ranges: ["127.0.0.2"], mode: "drop" } },
+      },
+    });
+    const bytesFrom = async (localAddress: string): Promise<number> => {
+      const plain = connect({ port, host: "127.0.0.1", localAddress });
+      const secure = connectTls({ socket: plain, rejectUnauthorized: false });
+      for (const socket of [plain, secure]) socket.on("error", () => {});
+      await new Promise<void>((resolve) => {
+        secure.once("secureConnect", () => resolve());
+        plain.once("close", () => resolve());
+      });
+      const { bytesRead } = plain;
+      plain.destroy();
+      return bytesRead;
+    };
+    expect(await bytesFrom("127.0.0.2")).toBe(0);
+    expect(await bytesFrom("127.0.0.3")).toBeGreaterThan(0);
+  });
+
+  it("drop whom a PROXY header names, before a byte is answered", async () => {
+    const proxy = await startProxy({
+      config: {
+        listen: { port: 0, proxyProtocol: { from: ["127.0.0.0/8"] } },
+        upstreams: { app: { fetch: () => new Response("ok") } },
+        blocklists: { bad: { ranges: ["203.0.113.1"], mode: "drop" } },
+      },
+    });
+    const answerFor = async (address: string): Promise<string> => {
+      const socket = connect(proxy.port, "127.0.0.1").setEncoding("latin1");
+      socket.on("error", () => {});
+      socket.write(`PROXY TCP4 ${address} 203.0.113.99 1234 80\r\n`);
+      socket.write("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+      let text = "";
+      socket.on("data", (part: string) => (text += part));
+      await once(socket, "close");
+      return text;
+    };
+    expect(await answerFor("203.0.113.1")).toBe("");
+    expect(await answerFor("203.0.113.2")).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it("drop the request where the peer is a trusted proxy", async () => {
