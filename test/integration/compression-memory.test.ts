@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import { connect, type IncomingHttpHeaders } from "node:http2";
 import type { AddressInfo } from "node:net";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import zlib from "node:zlib";
 
@@ -15,7 +17,30 @@ const MIB = 1024 * 1024;
 const NOISE = randomBytes(MIB);
 const CLIENTS = 10;
 const CONTENT_MIB = scaled(20, 500);
-const CODINGS = scaled(["gzip"] as const, ["gzip", "zstd", "br"] as const);
+const STORE_MIB = scaled(16, 64);
+interface Case {
+  readonly coding: keyof typeof DECODER;
+  readonly protocol: "HTTP/1.1" | "HTTP/2";
+  /** On its way into the store until it has turned out too large: each of another URL, or all of one. */
+  readonly cache: "none" | "each" | "one";
+}
+const CASES: readonly Case[] = [
+  { coding: "gzip", protocol: "HTTP/1.1", cache: "none" },
+  { coding: "gzip", protocol: "HTTP/2", cache: "each" },
+  ...scaled<readonly Case[]>(
+    [],
+    [
+      { coding: "br", protocol: "HTTP/1.1", cache: "none" },
+      { coding: "zstd", protocol: "HTTP/1.1", cache: "none" },
+      { coding: "br", protocol: "HTTP/2", cache: "none" },
+      { coding: "zstd", protocol: "HTTP/2", cache: "none" },
+      { coding: "gzip", protocol: "HTTP/1.1", cache: "each" },
+      { coding: "br", protocol: "HTTP/1.1", cache: "each" },
+      { coding: "zstd", protocol: "HTTP/1.1", cache: "each" },
+      { coding: "gzip", protocol: "HTTP/1.1", cache: "one" },
+    ],
+  ),
+];
 const STALL_MS = scaled(500, 20_000);
 /** What kernels on both ways may take for one stalled reader. */
 const KERNEL_MIB = 16;
@@ -25,6 +50,7 @@ async function startNoise(): Promise<{ url: string; takenMib: number[] }> {
   const takenMib: number[] = [];
   const server = createServer((_request, response) => {
     response.setHeader("Content-Type", "text/plain");
+    response.setHeader("Cache-Control", "max-age=60");
     const index = takenMib.push(0) - 1;
     void send(response, () => takenMib[index]!++);
   });
@@ -50,14 +76,32 @@ async function send(response: ServerResponse, taken: () => void): Promise<void> 
   response.end();
 }
 
-async function open(url: string, coding: string): Promise<IncomingMessage> {
+interface Answer {
+  readonly headers: IncomingHttpHeaders;
+  readonly content: Readable;
+  close(): void;
+}
+
+async function open(url: string, coding: string): Promise<Answer> {
   const sent = request(url, { agent: false, headers: { "accept-encoding": coding } });
   sent.on("error", () => {});
   sent.end();
   const [response] = (await once(sent, "response")) as [IncomingMessage];
   response.on("error", () => {});
   expect(response.headers["content-encoding"]).toBe(coding);
-  return response;
+  return { headers: response.headers, content: response, close: () => response.destroy() };
+}
+
+async function openHttp2(url: string, coding: string): Promise<Answer> {
+  const { origin, pathname } = new URL(url);
+  const session = connect(origin);
+  session.on("error", () => {});
+  const stream = session.request({ ":path": pathname, "accept-encoding": coding });
+  stream.on("error", () => {});
+  stream.on("close", () => session.close());
+  const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders];
+  expect(headers["content-encoding"]).toBe(coding);
+  return { headers, content: stream, close: () => session.destroy() };
 }
 
 const DECODER = {
@@ -66,9 +110,9 @@ const DECODER = {
   zstd: () => zlib.createZstdDecompress(),
 } as const;
 
-async function digest(response: IncomingMessage, coding: keyof typeof DECODER): Promise<string> {
+async function digest(answer: Answer, coding: keyof typeof DECODER): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of response.pipe(DECODER[coding]())) hash.update(chunk as Buffer);
+  for await (const chunk of answer.content.pipe(DECODER[coding]())) hash.update(chunk as Buffer);
   return hash.digest("hex");
 }
 
@@ -79,23 +123,34 @@ function wholeDigest(): string {
 }
 
 describe("clients that stop reading compressed content (PUB-10)", () => {
-  it.each(CODINGS)(
-    "in %s hold their upstreams up, cost a bounded amount of memory, and get all of it when they read on",
+  it.each(CASES)(
+    "in $coding over $protocol (cache: $cache) hold their upstreams up, cost a bounded amount of memory, and get all of it when they read on",
     { timeout: scaled(60_000, 600_000) },
-    async (coding) => {
+    async ({ coding, protocol, cache }) => {
       const noise = await startNoise();
       await using proxy = await startMeasuredProxy({
-        config: `export default { upstreams: { big: { targets: ["${noise.url}"] } }, limits: { sendIdle: "10m" } };`,
+        config: `export default {
+          listen: { port: 0, h2c: ${protocol === "HTTP/2"} },
+          upstreams: { big: { targets: ["${noise.url}"] } },
+          routes: [{ upstream: "big", cache: ${cache !== "none"} }],
+          cache: { maxSize: "${STORE_MIB}mb", maxEntry: "${STORE_MIB / 4}mb" },
+          limits: { sendIdle: "10m" },
+        };`,
       });
+      const ask = protocol === "HTTP/2" ? openHttp2 : open;
       // Whole transfers first, some at once: what code and allocator take anyway is no growth.
       const whole = wholeDigest();
-      const warm = [1, 2, 3].map(async () => digest(await open(proxy.url, coding), coding));
+      const warm = [1, 2, 3].map(async (at) =>
+        digest(await ask(`${proxy.url}/warm${at}`, coding), coding),
+      );
       expect(await Promise.all(warm)).toEqual([whole, whole, whole]);
 
       const before = await proxy.rssBytes();
       await proxy.resetPeak();
-      const responses: IncomingMessage[] = [];
-      for (let i = 0; i < CLIENTS; i++) responses.push(await open(proxy.url, coding));
+      const path = (at: number): string => (cache === "one" ? "/all" : `/${at}`);
+      const answers = await Promise.all(
+        Array.from({ length: CLIENTS }, (_, at) => ask(proxy.url + path(at), coding)),
+      );
       let taken = "";
       await expect
         .poll(
@@ -109,14 +164,20 @@ describe("clients that stop reading compressed content (PUB-10)", () => {
         .toBe(true);
       await delay(STALL_MS);
       expect(noise.takenMib.join()).toBe(taken);
-      for (const mib of noise.takenMib.slice(warm.length)) expect(mib).toBeLessThan(KERNEL_MIB);
-      expect((await proxy.peakBytes()) - before).toBeLessThan(CLIENTS * 5 * MIB);
+      const entryMib = cache === "none" ? 0 : STORE_MIB / 4;
+      for (const mib of noise.takenMib.slice(warm.length))
+        expect(mib).toBeLessThan(KERNEL_MIB + entryMib);
+      const storeMib = cache === "none" ? 0 : STORE_MIB;
+      expect((await proxy.peakBytes()) - before).toBeLessThan((CLIENTS * 5 + storeMib) * MIB);
 
-      const [one] = responses;
-      expect(await digest(one!, coding)).toBe(whole);
-      for (const response of responses) response.destroy();
+      // Of those who share one, the slowest sets the pace: all go on.
+      const going = cache === "one" ? answers : answers.slice(0, 1);
+      for (const text of await Promise.all(going.map((one) => digest(one, coding))))
+        expect(text).toBe(whole);
+      for (const one of answers) one.close();
       await expect.poll(() => proxy.access.length, { timeout: 5000 }).toBe(warm.length + CLIENTS);
       expect(proxy.errors).toEqual([]);
+      expect(noise.takenMib).toHaveLength(warm.length + (cache === "one" ? 1 : CLIENTS));
     },
   );
 });
@@ -144,7 +205,7 @@ describe("thousands of small contents", () => {
           Array.from({ length: 20 }, async (_, k) => {
             const coding = (["gzip", "br", "zstd"] as const)[(i + k) % 3] as "gzip";
             const response = await open(proxy.url, coding);
-            for await (const chunk of response) void chunk;
+            for await (const chunk of response.content) void chunk;
           }),
         );
       }
