@@ -22,12 +22,34 @@ export function selectingValue(requestFields: ReadonlyRawFields, lower: string):
   if (lines.length === 0) return "-";
   switch (lower) {
     case "accept-encoding":
-      return `+${acceptedCodings(lines)}`;
+      return remembered(CODINGS, lines, acceptedCodings);
     case "accept-language":
-      return `+${weighted(lines) ?? joined(lines)}`;
+      return remembered(LANGUAGES, lines, (all) => weighted(all) ?? joined(all));
     default:
       return `+${joined(lines)}`;
   }
+}
+
+/** Browsers and libraries write a handful of each. */
+const MAX_REMEMBERED = 256;
+/** A longer one is not remembered: memory is not for clients to fill. */
+const MAX_REMEMBERED_LENGTH = 128;
+const CODINGS = new Map<string, string>();
+const LANGUAGES = new Map<string, string>();
+
+function remembered(
+  known: Map<string, string>,
+  lines: readonly string[],
+  write: (lines: readonly string[]) => string,
+): string {
+  const [line = ""] = lines;
+  if (lines.length > 1 || line.length > MAX_REMEMBERED_LENGTH) return `+${write(lines)}`;
+  let text = known.get(line);
+  if (text === undefined) {
+    text = `+${write(lines)}`;
+    if (known.size < MAX_REMEMBERED) known.set(line, text);
+  }
+  return text;
 }
 
 /**

@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import type { ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { PrefixIndex } from "./prefix-index.ts";
 import { RouteFigures, type CacheFigures } from "./route-figures.ts";
-import { isSelected, isSelectedByLanguage, type StoredResponse } from "./stored-response.ts";
+import { Selecting, type StoredResponse } from "./stored-response.ts";
 
 /** What purges name. Tags that are not known yet may be any. */
 export interface Purgeable {
@@ -93,9 +93,9 @@ export class ResponseStore {
   find(key: string, request: ReadonlyRawFields): StoredResponse | undefined {
     const variants = this.#byKey.get(key);
     if (variants === undefined) return undefined;
+    const [only] = variants;
     const found =
-      variants.findLast((one) => isSelected(one.selection, request)) ??
-      variants.findLast((one) => isSelectedByLanguage(one, request));
+      variants.length === 1 && only?.selection.length === 0 ? only : newestOf(variants, request);
     if (found !== undefined) this.#lru.get(found);
     return found;
   }
@@ -242,6 +242,17 @@ export class ResponseStore {
     removeFrom(this.#byUrl, stored.url, stored);
     for (const tag of stored.tags) removeFrom(this.#byTag, tag, stored);
   }
+}
+
+function newestOf(
+  variants: readonly StoredResponse[],
+  request: ReadonlyRawFields,
+): StoredResponse | undefined {
+  const selecting = new Selecting(request);
+  return (
+    variants.findLast((one) => selecting.selects(one)) ??
+    variants.findLast((one) => selecting.selectsByLanguage(one))
+  );
 }
 
 function reaches(purge: PurgeSelection, stored: Purgeable): boolean {

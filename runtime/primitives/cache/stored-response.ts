@@ -159,18 +159,39 @@ export function varyNames(fields: ReadonlyRawFields, own: readonly string[]): re
   return [...new Set([...own, ...namesOfVary(fields)])].sort();
 }
 
+/** What a request has in the fields that select, each looked at once however many responses there are to choose from. */
+export class Selecting {
+  readonly #request: ReadonlyRawFields;
+  readonly #values = new Map<string, string>();
+
+  constructor(request: ReadonlyRawFields) {
+    this.#request = request;
+  }
+
+  value(name: string): string {
+    let value = this.#values.get(name);
+    if (value === undefined) this.#values.set(name, (value = selectingValue(this.#request, name)));
+    return value;
+  }
+
+  selects(stored: StoredResponse): boolean {
+    return stored.selection.every(([name, value]) => this.value(name) === value);
+  }
+
+  /** The same, where the only difference is in languages and the client likes best the one that the response is in. */
+  selectsByLanguage(stored: StoredResponse): boolean {
+    let byLanguage = false;
+    for (const [name, value] of stored.selection) {
+      if (this.value(name) === value) continue;
+      if (name !== "accept-language") return false;
+      byLanguage = true;
+    }
+    const language = fieldValue(stored.fields, "content-language");
+    return byLanguage && prefersLanguage(this.#request, language);
+  }
+}
+
 export function isSelected(selection: Selection, request: ReadonlyRawFields): boolean {
   for (const [name, value] of selection) if (selectingValue(request, name) !== value) return false;
   return true;
-}
-
-/** The same, where the only difference is in languages and the client likes best the one that the response is in. */
-export function isSelectedByLanguage(stored: StoredResponse, request: ReadonlyRawFields): boolean {
-  let byLanguage = false;
-  for (const [name, value] of stored.selection) {
-    if (selectingValue(request, name) === value) continue;
-    if (name !== "accept-language") return false;
-    byLanguage = true;
-  }
-  return byLanguage && prefersLanguage(request, fieldValue(stored.fields, "content-language"));
 }
