@@ -23,7 +23,7 @@ import {
 import { gatewright, JSON_BYTES, nginxPeer } from "./peers.ts";
 import { gatewrightCompressing, nginxCompressing } from "./peers/configs.ts";
 
-const WARM_UP_REQUESTS = 3000;
+const WARM_UP_REQUESTS = 12_000;
 const CONNECTIONS = 16;
 const ENCODING = process.env["BENCH_ENCODING"] ?? "gzip";
 const DECODE: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {

@@ -1,8 +1,15 @@
 import type { Coding } from "../../http/content-codings.ts";
 import { createEncoder, FINISH, type Encoder, type EncoderOptions } from "./encoder.ts";
 
-/** Idle encoders that are kept. Each holds 0.3 MB (gzip) to 1.5 MB (zstd). */
-const MAX_IDLE = 16;
+/** What an idle encoder holds: its context, and the block that it writes into. */
+const HELD_BYTES: Readonly<Record<Coding, number>> = {
+  gzip: 0.3 * 1024 ** 2,
+  deflate: 0.3 * 1024 ** 2,
+  br: 0,
+  zstd: 1.5 * 1024 ** 2,
+};
+/** Idle encoders that are kept: with fewer than there are contents at a time, each would cost collections again. */
+const MAX_IDLE_BYTES = 24 * 1024 ** 2;
 
 /** An encoder and where it goes back to. */
 export interface PooledEncoder {
@@ -20,6 +27,7 @@ export interface PooledEncoder {
  * Only gzip and deflate (which can be reset) and zstd (whose context begins a new frame by itself). Brotli's has an end.
  */
 const idle: PooledEncoder[] = [];
+let idleBytes = 0;
 
 /** One that is idle, else a new one. The caller listens to it alone. */
 export function takeEncoder(coding: Coding, options: EncoderOptions): PooledEncoder {
@@ -28,7 +36,10 @@ export function takeEncoder(coding: Coding, options: EncoderOptions): PooledEnco
     return { encoder: createEncoder(coding, options), coding, level, reusable: false };
   }
   const at = idle.findLastIndex((one) => one.coding === coding && one.level === level);
-  if (at !== -1) return idle.splice(at, 1)[0] as PooledEncoder;
+  if (at !== -1) {
+    idleBytes -= HELD_BYTES[coding];
+    return idle.splice(at, 1)[0] as PooledEncoder;
+  }
   // Made for contents of every size.
   return { encoder: createEncoder(coding, { level }), coding, level, reusable: true };
 }
@@ -47,7 +58,12 @@ export function giveEncoderBack(pooled: PooledEncoder): void {
   encoder.on("error", ignore);
   if (coding === "gzip" || coding === "deflate") encoder.reset?.();
   idle.push(pooled);
-  if (idle.length > MAX_IDLE) idle.shift()?.encoder.destroy();
+  idleBytes += HELD_BYTES[coding];
+  while (idleBytes > MAX_IDLE_BYTES) {
+    const oldest = idle.shift() as PooledEncoder;
+    idleBytes -= HELD_BYTES[oldest.coding];
+    oldest.encoder.destroy();
+  }
 }
 
 function ignore(): void {}
