@@ -88,9 +88,9 @@ function benchEngine(): void {
   const bodies = Array.from({ length: DIFFERENT }, (_, at) => Buffer.from(json(at)));
   const post: RequestHead = { ...requestHead(0), method: "POST" };
   const rows: [string, string][] = [
-    ["browser's GET, the same again", microseconds((_) => inspectHead(engine, heads[0]))],
+    ["browser's GET, the same again", microseconds(() => inspectHead(engine, heads[0]))],
     ["browser's GET, every value new", microseconds((at) => inspectHead(engine, heads[at]))],
-    ["2 KiB of JSON, the same again", microseconds((_) => inspectJson(engine, post, bodies[0]))],
+    ["2 KiB of JSON, the same again", microseconds(() => inspectJson(engine, post, bodies[0]))],
     ["2 KiB of JSON, every value new", microseconds((at) => inspectJson(engine, post, bodies[at]))],
   ];
   console.log(

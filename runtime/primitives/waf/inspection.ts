@@ -1,5 +1,5 @@
 import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
-import type { CleanTable } from "./clean-values.ts";
+import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";
 import type { Probe, RuleSet } from "./compile.ts";
 import { characterClasses, literalGroups } from "./detect/characters.ts";
 import { isExcluded, type Exclusion } from "./exclusion.ts";
@@ -98,21 +98,23 @@ export class Inspection implements ValueSink {
     const line = `${method} ${rawPath}${rawSearch} ${protocol}`;
     this.#path = head.path ?? urlDecode(rawPath, false);
     const { cleanTargets } = this.#ruleSet;
-    if (!this.#isKnown(cleanTargets, line)) {
+    const knownTarget = this.#known(cleanTargets, line);
+    if (knownTarget < 0) {
       const seen = this.#values;
       this.#inspectTarget(head, line);
-      this.#note(cleanTargets, line, seen);
+      if (knownTarget === UNKNOWN) this.#note(cleanTargets, line, seen);
     }
     for (let at = 0; at < fields.length; at += 2) {
       const name = fields[at] as string;
       const value = fields[at + 1] as string;
       const clean = this.#ruleSet.cleanFields(name);
-      if (this.#isKnown(clean, value)) continue;
+      const known = this.#known(clean, value);
+      if (known >= 0) continue;
       const seen = this.#values;
       this.value("REQUEST_HEADERS_NAMES", name, name);
       this.value("REQUEST_HEADERS", name, value);
       if (isNamed(name, "cookie")) readCookies(value, this);
-      this.#note(clean, value, seen);
+      if (known === UNKNOWN) this.#note(clean, value, seen);
     }
     this.#tryCounts();
   }
@@ -139,14 +141,15 @@ export class Inspection implements ValueSink {
     }
   }
 
-  /** Whether all that this text holds was looked at before, for an earlier request. */
-  #isKnown(clean: CleanTable | undefined, text: string): boolean {
+  /** How many values were looked at before in this text, for an earlier request; {@link UNKNOWN}, {@link NEW}. */
+  #known(clean: CleanTable | undefined, text: string): number {
     // Where values are counted each is needed.
-    if (clean === undefined || this.#counts !== undefined) return false;
+    if (clean === undefined || this.#counts !== undefined) return NEW;
     const values = clean.get(text);
-    if (values === -1 || this.#values + values > this.bounds.maxValues) return false;
+    if (values < 0) return values;
+    if (this.#values + values > this.bounds.maxValues) return NEW;
     this.#values += values;
-    return true;
+    return values;
   }
 
   /** Notes that nothing was found in a text that gave all values since `seen`. */
@@ -250,13 +253,14 @@ export class Inspection implements ValueSink {
       return;
     }
     const clean = value.length <= MAX_KNOWN_LENGTH ? set.clean : undefined;
-    if (clean !== undefined && clean.get(value) !== -1) return;
+    const known = clean === undefined ? NEW : clean.get(value);
+    if (known >= 0) return;
     const hadHit = this.#isHit;
     this.#isHit = false;
     this.#tryAll(set.probes, collection, name, value, classes, groups);
     if (this.#isHit) return;
     this.#isHit = hadHit;
-    clean?.add(value, 1);
+    if (known === UNKNOWN) clean?.add(value, 1);
   }
 
   #tryAll(

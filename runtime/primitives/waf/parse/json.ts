@@ -10,6 +10,7 @@ export function readJson(text: string, sink: ValueSink): boolean {
   return reader.document();
 }
 
+const MAX_PATH = 256;
 const SPACE = /[\t\n\r ]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // oxlint-disable-next-line no-control-regex -- RFC 8259 §7: control characters must be escaped
@@ -62,7 +63,8 @@ class JsonReader {
       if (key === undefined) return false;
       if (keys.has(key)) this.#sink.anomaly("json-duplicate-key", key);
       keys.add(key);
-      const path = name === "" ? key : `${name}.${key}`.slice(0, 256);
+      let path = name === "" ? key : `${name}.${key}`;
+      if (path.length > MAX_PATH) path = path.slice(0, MAX_PATH);
       this.#sink.value("ARGS_POST_NAMES", path, key);
       this.#space();
       if (!this.#take(0x3a) || !this.#value(path, depth + 1)) return false;
@@ -87,7 +89,7 @@ class JsonReader {
   #string(): string | undefined {
     const start = this.#at + 1;
     PLAIN.lastIndex = start;
-    PLAIN.exec(this.#text);
+    PLAIN.test(this.#text);
     let end = PLAIN.lastIndex;
     if (this.#text.charCodeAt(end) === 0x22) {
       this.#at = end + 1;
@@ -95,7 +97,7 @@ class JsonReader {
     }
     while (this.#text.charCodeAt(end) === 0x5c) {
       PLAIN.lastIndex = end + 2;
-      if (PLAIN.exec(this.#text) === null) return undefined;
+      if (!PLAIN.test(this.#text)) return undefined;
       end = PLAIN.lastIndex;
     }
     if (this.#text.charCodeAt(end) !== 0x22) return undefined;
