@@ -2,7 +2,7 @@ import { createTestClock } from "gatewright/testing";
 import { describe, expect, it } from "vitest";
 
 import { Deadline } from "../../../runtime/clock.ts";
-import { SteppedClock } from "../../../runtime/testing/test-clock.ts";
+import type { SteppedClock } from "../../../runtime/testing/test-clock.ts";
 
 const START = Date.UTC(2030, 0, 1);
 
