@@ -6,18 +6,20 @@
  * DIR/runtime and so on, and leaves the workspace without dist.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const root = resolve(import.meta.dirname, "..");
-/** In order: the others compile against the SDK's declarations. */
-const packages = ["sdk", "runtime", "examples/handler-package"];
-/** Nothing to build: a command in plain JavaScript. */
-const plain = ["runtime/create"];
 const { values: flags } = parseArgs({
   options: { "no-check": { type: "boolean" }, into: { type: "string" } },
 });
+/** In order: the others compile against the SDK's declarations. */
+const packages = ["sdk", "runtime", "examples/handler-package"];
+// A build for tests has no use for them.
+if (flags["no-check"] !== true) packages.push(...foldersWithPackages("examples/packages"));
+/** Nothing to build: a command in plain JavaScript. */
+const plain = ["runtime/create"];
 const target = resolve(flags.into ?? root);
 
 for (const name of packages) {
@@ -44,6 +46,12 @@ if (flags["no-check"] !== true) {
       "--no-emoji",
     ]);
   }
+}
+
+function foldersWithPackages(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `${folder}/${entry.name}`);
 }
 
 /** Everything of a package but its sources. */
