@@ -104,7 +104,12 @@ export { definePlugin } from "./plugin.ts";
 export type { Plugin, PluginEnv } from "./plugin.ts";
 export type { ProxyRequest } from "./request.ts";
 export type { ProxyResponse, TransformFunction } from "./response.ts";
-export type { BlocklistConfig, IpListConfig, IpListView } from "./ip-list-config.ts";
+export type {
+  BlocklistConfig,
+  CrowdSecSource,
+  IpListConfig,
+  IpListView,
+} from "./ip-list-config.ts";
 export type {
   LimitOutcome,
   RateLimitConfig,

@@ -1,5 +1,15 @@
 import type { Duration, Size } from "./units.ts";
 
+/** Where decisions come from. */
+export interface CrowdSecSource {
+  /** Of the local API: `"http://127.0.0.1:8080"`. */
+  readonly url: string;
+  /** A bouncer's. Each list needs one of its own: the API remembers by the key what it has told already. */
+  readonly key: string;
+  /** Kinds of decisions that count: `"ban"`, `"captcha"` or one of your own. Default `["ban"]`. */
+  readonly types?: readonly string[];
+}
+
 /** Addresses and where they come from: `ranges`, and at most one of `file`, `url` and `crowdsec`. */
 export interface IpListConfig {
   /** Addresses and CIDR ranges. Default: none. */
@@ -8,8 +18,8 @@ export interface IpListConfig {
   file?: string;
   /** A list to fetch again and again. The last good one is kept in `dataDir`. Default: none. */
   url?: string;
-  /** Decisions of a CrowdSec local API: its address and a bouncer's key. Default: none. */
-  crowdsec?: { readonly url: string; readonly key: string };
+  /** Decisions of a CrowdSec local API. Default: none. */
+  crowdsec?: CrowdSecSource;
   /** The file or answer is CSV: the column of the address, from 0. Default: one entry a line. */
   column?: number;
   /** How often the source is asked, give or take a tenth. Default `"15m"`, for CrowdSec `"10s"`. */

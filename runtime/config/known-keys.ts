@@ -250,6 +250,8 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   ],
   "allowlists.*": LIST_KEYS,
   "blocklists.*": [...LIST_KEYS, "mode", "points"],
+  "allowlists.*.crowdsec": ["url", "key", "types"],
+  "blocklists.*.crowdsec": ["url", "key", "types"],
   "rateLimits.*": [
     "key",
     "limit",

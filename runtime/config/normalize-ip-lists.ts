@@ -8,7 +8,12 @@ export type ResolvedIpListSource =
   | { readonly kind: "inline" }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "url"; readonly url: string }
-  | { readonly kind: "crowdsec"; readonly url: string; readonly key: string };
+  | {
+      readonly kind: "crowdsec";
+      readonly url: string;
+      readonly key: string;
+      readonly types: readonly string[];
+    };
 
 export interface ResolvedIpList {
   readonly name: string;
@@ -62,5 +67,7 @@ function toList(name: string, list: IpListConfig, dir: string): ResolvedIpList {
 function toSource({ file, url, crowdsec }: IpListConfig, dir: string): ResolvedIpListSource {
   if (file !== undefined) return { kind: "file", path: resolve(dir, file) };
   if (url !== undefined) return { kind: "url", url };
-  return crowdsec === undefined ? { kind: "inline" } : { kind: "crowdsec", ...crowdsec };
+  return crowdsec === undefined
+    ? { kind: "inline" }
+    : { kind: "crowdsec", types: ["ban"], ...crowdsec };
 }

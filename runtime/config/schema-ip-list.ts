@@ -17,7 +17,9 @@ const keys = {
   ranges: z.array(leaf(rangeIssue)).optional(),
   file: plainText.optional(),
   url: address.optional(),
-  crowdsec: z.strictObject({ url: address, key: plainText }).optional(),
+  crowdsec: z
+    .strictObject({ url: address, key: plainText, types: z.array(plainText).optional() })
+    .optional(),
   column: wholeNumber(0, 1000).optional(),
   interval: duration.optional(),
   timeout: duration.optional(),

@@ -15,7 +15,12 @@ export type IpListSource =
   | { readonly kind: "inline" }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "url"; readonly url: string }
-  | { readonly kind: "crowdsec"; readonly url: string; readonly key: string };
+  | {
+      readonly kind: "crowdsec";
+      readonly url: string;
+      readonly key: string;
+      readonly types: readonly string[];
+    };
 
 export interface IpListTerms {
   readonly name: string;
@@ -232,7 +237,7 @@ export class IpList {
       try {
         if (source.kind === "file") await this.#loadFile(source.path);
         else if (source.kind === "url") await this.#loadUrl(source.url);
-        else if (source.kind === "crowdsec") await this.#loadDecisions(source.url, source.key);
+        else if (source.kind === "crowdsec") await this.#loadDecisions(source);
         this.#noteUpdate();
       } catch (error) {
         if (this.#ended.signal.aborted) return;
@@ -300,7 +305,11 @@ export class IpList {
   }
 
   /** All decisions at first and after a failure, else what changed since the last time we asked. */
-  async #loadDecisions(url: string, key: string): Promise<void> {
+  async #loadDecisions({
+    url,
+    key,
+    types,
+  }: Extract<IpListSource, { kind: "crowdsec" }>): Promise<void> {
     const takesAll = this.#needsAllDecisions;
     const target = `${url.replace(/\/+$/, "")}/v1/decisions/stream?startup=${takesAll}&scopes=ip,range`;
     this.#needsAllDecisions = true;
@@ -309,7 +318,7 @@ export class IpList {
     const added: string[] = [];
     const deleted: string[] = [];
     await inSlices(
-      parseDecisions(answer.text, (change, value) =>
+      parseDecisions(answer.text, types, (change, value) =>
         (change === "new" ? added : deleted).push(value),
       ),
     );
@@ -325,7 +334,8 @@ export class IpList {
 
   async #fetch(url: string, fields: Readonly<Record<string, string>>): Promise<FetchedText> {
     const { timeoutMs, maxBytes } = this.#options.terms;
-    return this.#options.fetchText(url, fields, {
+    const all = { "user-agent": "gatewright/1", ...fields };
+    return this.#options.fetchText(url, all, {
       timeoutMs,
       maxBytes,
       signal: this.#ended.signal,

@@ -16,9 +16,10 @@ const MAX_LENGTH = 65_536;
 /** `{` `[` `{`: within a decision. */
 const DECISION_DEPTH = 3;
 
-/** Calls `take` for each ban, in the order of the text. Throws for what is no such answer, or only a part of one. */
+/** Calls `take` for each decision of these types, in the order of the text. Throws for what is no such answer, or only a part of one. */
 export function* parseDecisions(
   text: ListText,
+  types: readonly string[],
   take: (change: "new" | "deleted", value: string) => void,
 ): Generator<void, void> {
   let depth = 0;
@@ -57,7 +58,7 @@ export function* parseDecisions(
         }
       } else if (code === BRACE_END || code === BRACKET_END) {
         if (depth === DECISION_DEPTH && open !== undefined) {
-          const value = banIn(open + piece.slice(start, at + 1));
+          const value = valueIn(open + piece.slice(start, at + 1), types);
           open = undefined;
           if (value !== undefined && (name === "new" || name === "deleted")) take(name, value);
           decisions += 1;
@@ -75,9 +76,9 @@ export function* parseDecisions(
   if (isFirst || depth !== 0 || inString) throw notDecisions();
 }
 
-function banIn(json: string): string | undefined {
+function valueIn(json: string, types: readonly string[]): string | undefined {
   const { value, type } = JSON.parse(json) as Readonly<Record<string, unknown>>;
-  return typeof value === "string" && type === "ban" ? value : undefined;
+  return typeof value === "string" && types.includes(type as string) ? value : undefined;
 }
 
 function notDecisions(): Error {

@@ -91,10 +91,7 @@ function rangeText(place: number, key: string | number): string {
     const address = [24, 16, 8, 0].map((shift) => (key >>> shift) & 255).join(".");
     return bits === 32 ? address : `${address}/${bits}`;
   }
-  const groups = key
-    .split(",")
-    .flatMap((word) => [Number(word) >>> 16, Number(word) & 0xff_ff])
-    .map((group) => group.toString(16));
+  const groups = Array.from({ length: 8 }, (_, at) => key.charCodeAt(at).toString(16));
   // RFC 5952 §4, as URLs write it.
   const address = new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
   return bits === 128 ? address : `${address}/${bits}`;
@@ -103,5 +100,8 @@ function rangeText(place: number, key: string | number): string {
 function keyOf(family: IpFamily, address: IpWords, bits: number): string | number {
   masked.set(address);
   maskIp(masked, family, bits);
-  return family === IPV4 ? (masked[0] as number) : masked.join();
+  if (family === IPV4) return masked[0] as number;
+  // Eight units of 16 bits: made faster than digits, and found faster.
+  const [a = 0, b = 0, c = 0, d = 0] = masked;
+  return String.fromCharCode(a >>> 16, a, b >>> 16, b, c >>> 16, c, d >>> 16, d);
 }

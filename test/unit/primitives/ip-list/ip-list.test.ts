@@ -67,7 +67,7 @@ describe("a list from a URL", () => {
     });
     await second.refresh();
     expect(second.hasAddress("203.0.113.9")).toBe(true);
-    expect(asked[0]).toEqual({ "if-none-match": '"7"' });
+    expect(asked[0]).toMatchObject({ "if-none-match": '"7"' });
   });
 
   it("is asked with If-Modified-Since where it has no ETag, and stays as it is after a 304 (RFC 9110 §13.1.3)", async () => {
@@ -85,7 +85,8 @@ describe("a list from a URL", () => {
       };
     });
     await list.refresh();
-    expect(asked).toEqual([{}, { "if-modified-since": since }]);
+    const ours = { "user-agent": "gatewright/1" };
+    expect(asked).toEqual([ours, { ...ours, "if-modified-since": since }]);
     expect(list.hasAddress("203.0.113.1")).toBe(true);
   });
 
@@ -181,7 +182,7 @@ describe("decisions of CrowdSec", () => {
         const text = toListText(JSON.stringify(answer));
         return { status: 200, etag: undefined, lastModified: undefined, text };
       },
-      { source: { kind: "crowdsec", url: "http://127.0.0.1:1/", key: "k" } },
+      { source: { kind: "crowdsec", url: "http://127.0.0.1:1/", key: "k", types: ["ban"] } },
     );
     const listed = (): boolean[] => [1, 2, 3].map((last) => list.hasAddress(`203.0.113.${last}`));
     expect(listed()).toEqual([true, true, false]);
@@ -237,7 +238,7 @@ describe("a list of many ranges", () => {
       text: [Buffer.concat(text)],
     };
     const list = await listOf(await temporary(), async () => answer, {
-      source: { kind: "crowdsec", url: "http://127.0.0.1:1", key: "k" },
+      source: { kind: "crowdsec", url: "http://127.0.0.1:1", key: "k", types: ["ban"] },
     });
     expect(list.hasAddress(address(7))).toBe(true);
     expect(await busiestTurnMs(() => list.refresh())).toBeLessThan(20);

@@ -12,8 +12,10 @@ async function changesIn(text: string, pieceBytes = Infinity): Promise<string[]>
     pieces.push(all.subarray(at, at + pieceBytes));
   const changes: string[] = [];
   await inSlices(
-    parseDecisions(pieceBytes === Infinity ? toListText(text) : pieces, (change, value) =>
-      changes.push(`${change} ${value}`),
+    parseDecisions(
+      pieceBytes === Infinity ? toListText(text) : pieces,
+      ["ban", "watch"],
+      (change, value) => changes.push(`${change} ${value}`),
     ),
   );
   return changes;
@@ -23,7 +25,7 @@ describe("CrowdSec's decisions", () => {
   it("are what JSON.parse makes of the answer, however it is cut", async () => {
     const decision = fc.record({
       value: fc.oneof(fc.ipV4(), fc.ipV6(), fc.string({ unit: "grapheme" })),
-      type: fc.constantFrom("ban", "captcha"),
+      type: fc.constantFrom("ban", "captcha", "watch"),
       scenario: fc.string({ unit: "grapheme" }),
       extra: fc.jsonValue({ maxDepth: 3 }),
     });
@@ -38,7 +40,7 @@ describe("CrowdSec's decisions", () => {
           const bytes = (value: string): string => Buffer.from(value).toString("latin1");
           const expected = (["new", "deleted"] as const).flatMap((change) =>
             (answer[change] ?? [])
-              .filter(({ type }) => type === "ban")
+              .filter(({ type }) => type !== "captcha")
               .map(({ value }) => `${change} ${bytes(value)}`),
           );
           const seen = await changesIn(text, pieceBytes);
