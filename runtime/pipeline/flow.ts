@@ -451,7 +451,8 @@ export class Flow
   /** Lets go of the upstream: nothing more of it arrives. Whoever reads its content learns why. */
   dropUpstream(reason: Error | undefined): void {
     const reader = this.cacheUse?.reader;
-    if (reason === undefined) reader?.cancel();
+    // Before the head a hook may wait for it; after that nobody but who lets go here.
+    if (reason === undefined || this.exchange.headSent) reader?.cancel();
     else reader?.fail(reason);
     if (this.cacheUse?.isFilling === true) {
       // Others read it too, and the store wants it: it goes on without this client.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { fieldOf, type RawResponse } from "../helpers/raw-client.ts";
-import { throughProxy, type ThroughProxy } from "../helpers/through-proxy.ts";
+import { getRequest, throughProxy, type ThroughProxy } from "../helpers/through-proxy.ts";
 import { toyResponse, type ToyRequest } from "../helpers/toy-upstream.ts";
 
 const text = (response: RawResponse): string => response.content.toString();
@@ -89,6 +89,33 @@ describe("who shares a fetch", () => {
     proxy.takeErrors();
   });
 
+  it("goes on with the next one where its client leaves while a hook looks at the head", async () => {
+    const clients = 5;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let seen = 0;
+    const { get, connect, upstream, proxy } = await held({
+      ...cached,
+      onUpstreamResponse: async () => {
+        seen += 1;
+        if (seen === 1) await promise;
+      },
+    });
+    const leaver = await connect();
+    void leaver.send(getRequest("/a"));
+    await upstream.request(1);
+    const answers = Array.from({ length: clients }, () => get("/a"));
+    await requests(proxy, clients + 1);
+    (await upstream.connection(1)).send(toyResponse(200, "x", FRESH));
+    while (seen === 0) await turn();
+    leaver.destroy();
+    await proxy.accessed((record) => record.outcome === "aborted");
+    await upstream.request(2);
+    resolve();
+    upstream.connections.at(-1)?.send(toyResponse(200, "y", FRESH));
+    expect((await Promise.all(answers)).map(text)).toEqual(Array<string>(clients).fill("y"));
+    expect(upstream.requests).toHaveLength(2);
+  });
+
   it("goes on where an onResponse hook answers in its place, for one of several", async () => {
     const size = 600_000;
     const { get, upstream, proxy } = await held({
@@ -153,6 +180,18 @@ describe("what is shared", () => {
       config: cached,
     });
     for (let i = 0; i < 4; i++) expect(text(await get("/a"))).toBe("x");
+    expect(upstream.requests).toHaveLength(2);
+  });
+
+  it("is no stream of events, whatever the route's lifetime", async () => {
+    const { get, upstream } = await throughProxy({
+      onRequest: () => toyResponse(200, "data: 1\n\n", "Content-Type: text/event-stream"),
+      config: { routes: [{ upstream: "api", cache: { ttl: "60s" } }] },
+    });
+    await get("/a");
+    expect(fieldOf(await get("/a"), "cache-status")).toBe(
+      "gatewright; fwd=uri-miss; detail=event-stream",
+    );
     expect(upstream.requests).toHaveLength(2);
   });
 

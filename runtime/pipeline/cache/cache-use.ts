@@ -9,7 +9,13 @@ import type { Fill, FillReader } from "./fill.ts";
 import type { Flight, Follower } from "./flight.ts";
 
 /** Why a response is not stored, in a word: for `Cache-Status`, the access log and `explain`. */
-export type NotStored = RefusedStorage | "bypass" | "method" | "read-by-hook" | "too-large";
+export type NotStored =
+  | RefusedStorage
+  | "bypass"
+  | "event-stream"
+  | "method"
+  | "read-by-hook"
+  | "too-large";
 
 /** What the cache has to do with one request. */
 export class CacheUse {

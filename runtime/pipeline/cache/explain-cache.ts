@@ -145,6 +145,7 @@ const REASONS: Readonly<Record<NotStored, string>> = {
   bypass: "a hook bypassed the cache",
   method: "only answers to GET are stored",
   "read-by-hook": "a hook read or replaced its content in onUpstreamResponse",
+  "event-stream": "it is a stream of events, which has no end and is another one for each client",
   "too-large": "its content is longer than `maxEntry`",
 };
 

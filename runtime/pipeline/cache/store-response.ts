@@ -35,6 +35,7 @@ import { originText } from "../../http/origin.ts";
 
 const OWN_FIELDS = ["surrogate-control", "surrogate-key", "cache-tag"];
 const MAX_TAGS = 64;
+const EVENTS = /^text\/event-stream(?:[;\s]|$)/i;
 /**
  * What tells one client, or one request, from all others. We write these ourselves, so what a client sent in them must
  * not select either: whoever sends another's address would be given what that other one was.
@@ -150,6 +151,8 @@ export function refusedByHead(
   if (verdict.refused !== undefined) return verdict.refused;
   if (flow.method !== "GET") return "method";
   if (selectingNames(flow, use, fields).some((name) => OF_ONE_REQUEST.has(name))) return "vary";
+  // Whatever a route's ttl says: who comes later would be told of what was.
+  if (EVENTS.test(fieldValue(fields, "content-type") ?? "")) return "event-stream";
   const length = Number(fieldValue(fields, "content-length") ?? 0);
   return length > use.cache.store.maxEntryBytes ? "too-large" : undefined;
 }
@@ -238,8 +241,8 @@ export function leaveCache(flow: Flow, use: CacheUse): void {
   if (use.flight === undefined || use.flight.serve !== undefined) return;
   const flight = end(use);
   for (const follower of flight?.take() ?? []) {
-    if (use.answered) follower.go(forwardAlone);
-    else follower.go((flow, choice) => flow.joinOrLead(choice));
+    if (use.answered && flow.error !== undefined) follower.go(forwardAlone);
+    else follower.go((waiting, choice) => waiting.joinOrLead(choice));
   }
 }
 
