@@ -3,12 +3,14 @@ import type { ValueSink } from "../values.ts";
 import { readForm } from "./form.ts";
 import { readGraphql } from "./graphql.ts";
 import { readJson } from "./json.ts";
-import { isReadableCharset, readMultipart } from "./multipart.ts";
+import { isReadableCharset, readMixed, readMultipart } from "./multipart.ts";
 import { readXml } from "./xml.ts";
 
 const NOT_TEXT =
   /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:octet-stream|zip|pdf|wasm)$)/;
 
+/** Multipart contents in one another. */
+const MAX_NESTED = 3;
 const BOM = [0xef, 0xbb, 0xbf];
 const SNIFFED_BYTES = 512;
 
@@ -22,7 +24,12 @@ export function contentKind(contentType: string | undefined, beginning: Uint8Arr
   const essence = contentType === undefined ? undefined : mediaTypeEssence(contentType);
   if (essence === undefined) return "text";
   if (essence.startsWith("multipart/")) return "multipart";
-  return NOT_TEXT.test(essence) && !beginsLikeJson(beginning) ? "binary" : "text";
+  return isBinaryType(essence) && !beginsLikeJson(beginning) ? "binary" : "text";
+}
+
+/** Content of this type is not inspected, unless it begins as JSON does. */
+export function isBinaryType(contentType: string): boolean {
+  return NOT_TEXT.test(mediaTypeEssence(contentType) ?? "");
 }
 
 /**
@@ -33,6 +40,7 @@ export function readContent(
   bytes: Uint8Array,
   contentType: string | undefined,
   sink: ValueSink,
+  depth = 0,
 ): void {
   if (bytes.byteLength === 0) return;
   const type = contentType === undefined ? undefined : parseMediaType(contentType);
@@ -44,7 +52,14 @@ export function readContent(
   const essence = type?.essence ?? "";
   if (type?.type === "multipart") {
     const text = buffer.toString("latin1");
-    if (!readMultipart(text, contentType as string, sink)) sink.value("REQUEST_BODY", "", text);
+    const valid =
+      type.subtype === "form-data"
+        ? readMultipart(text, contentType as string, sink)
+        : depth < MAX_NESTED &&
+          readMixed(text, contentType as string, sink, (part, partType) => {
+            readContent(part, partType, sink, depth + 1);
+          });
+    if (!valid) sink.value("REQUEST_BODY", "", text);
     return;
   }
   if (contentKind(contentType, bytes) === "binary") return;

@@ -1,3 +1,5 @@
+import { mediaTypeEssence } from "../../../http/media-type.ts";
+import { isBinaryType } from "./content.ts";
 import { boundaryOf, isFilePart, MAX_PART_HEAD } from "./multipart.ts";
 
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
@@ -11,6 +13,7 @@ const LF = 0x0a;
 export class MultipartExtract {
   readonly #delimiter: Buffer;
   readonly #maxBytes: number;
+  readonly #isForm: boolean;
   readonly #kept: Buffer[] = [];
   #size = 0;
   #rest: Buffer = Buffer.alloc(0);
@@ -25,6 +28,7 @@ export class MultipartExtract {
     this.#delimiter = Buffer.from(`\r\n--${boundary ?? ""}`, "latin1");
     this.#state = boundary === undefined ? "opaque" : "start";
     this.#maxBytes = maxBytes;
+    this.#isForm = mediaTypeEssence(contentType) === "multipart/form-data";
   }
 
   push(chunk: Uint8Array): void {
@@ -47,9 +51,10 @@ export class MultipartExtract {
     const delimiter = this.#delimiter;
     switch (this.#state) {
       case "start": {
-        // The first one stands at the very beginning, without its line end.
-        const first = delimiter.subarray(2);
-        if (rest.byteLength < first.byteLength) return false;
+        // The first one stands at the very beginning: in forms without its line end.
+        if (rest.byteLength < delimiter.byteLength) return false;
+        const hasLineEnd = !this.#isForm && rest[0] === CR;
+        const first = hasLineEnd ? delimiter : delimiter.subarray(2);
         const isThere = rest.subarray(0, first.byteLength).equals(first);
         this.#keep(isThere ? first.byteLength : 0);
         this.#state = isThere ? "delimiter" : "opaque";
@@ -61,13 +66,19 @@ export class MultipartExtract {
         if (this.#state === "head") this.#keep(2);
         return true;
       case "head": {
+        if (rest.byteLength < 2) return false;
+        if (rest[0] === CR && rest[1] === LF) {
+          // No fields at all: the empty line follows at once.
+          this.#state = this.#isSkipped("") ? "file" : "field";
+          return true;
+        }
         const end = rest.indexOf(END_OF_HEAD);
         if (end === -1 && rest.byteLength <= MAX_PART_HEAD + END_OF_HEAD.byteLength) return false;
         if (end === -1 || end > MAX_PART_HEAD) {
           this.#state = "opaque";
           return true;
         }
-        this.#state = isFilePart(rest.toString("latin1", 0, end)) ? "file" : "field";
+        this.#state = this.#isSkipped(rest.toString("latin1", 0, end)) ? "file" : "field";
         // Its second line end may be the one of a delimiter: then the part is empty.
         this.#keep(end + 2);
         return true;
@@ -79,6 +90,14 @@ export class MultipartExtract {
         this.#keep(rest.byteLength);
         return false;
     }
+  }
+
+  #isSkipped(head: string): boolean {
+    if (this.#isForm || /^content-disposition:[ \t]{0,64}form-data/im.test(head)) {
+      return isFilePart(head);
+    }
+    const type = /^content-type:[ \t]{0,64}([^\r\n]{1,200})/im.exec(head)?.[1];
+    return type !== undefined && isBinaryType(type);
   }
 
   #content(at: number): boolean {

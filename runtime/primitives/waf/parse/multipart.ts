@@ -8,13 +8,51 @@ const MAX_PARTS = 1000;
 export const MAX_PART_HEAD = 8192;
 const FORM_DATA = "form-data";
 const MAX_PLAIN = 200;
+const NO_FIELD = [undefined, ""] as const;
+
 /**
  * Parts of a form (RFC 7578), read strictly: what two readers could take apart differently is refused as
  * `multipart-invalid`, since an upstream may then see a field or a file where we saw text. `text` is Latin-1.
  */
 export function readMultipart(text: string, contentType: string, sink: ValueSink): boolean {
   const boundary = boundaryOf(contentType);
-  const valid = boundary !== undefined && readParts(text, boundary, sink);
+  const valid =
+    boundary !== undefined &&
+    readParts(text, 0, boundary, (head, content) => readPart(head, content, sink));
+  if (!valid) sink.anomaly("multipart-invalid", "");
+  return valid;
+}
+
+/**
+ * Parts of any other kind (RFC 2046 §5.1.3: a batch of requests, SOAP with attachments), given to `read` with their types.
+ * Those that are a form's are read as such: servers exist that take every multipart content for a form.
+ */
+export function readMixed(
+  text: string,
+  contentType: string,
+  sink: ValueSink,
+  read: (content: Uint8Array, contentType: string | undefined) => void,
+): boolean {
+  const boundary = boundaryOf(contentType);
+  const valid =
+    boundary !== undefined &&
+    readParts(text, text.startsWith("\r\n") ? 2 : 0, boundary, (head, content) => {
+      if (/^content-disposition:[ \t]{0,64}form-data/im.test(head)) {
+        return readPart(head, content, sink);
+      }
+      let type: string | undefined;
+      let encoding = "binary";
+      for (const line of head === "" ? [] : head.split("\r\n")) {
+        const [name, value] = fieldOf(line);
+        if (name === undefined) return false;
+        sink.value("MULTIPART_PART_HEADERS", name, value);
+        if (name === "content-type") type ??= value;
+        else if (name === "content-transfer-encoding") encoding = value.toLowerCase();
+      }
+      if (!/^(?:7bit|8bit|binary|base64)$/.test(encoding)) return false;
+      read(Buffer.from(content, encoding === "base64" ? "base64" : "latin1"), type);
+      return true;
+    });
   if (!valid) sink.anomaly("multipart-invalid", "");
   return valid;
 }
@@ -27,21 +65,27 @@ export function boundaryOf(contentType: string): string | undefined {
   return BOUNDARY.test(boundary) ? boundary : undefined;
 }
 
-function readParts(text: string, boundary: string, sink: ValueSink): boolean {
+function readParts(
+  text: string,
+  start: number,
+  boundary: string,
+  read: (head: string, content: string) => boolean,
+): boolean {
   const delimiter = `--${boundary}`;
   // A preamble is for mail readers; here it hides a first part from one of two parsers.
-  if (!text.startsWith(delimiter)) return false;
-  let at = delimiter.length;
+  if (!text.startsWith(delimiter, start)) return false;
+  let at = start + delimiter.length;
   for (let parts = 0; ; parts++) {
     if (text.startsWith("--", at)) return /^(?:\r\n)?$/.test(text.slice(at + 2));
     if (!text.startsWith("\r\n", at) || parts >= MAX_PARTS) return false;
     at += 2;
-    const headEnd = text.indexOf("\r\n\r\n", at);
+    // A part without fields begins with the empty line.
+    const headEnd = text.startsWith("\r\n", at) ? at - 2 : text.indexOf("\r\n\r\n", at);
     if (headEnd === -1 || headEnd - at > MAX_PART_HEAD) return false;
     const end = text.indexOf(`\r\n${delimiter}`, headEnd + 2);
     if (end === -1 || end < headEnd + 2) return false;
     const content = text.slice(headEnd + 4, Math.max(end, headEnd + 4));
-    if (!readPart(text.slice(at, headEnd), content, sink)) return false;
+    if (!read(text.slice(at, Math.max(at, headEnd)), content)) return false;
     at = end + 2 + delimiter.length;
   }
 }
@@ -49,10 +93,8 @@ function readParts(text: string, boundary: string, sink: ValueSink): boolean {
 function readPart(head: string, content: string, sink: ValueSink): boolean {
   let disposition: string | undefined;
   for (const line of head.split("\r\n")) {
-    const colon = line.indexOf(":");
-    if (colon < 1 || !isToken(line.slice(0, colon)) || /[\r\n\0]/.test(line)) return false;
-    const name = line.slice(0, colon).toLowerCase();
-    const value = trimOws(line.slice(colon + 1));
+    const [name, value] = fieldOf(line);
+    if (name === undefined) return false;
     sink.value("MULTIPART_PART_HEADERS", name, value);
     if (name === "content-disposition") {
       if (disposition !== undefined) return false;
@@ -79,6 +121,13 @@ function readPart(head: string, content: string, sink: ValueSink): boolean {
     if (file !== "") sink.value("FILES", field, file);
   }
   return true;
+}
+
+/** A field of a part, its name in lower case; `undefined`: it is none. */
+function fieldOf(line: string): readonly [name: string | undefined, value: string] {
+  const colon = line.indexOf(":");
+  if (colon < 1 || !isToken(line.slice(0, colon)) || /[\r\n\0]/.test(line)) return NO_FIELD;
+  return [line.slice(0, colon).toLowerCase(), trimOws(line.slice(colon + 1))];
 }
 
 /** Whether the part's content is a file's, by the rules of {@link readMultipart}; `false` where those refuse it. */

@@ -118,4 +118,39 @@ describe("an inspection", () => {
     inspection.inspectContent(Buffer.from(text), "application/x-ndjson");
     expect(inspection.matches.map(({ place }) => place)).toContain("ARGS_POST:q");
   });
+
+  it.each([
+    [
+      "a batch of requests",
+      "multipart/mixed",
+      "Content-Type: application/http\r\n\r\nGET /a HTTP/1.1",
+    ],
+    ["SOAP with attachments", "multipart/related", "Content-Type: application/xop+xml\r\n\r\n<a/>"],
+    ["no fields", "multipart/mixed", "\r\nhello"],
+  ])("takes %s apart, and looks at each part by its type", (_name, essence, part) => {
+    const type = `${essence}; boundary=b`;
+    const binary =
+      "Content-Type: application/octet-stream\r\nContent-ID: <1>\r\n\r\n\0\x01<script>alert(1)</script>";
+    const whole = (...more: string[]): Buffer =>
+      Buffer.from([part, binary, ...more].map((one) => `--b\r\n${one}\r\n`).join("") + "--b--\r\n");
+    const honest = begin("/");
+    honest.inspectContent(whole(), type);
+    expect(ids(honest)).toEqual([]);
+    const script = "<script>alert(1)</script>";
+    for (const attack of [
+      `Content-Type: text/plain\r\n\r\n${script}`,
+      `Content-Type: application/json\r\n\r\n{"q":"${script}"}`,
+      `\r\n${script}`,
+      `Content-Transfer-Encoding: base64\r\n\r\n${Buffer.from(script).toString("base64")}`,
+      `Content-Type: image/png\r\nContent-Disposition: form-data; name="q"\r\n\r\n${script}`,
+      `Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\n${script}\r\n--c--`,
+    ]) {
+      const inspection = begin("/");
+      inspection.inspectContent(whole(attack), type);
+      expect(ids(inspection)).toContain("xss-markup");
+    }
+    const broken = begin("/");
+    broken.inspectContent(whole("Content-Transfer-Encoding: quoted-printable\r\n\r\nx"), type);
+    expect(ids(broken)).toContain("anomaly-multipart-invalid");
+  });
 });

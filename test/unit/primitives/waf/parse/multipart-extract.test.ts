@@ -2,11 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { MultipartExtract } from "../../../../../runtime/primitives/waf/parse/multipart-extract.ts";
-import { readMultipart } from "../../../../../runtime/primitives/waf/parse/multipart.ts";
+import { readMixed, readMultipart } from "../../../../../runtime/primitives/waf/parse/multipart.ts";
 import type { ValueSink } from "../../../../../runtime/primitives/waf/values.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const TYPE = "multipart/form-data; boundary=bound";
+const MIXED = "multipart/mixed; boundary=bound";
 
 function read(bytes: Uint8Array): { valid: boolean; values: string[] } {
   const values: string[] = [];
@@ -20,8 +21,29 @@ function read(bytes: Uint8Array): { valid: boolean; values: string[] } {
   return { valid, values };
 }
 
-function extracted(bytes: Buffer, cuts: readonly number[], max = 1e6): MultipartExtract {
-  const extract = new MultipartExtract(TYPE, max);
+/** Its fields and the parts that are no pictures. */
+function readOther(bytes: Uint8Array): { valid: boolean; values: string[] } {
+  const values: string[] = [];
+  const sink: ValueSink = {
+    value: (collection, name, value) => values.push(`${collection}:${name}=${value}`),
+    anomaly() {},
+    bounds: { maxValues: 1e6, maxDepth: 10, maxValueLength: 1e6 },
+    isFull: false,
+  };
+  const text = Buffer.from(bytes).toString("latin1");
+  const valid = readMixed(text, MIXED, sink, (part, type) => {
+    if (type !== "image/png") values.push(`${type}: ${Buffer.from(part).toString()}`);
+  });
+  return { valid, values };
+}
+
+function extracted(
+  bytes: Buffer,
+  cuts: readonly number[],
+  max = 1e6,
+  type = TYPE,
+): MultipartExtract {
+  const extract = new MultipartExtract(type, max);
   const at = [...cuts.map((cut) => cut % (bytes.byteLength + 1)), bytes.byteLength].toSorted(
     (a, b) => a - b,
   );
@@ -71,6 +93,22 @@ const form = fc
       `${parts.map(([h, c]) => `--bound\r\n${h}\r\n\r\n${c}\r\n`).join("")}--bound--\r\n`,
     ),
   );
+const mixedHead = fc.constantFrom(
+  "",
+  "Content-Type: image/png",
+  "Content-Type: application/json",
+  "content-type:application/http\r\nContent-ID: <1>",
+  "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64",
+  'Content-Disposition: form-data; name="f"; filename="x"',
+  'Content-Disposition: attachment; filename="x"',
+);
+const mixed = fc
+  .tuple(fc.boolean(), fc.array(fc.tuple(mixedHead, content), { minLength: 1, maxLength: 4 }))
+  .map(([hasLineEnd, parts]) =>
+    Buffer.from(
+      `${hasLineEnd ? "\r\n" : ""}${parts.map(([h, c]) => `--bound\r\n${h}${h === "" ? "" : "\r\n"}\r\n${c}\r\n`).join("")}--bound--\r\n`,
+    ),
+  );
 const cuts = fc.array(fc.nat(400), { maxLength: 8 });
 
 describe("a multipart form without its files", () => {
@@ -83,6 +121,18 @@ describe("a multipart form without its files", () => {
         expect(without.valid).toBe(whole.valid);
         if (whole.valid) expect(without.values).toEqual(whole.values);
         expect(extract.isFull).toBe(false);
+      }),
+      { numRuns: scaled(500, 50_000) },
+    );
+  });
+
+  it("of another kind loses its binary parts, and nothing else", () => {
+    fc.assert(
+      fc.property(mixed, cuts, (bytes, at) => {
+        const whole = readOther(bytes);
+        const without = readOther(extracted(bytes, at, 1e6, MIXED).finish());
+        expect(without.valid).toBe(whole.valid);
+        if (whole.valid) expect(without.values).toEqual(whole.values);
       }),
       { numRuns: scaled(500, 50_000) },
     );
