@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { readHello, type HelloFacts } from "./client-hello.ts";
+import { type Linked, LinkedSet } from "../linked-set.ts";
 import { endsOf } from "./proxy-protocol-ends.ts";
 import { SecureConnection, toSentName, verifiedOf } from "./secure-connection.ts";
 import { TlsServers } from "./tls-servers.ts";
@@ -31,7 +32,7 @@ const UNRECOGNIZED_NAME = Buffer.from([0x15, 3, 3, 0, 2, 2, 112]);
 export class TlsAcceptor {
   readonly #owner: TlsAcceptorOwner;
   readonly #servers: TlsServers;
-  readonly #pending = new Map<Socket, Handshake>();
+  readonly #pending = new LinkedSet<Handshake>();
   #tls: ListenerTls;
   #epoch: number;
 
@@ -61,7 +62,7 @@ export class TlsAcceptor {
 
   accept(raw: Socket): void {
     const handshake = new Handshake(raw, this);
-    this.#pending.set(raw, handshake);
+    this.#pending.add(handshake);
     this.#owner.wheel.arm(handshake.deadline, this.#tls.handshakeMs);
     const { soleOffer } = this.#tls.terms;
     if (soleOffer === undefined) handshake.readHello();
@@ -69,13 +70,13 @@ export class TlsAcceptor {
   }
 
   drain(): void {
-    for (const { deadline } of this.#pending.values()) {
+    for (const { deadline } of this.#pending.toArray()) {
       this.#owner.wheel.arm(deadline, DRAIN_GRACE_MS);
     }
   }
 
   cutAll(): void {
-    for (const raw of this.#pending.keys()) raw.destroy();
+    for (const { raw } of this.#pending.toArray()) raw.destroy();
   }
 
   /** The ClientHello has been looked at and put back. */
@@ -91,7 +92,7 @@ export class TlsAcceptor {
   }
 
   closed(handshake: Handshake): void {
-    if (!this.#pending.delete(handshake.raw)) return;
+    if (!this.#leave(handshake)) return;
     this.#owner.wheel.disarm(handshake.deadline);
     const reason = handshake.reason ?? "the client went away";
     this.#owner.onHandshakeFailed(endsOf(handshake.raw).peerAddress, reason);
@@ -140,14 +141,14 @@ export class TlsAcceptor {
 
   #secured(socket: TLSSocket, offer: TlsOffer): void {
     const raw = rawOf(socket);
-    const handshake = this.#pending.get(raw);
+    const handshake = (raw as HandshakeSocket)[HANDSHAKE];
     const reason = handshake === undefined ? "" : refusalOf(socket, offer, handshake);
     if (handshake === undefined || reason !== undefined) {
       if (handshake !== undefined) handshake.reason ??= reason;
       socket.destroy();
       return;
     }
-    this.#pending.delete(raw);
+    this.#leave(handshake);
     this.#owner.wheel.disarm(handshake.deadline);
     const secure = new SecureConnection(
       socket,
@@ -158,15 +159,29 @@ export class TlsAcceptor {
     this.#owner.onSecure(socket, secure);
   }
 
+  /** False if it has left before. */
+  #leave(handshake: Handshake): boolean {
+    (handshake.raw as HandshakeSocket)[HANDSHAKE] = undefined;
+    return this.#pending.delete(handshake);
+  }
+
   #failed(socket: TLSSocket, error: Error): void {
-    const handshake = this.#pending.get(rawOf(socket));
+    const handshake = (rawOf(socket) as HandshakeSocket)[HANDSHAKE];
     if (handshake !== undefined) handshake.reason ??= reasonOf(error);
     socket.destroy();
   }
 }
 
+const HANDSHAKE = Symbol("Handshake");
+
+interface HandshakeSocket extends Socket {
+  [HANDSHAKE]?: Handshake | undefined;
+}
+
 /** A connection from its first byte to the end of its handshake. */
-class Handshake {
+class Handshake implements Linked {
+  previousLinked: this | null = null;
+  nextLinked: this | null = null;
   readonly raw: Socket;
   readonly deadline: Deadline;
   /** As the ClientHello has it; `null`: it has none; `undefined`: it was not looked at. */
@@ -196,6 +211,7 @@ class Handshake {
 
   constructor(raw: Socket, acceptor: TlsAcceptor) {
     this.raw = raw;
+    (raw as HandshakeSocket)[HANDSHAKE] = this;
     // node keeps the address once it was asked for: it can still be told when the connection is gone.
     void raw.remoteAddress;
     this.#acceptor = acceptor;

@@ -11,6 +11,7 @@ export interface TlsServerEvents {
 }
 
 interface Entry {
+  readonly key: string;
   readonly server: Server;
   ticketKey: Buffer;
 }
@@ -25,6 +26,7 @@ export class TlsServers {
   readonly #protocols: readonly string[];
   readonly #max: number;
   readonly #entries = new Map<string, Entry>();
+  #last: Entry | undefined;
 
   constructor(
     events: TlsServerEvents,
@@ -44,9 +46,12 @@ export class TlsServers {
 
   for(offer: TlsOffer): Server {
     const ticketKey = this.#ticketKeys.current();
+    const last = this.#last;
+    // One name after the other is the exception: the same one again has its place already.
+    if (last?.key === offer.key && last.ticketKey === ticketKey) return last.server;
     let entry = this.#entries.get(offer.key);
     if (entry === undefined) {
-      entry = { server: this.#create(offer), ticketKey };
+      entry = { key: offer.key, server: this.#create(offer), ticketKey };
       // The same key everywhere: a session goes on after a renewal, and under another name of the same policy.
       entry.server.setTicketKeys(ticketKey);
     } else {
@@ -56,6 +61,7 @@ export class TlsServers {
     }
     // A Map remembers the order of insertion: the last one used goes to the end.
     this.#entries.set(offer.key, entry);
+    this.#last = entry;
     if (this.#entries.size > this.#max) {
       const [oldest] = this.#entries.keys();
       if (oldest !== undefined) this.#entries.delete(oldest);
@@ -65,6 +71,7 @@ export class TlsServers {
 
   /** After a change: those of certificates that are gone would only wait for their turn. */
   clear(): void {
+    this.#last = undefined;
     this.#entries.clear();
   }
 

@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 
 import { Deadline, type DeadlineWheel } from "../clock.ts";
+import { type Linked, LinkedSet } from "../linked-set.ts";
 import type { ListenerLimits } from "./limits.ts";
 import type { SecureConnection } from "./secure-connection.ts";
 
@@ -23,7 +24,7 @@ const DRAIN_GRACE_MS = 1000;
 
 export class UnusedConnections {
   readonly owner: UnusedConnectionsOwner;
-  readonly #waiting = new Set<UnusedConnection>();
+  readonly #waiting = new LinkedSet<UnusedConnection>();
 
   constructor(owner: UnusedConnectionsOwner) {
     this.owner = owner;
@@ -42,11 +43,11 @@ export class UnusedConnections {
   }
 
   drain(): void {
-    for (const unused of this.#waiting) unused.expireIn(DRAIN_GRACE_MS);
+    for (const unused of this.#waiting.toArray()) unused.expireIn(DRAIN_GRACE_MS);
   }
 
   cutAll(): void {
-    for (const unused of this.#waiting) unused.socket.destroy();
+    for (const unused of this.#waiting.toArray()) unused.socket.destroy();
   }
 
   /** @internal */
@@ -60,7 +61,9 @@ export class UnusedConnections {
   }
 }
 
-class UnusedConnection {
+class UnusedConnection implements Linked {
+  previousLinked: this | null = null;
+  nextLinked: this | null = null;
   readonly socket: Socket;
   readonly secure: SecureConnection;
   readonly #connections: UnusedConnections;
