@@ -1,0 +1,213 @@
+import { isDigitCode, isSpaceCode } from "./characters.ts";
+import {
+  commandWord,
+  keepWord,
+  knownKind,
+  LONE,
+  PREFIXES,
+  wordEnd,
+  wordPath,
+  wordSplit,
+} from "./shell-word.ts";
+
+// How much a word and its arguments look like a command rather than a sentence.
+
+/** What documentation tells its readers to run. */
+const DEVELOPER =
+  /^(?:npm|node|npx|git|pip3?|docker|kubectl|apt|apt-get|brew|yum|dnf|gem|composer|make|sudo|ssh|cd|python3?|php|ruby|java|mvn)\s/;
+
+export function judge(
+  value: string,
+  at: number,
+  from: number,
+  separator: string,
+): string | undefined {
+  let name = commandWord(value, from);
+  if (name === "") return undefined;
+  const start = from;
+  for (
+    let steps = 0;
+    steps < 3 && PREFIXES.test(name) && isSpaceCode(value.charCodeAt(wordEnd));
+    steps++
+  ) {
+    const end = wordEnd;
+    const split = wordSplit;
+    const next = commandWord(value, end);
+    if (knownKind(next) === 0) {
+      keepWord(end, split);
+      break;
+    }
+    // "time; find", "time curl": a command behind a command
+    if (knownKind(next) === 2 && separator !== "\n" && separator !== "&") return "command";
+    name = next;
+  }
+  const kind = knownKind(name);
+  if (kind === 0) return undefined;
+  const next = value.charCodeAt(wordEnd);
+  if (wordSplit && name.length > 1) {
+    // can't, o'clock: a lone apostrophe is not a split name
+    const text = value.slice(start, wordEnd);
+    if (/["'].{0,20}["']|\\|\$/.test(text)) return "split-command";
+  }
+  // a=1&id=5, key: value, "& word;" as in &lt;
+  if (next === 0x3d || next === 0x3a) return undefined;
+  if (separator === "&" && next === 0x3b) return undefined;
+  switch (separator) {
+    case "`":
+      return backtick(value, at, kind) ? "substitution" : undefined;
+    case "$(":
+      return substitution(value, next, kind, name) ? "substitution" : undefined;
+    case "&":
+    case "\n":
+      if (
+        separator === "\n" &&
+        (LONE.test(name) || wordPath) &&
+        endsCommand(value, wordEnd) &&
+        !wordsOnly(value, at) &&
+        at < 40
+      )
+        return "command";
+      if (wordPath && kind === 2 && separator === "&") return "command";
+      return argumentsLook(value, wordEnd, kind, name) &&
+        (separator === "\n" || !isQueryName(value, wordEnd))
+        ? "command"
+        : undefined;
+    default:
+      break;
+  }
+  if (wordPath && (kind === 2 || argumentsLook(value, wordEnd, kind, name))) return "command";
+  if (argumentsLook(value, wordEnd, kind, name)) return "command";
+  if (endsCommand(value, wordEnd) && (kind === 2 || LONE.test(name)) && !wordsOnly(value, at))
+    return "command";
+  if (kind === 2 && !wordsOnly(value, at) && shortArguments(value, wordEnd)) return "command";
+  return undefined;
+}
+
+function isQueryName(value: string, end: number): boolean {
+  return value.charCodeAt(end) === 0x3d;
+}
+
+/** Whether only a sentence or a list of words stands before the separator. */
+function wordsOnly(value: string, at: number): boolean {
+  const before = value.slice(Math.max(0, at - 40), at).trim();
+  if (before === "") return at > 40;
+  if (PREFIXES.test(before)) return false;
+  if (/[a-z]{2}["']?$/i.test(before)) return !/^[\w.-]+\.[a-z]{2,6}$|^\/|[=$`/\\]/i.test(before);
+  return /[.!?)]$/.test(before) && /\s/.test(before);
+}
+
+function endsCommand(value: string, from: number): boolean {
+  let at = from;
+  while (at < value.length && isSpaceCode(value.charCodeAt(at))) at++;
+  if (at >= value.length) return true;
+  const code = value.charCodeAt(at);
+  if (
+    code === 0x3b ||
+    code === 0x7c ||
+    code === 0x26 ||
+    code === 0x23 ||
+    code === 0x29 ||
+    code === 0x60
+  )
+    return true;
+  return (code === 0x22 || code === 0x27) && at === from && at + 2 >= value.length;
+}
+
+const TECHNICAL_ARGUMENTS = [
+  /^(?:-{1,2}[a-z][\w-]{0,30}(?:$|[\s=,;|&"'`)/.]|\d)|-\d|[~.]{0,2}\/[\w.?*[$~/{-]|~(?:$|[\s;/])|[$`]|https?:|ftp:|\d{1,3}(?:\.\d{1,3}){3}|["'](?:[-/$;]|http|import |echo |print|console|\w{1,40} ?\(|$)|[<>]{1,2}\s?[\w/$~.&(-]|\*(?:$|[\s.;|])|%[a-z]|[a-z]:\\|\\\\|\\[a-z/]|\{\}|\d{2,5}(?:$|[;|&)]))/i,
+  /^[\w.-]{1,60}\/[\w./-]{2,80}(?:$|[\s;|&"'`)])/i,
+  /^[\w-]{1,40}\.(?:txt|sh|py|pl|php|js|rb|conf|cfg|log|bak|sql|xml|ini|exe|bat|ps1|jsp|html?|cgi|gz|zip|tar|zst|key|pem)\b/i,
+  /^[\w-]{1,60}(?:\.[\w-]{1,60}){1,6}(?:$|[;|&"'`)/]|\s(?:\d|$|[;|&]))/i,
+];
+
+/** Whether what follows the name is what a command takes and a sentence does not. */
+function argumentsLook(value: string, from: number, kind: number, name: string): boolean {
+  let at = from;
+  const limit = Math.min(value.length, from + 8);
+  while (at < limit && (isSpaceCode(value.charCodeAt(at)) || value.charCodeAt(at) === 0x2b)) at++;
+  let rest = value.slice(at, at + 120);
+  const spaced = at > from;
+  // cat+/etc/passwd: decoded once, of what was encoded twice
+  if (spaced && value.charCodeAt(at - 1) === 0x2b) rest = rest.replaceAll("+", " ");
+  if (!spaced) {
+    // cat</etc/passwd, cat$IFS
+    return /^(?:<{1,3}\s?[\w/$.~"'(]|>{1,2}\s?[\w/$.~&]|\$[@*]?\{?I)/.test(rest);
+  }
+  // an HTML tag or a comparison in a sentence
+  if (/^<\/?[a-z]/i.test(rest) && /^<\/?[a-z]+[\s>]/i.test(rest)) return false;
+  if (name === "sleep" || name === "timeout")
+    return /^\d{1,6}[smhd]?\s{0,4}(?:$|[;|&#"'`)\n])/.test(rest);
+  if (name === "echo" || name === "printf")
+    return (
+      /^["'$\\-]|^\w{1,40}\s{0,4}(?:$|[;|&#`>)])/.test(rest) &&
+      !/^["'][^"']*$/.test(rest.slice(0, 4) === '"' ? rest : "x")
+    );
+  if (
+    kind === 1 &&
+    (name === "true" || name === "false" || name === "if" || name === "for" || name === "while")
+  )
+    return false;
+  if (TECHNICAL_ARGUMENTS.some((pattern) => pattern.test(rest)))
+    return kind === 2 || !/^\d{2,5}|^-\d/.test(rest) || name === "kill";
+  if (kind === 1)
+    return name === "cd"
+      ? /^[a-z]{1,10}(?:;|&&)/i.test(rest)
+      : name === "export" || name === "set"
+        ? /^[A-Za-z_]\w{0,20}=/.test(rest)
+        : (name === "trap" || name === "source") && /^["'/]/.test(rest);
+  return /^\w[\w.-]{0,30}\s{1,4}(?:-{1,2}[a-z]|\/\w|\d{1,5}(?:$|[\s;|&])|https?:|"|'|\$)/i.test(
+    rest,
+  );
+}
+
+function shortArguments(value: string, from: number): boolean {
+  const rest = value.slice(from, from + 64);
+  return /^\s{1,4}[\w.:@/=-]{1,40}(?:\s{1,4}[\w.:@/=-]{1,40})?\s{0,4}(?:$|[;|&`)#"'])/.test(rest);
+}
+
+// Markdown writes code between back ticks: `ls -la` in a sentence is none.
+function backtick(value: string, at: number, kind: number): boolean {
+  const close = value.indexOf("`", at + 1);
+  const before = at === 0 ? 0 : value.charCodeAt(at - 1);
+  const after = close < 0 ? 0 : value.charCodeAt(close + 1);
+  if (before === 0x60 || after === 0x60) return false;
+  if (DEVELOPER.test(value.slice(at + 1, at + 12))) return false;
+  if (at === 0 && close === value.trimEnd().length - 1)
+    return kind === 2 || !/^`[a-z]+`$/.test(value) || /^`(?:id|ls|ps|env|who|w)`$/.test(value);
+  if (
+    before === 0x3d ||
+    before === 0x3b ||
+    before === 0x7c ||
+    before === 0x26 ||
+    before === 0x24 ||
+    before === 0x22 ||
+    before === 0x27 ||
+    before === 0x2d
+  )
+    return close > 0 || kind === 2;
+  return isDigitCode(before) && kind === 2;
+}
+
+function substitution(value: string, next: number, kind: number, name: string): boolean {
+  if (kind === 2 && !Number.isNaN(next))
+    return next === 0x29 || isSpaceCode(next) || next === 0x3c || next === 0x24;
+  if (next === 0x29) {
+    if (value.length <= 24 && value.charCodeAt(0) === 0x24 && wordEnd === value.length - 1)
+      return true;
+    // $(id).hide(): a library of scripts
+    const close = value.indexOf(")", wordEnd);
+    return (
+      value.charCodeAt(close + 1) !== 0x2e &&
+      name !== "this" &&
+      name !== "true" &&
+      name !== "w" &&
+      name !== "x"
+    );
+  }
+  return (
+    next === 0x24 ||
+    (isSpaceCode(next) &&
+      (argumentsLook(value, wordEnd, kind, name) ||
+        /^\s\w/.test(value.slice(wordEnd, wordEnd + 2))))
+  );
+}

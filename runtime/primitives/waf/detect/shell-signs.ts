@@ -1,0 +1,95 @@
+import {
+  BRACE,
+  DOLLAR,
+  EQUAL,
+  isWordCode,
+  LESS,
+  PIPE,
+  SLASH,
+  SPACE,
+  literalGroup,
+  literalGroups,
+} from "./characters.ts";
+import { sign, type Finding } from "./finding.ts";
+import { globbedPath } from "./shell-glob.ts";
+
+// What only shells write: devices, variables of theirs, expansions, pipes into a shell.
+
+const DEVICE = /\/dev\/(?:tcp|udp)\/|[<>]\s?&\s?[0-9]\s{0,2}(?:[;0-9|]|$)|\b(?:0|1|2)>&(?:1|2)\b/;
+const SHELLSHOCK = /\(\s{0,4}\)\s{0,4}\{/;
+const FIELD_SEPARATOR =
+  /\$\{?IFS\b|\$\{?PATH[:#%]|\$\{?(?:BASH|SHELL|HOSTNAME|HOME|PWD|SHLVL|LS_COLORS)(?:[:#%][^}]{0,20})?\}?(?:\s|$|[|;&])\s{0,4}-?|\$\{[#!]?[A-Za-z_]{0,20}[#%:][^}]{0,20}\}(?=[\w/])|\$'\\(?:x[0-9a-f]{2}|[0-7]{3})/;
+const PROCESS = /(?:^|[\s;|&=])[<>]\((?:cmd|[a-z]{2,12}(?:\)|\s))|<<<\s{0,4}["'$\w(]/;
+const SUM =
+  /\$\(\(\s?-?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\)\)|\$\[\s?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\]|\bexpr\s{1,4}[0-9]{1,10}\s{1,4}[*+-]/;
+const ENCODED =
+  /\|\s{0,4}(?:base64|base32|xxd|openssl|rev|tac)\b[^|]{0,40}\|\s{0,4}(?:ba|z|k|c|da)?sh\b|\|\s{0,4}(?:ba|z|k|da)?sh\s{0,4}(?:$|[-;|&"'`)<])/;
+const REVERSE_SHELL =
+  /\b(?:nc|ncat|netcat)\s(?:-?[\w.:]{1,40}\s){0,4}-[a-z]{0,3}[ec]\s|\bmkfifo\s\/|\bsocat\s[\w:.,-]{1,40}\s(?:exec|system):|\bIO::Socket|\bTCPSocket\.(?:new|open)|\bsocket\.socket\s?\(/i;
+const REVERSE_WORDS = literalGroup([
+  "ncat",
+  "netcat",
+  "mkfifo",
+  "socket",
+  "socat",
+  "ockopen",
+  " -e ",
+  " -c ",
+  "exec",
+]);
+const BRACES =
+  /(?:^|[\s;|&`(=])\{(?:[a-z/]{0,12},)(?:[a-z/.-]{0,24}(?:,[^{}\s"':]{0,24}){0,3})\}|(?:^|[;|&`(=])[a-z]{0,4}\{[a-z]{1,6},[a-z-]{1,8}\}[a-z]{0,4}(?:$|[\s;|&])/;
+const ALIAS = /(?:^|[;|&\n])\s{0,4}alias\s{1,4}(?:[+-][a-z+]{1,6}\s{1,4})?["']?[\w.-]{1,20}["']?=/;
+
+/** Signs that tell a shell by themselves, wherever they stand. */
+export function literalSign(value: string, classes: number): Finding | undefined {
+  if ((classes & (SLASH | EQUAL)) !== 0 && (classes & (SLASH | PIPE)) !== 0) {
+    const found =
+      value.includes("/dev/") || value.includes("&") ? sign(value, DEVICE, "device") : undefined;
+    if (found !== undefined && !/<\s?&\s?[0-9]/.test(value.slice(found.start, found.start + 1)))
+      return found;
+  }
+  if ((classes & BRACE) !== 0) {
+    // () { :;};  and not  function f() { … }
+    const found = sign(value, SHELLSHOCK, "function-export");
+    if (
+      found !== undefined &&
+      /^\(\s{0,4}\)\s{0,4}\{\s{0,4}(?::|_|$|[^a-z]{0,4};)/i.test(
+        value.slice(found.start, found.start + 24),
+      ) &&
+      !isWordCode(value.charCodeAt(found.start - 1))
+    )
+      return found;
+    const braces = sign(value, BRACES, "brace-expansion");
+    if (braces !== undefined && value.length < 200) return braces;
+  }
+  if ((classes & DOLLAR) !== 0) {
+    const found =
+      sign(value, FIELD_SEPARATOR, "shell-variable") ?? sign(value, SUM, "shell-arithmetic");
+    if (
+      found !== undefined &&
+      (found.sign !== "shell-variable" ||
+        !/^\$\{?(?:HOME|PWD|HOSTNAME|PATH|BASH|SHLVL)/.test(value.slice(found.start)) ||
+        found.start === 0)
+    )
+      return found;
+  }
+  if ((classes & (LESS | EQUAL)) !== 0) {
+    const found = sign(value, PROCESS, "process-substitution");
+    if (found !== undefined && !(value.charCodeAt(found.start) === 0x3c && value.includes("</")))
+      return found;
+  }
+  if ((classes & PIPE) !== 0) {
+    const found = sign(value, ENCODED, "piped-shell");
+    if (found !== undefined && !/^\|\s?(?:sh|bash)\s?\|/.test(value.slice(found.start)))
+      return found;
+  }
+  if ((classes & (SPACE | PIPE)) !== 0) {
+    const found =
+      ((literalGroups(value) & REVERSE_WORDS) !== 0
+        ? sign(value, REVERSE_SHELL, "reverse-shell")
+        : undefined) ?? ((classes & EQUAL) === 0 ? undefined : sign(value, ALIAS, "alias"));
+    if (found !== undefined) return found;
+  }
+  return (classes & SLASH) === 0 ? undefined : globbedPath(value, classes);
+}

@@ -1,0 +1,108 @@
+import { isDigitCode, isLetterCode, isSpaceCode, isWordCode } from "./characters.ts";
+import { TECHNICAL, WORDY } from "./shell-words.ts";
+
+// The word at a command position, read as the shell reads it: quotes, backslashes and empty variables
+// inside a name vanish.
+
+/** Names that show something when run without arguments. */
+export const LONE =
+  /^(?:id|ls|pwd|who|env|set|ps|top|htop|whoami|uname|ifconfig|netstat|printenv|hostname|dir|uptime|lsb_release|lastlog|aptitude|last|w|df|mount|arp|dmesg|sh|bash|zsh|ksh|csh|dash)$/;
+/** Words that run the command after them. */
+export const PREFIXES =
+  /^(?:time|nohup|strace|ltrace|sudo|doas|exec|command|builtin|env|nice|ionice|setsid|stdbuf|xargs|busybox|then|do|else|eval)$/;
+
+export let wordEnd = 0;
+/** The name was written with quotes, backslashes or variables inside. */
+export let wordSplit = false;
+export let wordPath = false;
+
+/** Goes back to a word that was read before. */
+export function keepWord(end: number, isSplit: boolean): void {
+  wordEnd = end;
+  wordSplit = isSplit;
+}
+
+/** Reads the command word at `from` as a shell would; "" where none stands. */
+export function commandWord(value: string, from: number): string {
+  let at = from;
+  const limit = Math.min(value.length, from + 160);
+  for (;;) {
+    while (
+      at < limit &&
+      (isSpaceCode(value.charCodeAt(at)) ||
+        value.charCodeAt(at) === 0x28 ||
+        value.charCodeAt(at) === 0x7b)
+    )
+      at++;
+    // $u, $@: variables that are empty
+    if (
+      value.charCodeAt(at) === 0x24 &&
+      (isLetterCode(value.charCodeAt(at + 1)) || value.charCodeAt(at + 1) === 0x40)
+    ) {
+      let end = at + 2;
+      while (end < limit && isWordCode(value.charCodeAt(end))) end++;
+      if (isSpaceCode(value.charCodeAt(end)) && end > at) {
+        at = end;
+        continue;
+      }
+    }
+    break;
+  }
+  let name = "";
+  let letters = 0;
+  wordSplit = false;
+  wordPath = false;
+  for (; at < limit; at++) {
+    const code = value.charCodeAt(at);
+    if (code === 0x27 || code === 0x22 || code === 0x5c) {
+      if (letters > 0 && at + 1 < value.length && isLetterCode(value.charCodeAt(at + 1)))
+        wordSplit = true;
+      continue;
+    }
+    if (code === 0x24) {
+      const next = value.charCodeAt(at + 1);
+      if (next === 0x40 || next === 0x2a || isDigitCode(next)) {
+        wordSplit = true;
+        at++;
+        continue;
+      }
+      if (next === 0x7b) {
+        const close = value.indexOf("}", at);
+        if (close > 0 && close < at + 12 && letters > 0) {
+          wordSplit = true;
+          at = close;
+          continue;
+        }
+      }
+      break;
+    }
+    if (code === 0x2f) {
+      name = "";
+      wordPath = true;
+      continue;
+    }
+    if (
+      isLetterCode(code) ||
+      isDigitCode(code) ||
+      code === 0x5f ||
+      (code === 0x2d && letters > 0) ||
+      (code === 0x2e && letters > 0)
+    ) {
+      name += value[at];
+      letters++;
+      if (letters > 32) break;
+      continue;
+    }
+    break;
+  }
+  wordEnd = at;
+  return name;
+}
+
+const VERSIONED = /^(?:python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/;
+
+export function knownKind(name: string): 0 | 1 | 2 {
+  if (TECHNICAL.has(name)) return 2;
+  if (isDigitCode(name.charCodeAt(name.length - 1)) && VERSIONED.test(name)) return 2;
+  return WORDY.has(name) ? 1 : 0;
+}
