@@ -188,6 +188,8 @@ function send(
     answer.end();
     return;
   }
+  // Its beginning may be long in coming: that of events, for example.
+  answer.flushHeaders();
   answer.on("drain", () => content.resume());
   content.open({
     onData(chunk) {

@@ -67,7 +67,10 @@ class MemorySocket extends Duplex {
     activity.count += 1;
     this.bytesWritten += chunk.length;
     peer.bytesRead += chunk.length;
-    if (peer.push(chunk)) process.nextTick(done);
+    // A copy, as a kernel makes it: either side may free or fill its own memory again.
+    const copy = Buffer.allocUnsafeSlow(chunk.length);
+    chunk.copy(copy);
+    if (peer.push(copy)) process.nextTick(done);
     else peer.#onRoom = done;
   }
 

@@ -116,7 +116,8 @@ export class WebExchange implements Exchange {
       this.#left -= bytes.byteLength;
     }
     this.bytesSent += bytes.byteLength;
-    if (bytes.byteLength > 0) this.#body?.enqueue(bytes);
+    // A copy, as a kernel makes it: the memory of what is sent goes back to whoever it came from.
+    if (bytes.byteLength > 0) this.#body?.enqueue(new Uint8Array(bytes));
     this.#isFull = (this.#body?.desiredSize ?? 1) <= 0;
     return !this.#isFull;
   }

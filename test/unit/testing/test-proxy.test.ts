@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 
 import { defineConfig } from "@gatewright/sdk";
 import { createTestClock, createTestProxy, type TestProxy } from "gatewright/testing";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 async function make(...args: Parameters<typeof createTestProxy>): Promise<TestProxy> {
   const proxy = await createTestProxy(...args);
@@ -185,6 +185,39 @@ describe("fetch", () => {
     expect(bytes.byteLength).toBe(6_400_000);
     expect(bytes.every((byte) => byte === 6)).toBe(true);
     expect(proxy.requests).toMatchObject([{ responseBytes: 6_400_000, outcome: "complete" }]);
+  });
+
+  it("gives a response whose events are yet to come, and ends it with its reader", async () => {
+    const events = new TransformStream<string, string>();
+    const proxy = await make(echo, {
+      upstreams: {
+        api: () =>
+          new Response(events.readable.pipeThrough(new TextEncoderStream()), {
+            headers: { "content-type": "text/event-stream" },
+          }),
+      },
+    });
+    const response = await proxy.fetch("/");
+    const body = response.body as ReadableStream<Uint8Array<ArrayBuffer>>;
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    const writer = events.writable.getWriter();
+    for (const event of ["data: 1\n\n", "data: 2\n\n"]) {
+      void writer.write(event);
+      expect(await reader.read()).toEqual({ done: false, value: event });
+    }
+    await reader.cancel();
+    await proxy.settled();
+    expect(proxy.requests).toMatchObject([{ status: 200, outcome: "aborted" }]);
+  });
+
+  it("asks for no upgrade, and has no content where a client would see none", async () => {
+    const proxy = await make(echo, {
+      upstreams: { api: (request) => new Response(`upgrade: ${request.headers.get("upgrade")}`) },
+    });
+    const headers = { connection: "upgrade", upgrade: "websocket" };
+    expect(await (await proxy.fetch("/", { headers })).text()).toBe("upgrade: null");
+    const head = await proxy.fetch("/", { method: "HEAD" });
+    expect([head.status, head.body]).toEqual([200, null]);
   });
 
   it("knows who asks, for the proxy and for one request", async () => {
@@ -460,6 +493,36 @@ describe("a test proxy", () => {
     );
     expect((await proxy.fetch("/")).status).toBe(200);
     await expect(proxy.advance("1s")).rejects.toThrow("system's clock");
+  });
+
+  it("goes by its own clock beside a runner's fake timers", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "setInterval", "Date"], now: 0 });
+    onTestFinished(() => void vi.useRealTimers());
+    const proxy = await make(
+      { upstreams: { api: { targets: [ONE] } } },
+      { clock: createTestClock({ now: "2030-01-01" }), upstreams: { api: () => new Response("") } },
+    );
+    const body = "x".repeat(2_000_000);
+    const response = await proxy.fetch("/", { method: "POST", body });
+    expect(response.headers.get("date")).toBe("Tue, 01 Jan 2030 00:00:00 GMT");
+    await proxy.advance("1m");
+    expect(Date.now()).toBe(0);
+  });
+
+  it("breaks off a response that is being read when it is closed", async () => {
+    const proxy = await make(
+      { upstreams: { api: { targets: [ONE] } } },
+      {
+        upstreams: {
+          api: () =>
+            new Response(
+              new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(9)) }),
+            ),
+        },
+      },
+    );
+    const text = (await proxy.fetch("/")).text();
+    await Promise.all([proxy.close(), expect(text).rejects.toThrow("terminated")]);
   });
 
   it("works under node:test, and leaves nothing behind that would hold the process", async () => {
