@@ -26,7 +26,7 @@ export interface FakeApp {
 }
 
 /** One fake for all targets of an upstream, or one for each, by its URL as in the config. */
-export type FakeUpstream = Fake | Readonly<Record<string, Fake>>;
+export type FakeUpstream = Fake | { readonly [target: `${string}:${string}`]: Fake };
 
 /** A request that reached a fake. */
 export interface FakeCall {

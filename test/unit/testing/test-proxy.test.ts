@@ -20,6 +20,8 @@ describe("what depends on time", () => {
     let isWell = true;
     let pages = 0;
     const clock = createTestClock({ now: "2030-01-01T00:00:00Z" });
+    // What is loaded at the first use of all is not its time.
+    await (await createTestProxy({ upstreams: { app: { fetch: () => new Response() } } })).close();
     const began = process.cpuUsage();
     const proxy = await make(
       defineConfig({
