@@ -144,3 +144,48 @@ describe("a content that is stored with a coding", () => {
     expect(upstream.requests).toHaveLength(1);
   });
 });
+
+describe("a content on its way into the store (PUB-16)", () => {
+  it("reaches everyone who waits for it piece by piece, each in a coding of their own", async () => {
+    const { connect, get, upstream, proxy } = await throughProxy({
+      onRequest: () => undefined,
+      config: { routes: [{ upstream: "api", cache: true }] },
+    });
+    const clients = [await connect(), await connect()];
+    const codings = ["gzip", "br"] as const;
+    for (const [at, client] of clients.entries()) {
+      void client.send(
+        `GET /a HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: ${codings[at]}\r\n\r\n`,
+      );
+    }
+    await upstream.request(1);
+    while ((await proxy.running.status()).traffic.requests < 2)
+      await new Promise((resolve) => setImmediate(resolve));
+    const origin = await upstream.connection(1);
+    origin.send(
+      "HTTP/1.1 200 x\r\nCache-Control: max-age=60\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    const decoders = [zlib.createGunzip(), zlib.createBrotliDecompress()];
+    const texts = ["", ""];
+    for (const [at, decoder] of decoders.entries())
+      decoder.on("data", (chunk: Buffer) => (texts[at] += chunk.toString()));
+    for (const client of clients) await client.readThrough("\r\n\r\n");
+    for (const line of ["first line\n", "second line\n"]) {
+      origin.send(`${line.length.toString(16)}\r\n${line}\r\n`);
+      for (const [at, client] of clients.entries()) {
+        while (texts[at]?.endsWith(line) !== true) {
+          const size = Number.parseInt(await client.readThrough("\r\n"), 16);
+          decoders[at]?.write(await client.read(size));
+          await client.read(2);
+          await new Promise<void>((resolve) => decoders[at]?.flush(resolve));
+        }
+      }
+    }
+    origin.send("0\r\n\r\n");
+    for (const client of clients) await client.readThrough("\r\n0\r\n\r\n");
+    expect((await get("/a")).content.toString()).toBe("first line\nsecond line\n");
+    expect(upstream.requests).toHaveLength(1);
+    for (const client of clients) client.destroy();
+    for (const decoder of decoders) decoder.close();
+  });
+});

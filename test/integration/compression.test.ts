@@ -244,6 +244,26 @@ describe("entity tags of compressed responses (PUB-18)", () => {
     expect(fieldOf(plain, "Vary")).toBe("Origin, Accept-Encoding");
   });
 
+  it("that are weak already are those of every variant, also in a 304", async () => {
+    const { get, upstream } = await throughProxy({
+      onRequest: ({ field }) =>
+        field("if-none-match") === 'W/"w"'
+          ? 'HTTP/1.1 304 Not Modified\r\nETag: W/"w"\r\n\r\n'
+          : toyResponse(200, CSS, "Content-Type: text/css", 'ETag: W/"w"'),
+    });
+    for (const coding of ["gzip", "identity"]) {
+      const whole = await get("/", `Accept-Encoding: ${coding}`);
+      expect([fieldOf(whole, "ETag"), decoded(whole)]).toEqual(['W/"w"', CSS]);
+      const none = await get("/", `Accept-Encoding: ${coding}`, 'If-None-Match: W/"w"');
+      expect([none.status, fieldOf(none, "ETag"), fieldOf(none, "Vary")]).toEqual([
+        304,
+        'W/"w"',
+        "Accept-Encoding",
+      ]);
+    }
+    expect(upstream.requests).toHaveLength(4);
+  });
+
   it("come back to the origin as its own, and a 304 has the client's (RFC 9110 §15.4.5)", async () => {
     const { get, upstream } = await throughProxy(origin);
     const coded = await get("/", "Accept-Encoding: gzip", 'If-None-Match: W/"v1-coded"');
