@@ -108,6 +108,27 @@ export function describeHandlerPackage(home: () => string): void {
     expect(check.err).toContain(`proxy.config.ts:${line}:`);
   });
 
+  it("is refused by name where it is made for another contract", async () => {
+    const project = newProject();
+    const copy = join(project, "node_modules", NAME);
+    cpSync(join(home(), "node_modules", NAME), copy, { recursive: true });
+    const file = join(copy, "dist/index.js");
+    // As if it had been made with an SDK of the future.
+    const text = readFileSync(file, "utf8");
+    const made = text.replace(
+      /definePlugin\(/,
+      "((make) => (...all) => ({ ...make(...all), api: 2 }))(",
+    );
+    expect(made).not.toBe(text);
+    writeFileSync(file, made);
+    const check = await runCommand(gatewright(), ["check"], { cwd: project });
+    expect(check.code).toBe(2);
+    expect(check.err).toContain(
+      `The plugin "${NAME}" is made for contract 2 of Gatewright; this version speaks contract 1.`,
+    );
+    expect(check.err).toContain(`Install a version of ${NAME} for contract 1.`);
+  });
+
   it("reloads when it is edited as a linked package", async () => {
     const project = newProject();
     const source = join(project, "packages", "api-key");

@@ -377,6 +377,39 @@ describe("fakes", () => {
     expect(proxy.requests.map(({ times }) => Math.round(times.total / 1000))).toEqual([4, 5]);
   });
 
+  it("are ejected for longer each time, by the clock of the test", async () => {
+    const proxy = await make(
+      {
+        upstreams: {
+          api: {
+            targets: [ONE, TWO],
+            outliers: { consecutiveErrors: 3, baseTime: "10s" },
+          },
+        },
+      },
+      {
+        upstreams: {
+          api: { [ONE]: () => new Response("", { status: 502 }), [TWO]: () => new Response("two") },
+        },
+      },
+    );
+    /** Requests that TWO alone answers: none of them fails. */
+    const failures = async (): Promise<number> => {
+      let count = 0;
+      for (let ask = 0; ask < 6; ask++) if ((await proxy.fetch("/")).status === 502) count += 1;
+      return count;
+    };
+    expect([await failures(), await failures()]).toEqual([3, 0]);
+    await proxy.advance("9s");
+    expect(await failures()).toBe(0);
+    await proxy.advance("2s");
+    expect([await failures(), await failures()]).toEqual([3, 0]);
+    await proxy.advance("15s");
+    expect(await failures()).toBe(0);
+    await proxy.advance("6s");
+    expect(await failures()).toBe(3);
+  });
+
   it("are cut off and back again by disconnect and reconnect", async () => {
     const proxy = await make(
       { upstreams: { api: { targets: [ONE, TWO], healthCheck: { type: "tcp", interval: "5s" } } } },
