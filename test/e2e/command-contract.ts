@@ -150,6 +150,7 @@ export default defineConfig({
         ".gitignore",
         "README.md",
         "package.json",
+        "plugins",
         "proxy.config.ts",
         "proxy.test.ts",
         "tsconfig.json",
