@@ -2,7 +2,10 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
+import { connect as connectHttp2, type ClientHttp2Stream } from "node:http2";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+
+import type { TestProtocol } from "./protocol-matrix.ts";
 
 const PATTERN_BYTES = 64 * 1024;
 /** Not a multiple of any buffer's size: a lost or repeated chunk moves everything behind it. */
@@ -98,13 +101,13 @@ export function piece(at: number, bytes: number): Buffer {
 /** A GET whose content is read only as far, or as fast, as the test says. */
 export class PacedReader {
   receivedBytes = 0;
-  readonly response: IncomingMessage;
+  readonly response: IncomingMessage | ClientHttp2Stream;
   readonly #hash = createHash("sha256");
   readonly #ended: Promise<void>;
   #limit = 0;
   #onLimit: (() => void) | undefined;
 
-  private constructor(response: IncomingMessage) {
+  private constructor(response: IncomingMessage | ClientHttp2Stream) {
     this.response = response;
     this.#ended = new Promise((resolve, reject) => {
       response.once("end", resolve);
@@ -122,7 +125,17 @@ export class PacedReader {
     response.pause();
   }
 
-  static async open(url: string): Promise<PacedReader> {
+  /** One request on a connection of its own. */
+  static async open(url: string, protocol: TestProtocol = "HTTP/1.1"): Promise<PacedReader> {
+    if (protocol === "HTTP/2") {
+      const session = connectHttp2(url);
+      session.on("error", () => {});
+      const { pathname, search } = new URL(url);
+      const stream = session.request({ ":path": pathname + search });
+      stream.on("close", () => session.destroy());
+      await once(stream, "response");
+      return new PacedReader(stream);
+    }
     const sent = request(url, { agent: false });
     sent.end();
     const [response] = (await once(sent, "response")) as [IncomingMessage];

@@ -49,23 +49,24 @@ describe("clients that stop reading (PUB-10)", () => {
     expect(proxy.access.every((record) => record.outcome === "complete")).toBe(true);
   });
 
-  it(
-    "hold their upstreams up, cost a bounded amount of memory, and get all of it when they read on",
+  it.each(["HTTP/1.1", "HTTP/2"] as const)(
+    "over %s hold their upstreams up, cost a bounded amount of memory, and get all of it when they read on",
     { timeout: scaled(30_000, 300_000) },
-    async () => {
+    async (protocol) => {
+      const open = (): Promise<PacedReader> => PacedReader.open(proxy.url, protocol);
       const origin = await startPatternOrigin(CONTENT_BYTES);
       await using proxy = await startMeasuredProxy({
-        config: `export default { upstreams: { big: { targets: ["${origin.url}"] } } };`,
+        config: `export default { listen: { port: 0, h2c: true }, upstreams: { big: { targets: ["${origin.url}"] } } };`,
       });
       // Whole transfers first: what the code and its allocator take anyway is no growth.
-      const warm = await Promise.all([1, 2, 3].map(() => PacedReader.open(proxy.url)));
+      const warm = await Promise.all([1, 2, 3].map(() => open()));
       await Promise.all(warm.map((reader) => reader.readAll()));
 
       const before = await proxy.rssBytes();
       await proxy.resetPeak();
       const readers: PacedReader[] = [];
       for (let i = 0; i < CLIENTS; i++) {
-        const reader = await PacedReader.open(proxy.url);
+        const reader = await open();
         await reader.readThrough(READ_FIRST_BYTES);
         readers.push(reader);
       }
