@@ -1,4 +1,4 @@
-import type { AccessRecord } from "@gatewright/sdk";
+import type { AccessRecord, WafMatch } from "@gatewright/sdk";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -60,6 +60,24 @@ describe("createAccessLog", () => {
     expect(fields).toEqual({ ...rest, cache: null, level: "info", msg: "request" });
     expect(String(time)).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(Math.abs(Date.parse(String(time)) - Date.now())).toBeLessThan(60_000);
+  });
+
+  it("says what the WAF found, without what it means", () => {
+    const match: WafMatch = {
+      rule: "sqli-structure",
+      message: "SQL injection",
+      severity: "critical",
+      tags: ["sqli"],
+      points: 5,
+      place: 'ARGS_GET:"\u0085',
+      text: "' OR 1=1\u2028--",
+      phase: "head",
+    };
+    const [line = ""] = write({ ...base, waf: [match, { ...match, rule: "own-rule" }] });
+    expect(line).toContain(String.raw`"place":"ARGS_GET:\"\u0085"`);
+    const { rule, points, phase, place, text } = match;
+    const told = { rule, points, phase, place, text };
+    expect((JSON.parse(line) as AccessRecord).waf).toEqual([told, { ...told, rule: "own-rule" }]);
   });
 
   it("is valid JSON on one line for any text in the record", () => {
