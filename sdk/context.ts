@@ -90,6 +90,7 @@ export interface Score {
 
 /** Per-request values of your own. Plugins add their keys by declaration merging. */
 export interface RequestState {
+  /** Names are shared by all hooks: prefix yours. */
   [key: string]: unknown;
 }
 

@@ -1,20 +1,15 @@
 /** Links between pages of the repository lead somewhere: to a file that exists and to a heading that is in it. */
-import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { describe, expect, it } from "vitest";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const pages = globSync(
-  ["*.md", "docs/**/*.md", "examples/*.md", "examples/*/*.md", "sdk/*.md", "runtime/*.md"],
-  {
-    cwd: ROOT,
-  },
-).toSorted();
+import { markdownPages, readPage, ROOT } from "../../helpers/markdown.ts";
+
+const pages = markdownPages();
 
 const links = pages.flatMap((page) => {
-  const text = readFileSync(join(ROOT, page), "utf8").replaceAll(/^( *)```[\s\S]*?^\1```$/gm, "");
+  const text = readPage(page).replaceAll(/^( *)```[\s\S]*?^\1```$/gm, "");
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target = ""]) => ({ page, target }))
     .filter(({ target }) => !/^[a-z][a-z+.-]*:/i.test(target));
