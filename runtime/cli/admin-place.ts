@@ -1,8 +1,8 @@
 import { DEFAULT_ADMIN } from "../config/defaults.ts";
-import { formatReport } from "../config/report.ts";
 import { createLog } from "../log.ts";
 import { findConfig } from "./config-file.ts";
 import { createEngine } from "./engine.ts";
+import { printConfigFailure } from "./json-failure.ts";
 import { UsageError, type Terminal } from "./terminal.ts";
 
 /** Where the admin listener of a running proxy is. */
@@ -20,7 +20,7 @@ export interface AdminPlace {
 export async function findAdmin(
   terminal: Terminal,
   cwd: string,
-  flags: { readonly admin?: string; readonly config?: string },
+  flags: { readonly admin?: string; readonly config?: string; readonly json?: boolean },
 ): Promise<AdminPlace | undefined> {
   const token = process.env["GATEWRIGHT_ADMIN_TOKEN"];
   if (flags.admin !== undefined) return { url: toUrl(flags.admin), token, from: "option" };
@@ -31,7 +31,7 @@ export async function findAdmin(
     const result = await engine.source.load();
     if (result.kind === "unchanged") throw new Error("the first load found nothing to load");
     if (result.kind === "failed") {
-      terminal.err(formatReport(result.report, { colour: terminal.errColor, cwd }));
+      printConfigFailure(terminal, cwd, result.report, flags);
       return undefined;
     }
     const { config, slot } = result.loaded;

@@ -1,5 +1,4 @@
 import type { LoadedConfig } from "../config/load.ts";
-import { formatReport } from "../config/report.ts";
 import { prepareGeneration } from "../generation/generation.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
 import { createLog } from "../log.ts";
@@ -7,6 +6,7 @@ import { findConfig } from "./config-file.ts";
 import { createEngine } from "./engine.ts";
 import { toExplainInput } from "./explain-input.ts";
 import { formatExplanation } from "./explain-tree.ts";
+import { printConfigFailure } from "./json-failure.ts";
 import { createPaint, type ExitCode, type Terminal } from "./terminal.ts";
 
 export interface ExplainFlags {
@@ -34,7 +34,7 @@ export async function runExplain(
     const result = await engine.source.load();
     if (result.kind === "unchanged") throw new Error("the first load found nothing to load");
     if (result.kind === "failed") {
-      terminal.err(formatReport(result.report, { colour: terminal.errColor, cwd }));
+      printConfigFailure(terminal, cwd, result.report, flags);
       return 2;
     }
     const { loaded } = result;

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { VERSION } from "../process/version.ts";
 import { DEFAULT_CONFIG } from "./config-file.ts";
 import { runInit, type InitFlags } from "./init.ts";
+import { withJsonFailure } from "./json-failure.ts";
 import type { ListFlags } from "./list.ts";
 import { PROJECT_KINDS } from "./project/project-files.ts";
 import type { PurgeFlags } from "./purge.ts";
@@ -70,7 +71,7 @@ export function createProgram(
     .option("--json", "print the result as JSON")
     .action(async (flags: { config?: string; types: boolean; json?: boolean }) => {
       const { runCheck } = await import("./check.ts");
-      done(await runCheck(terminal, cwd, flags));
+      done(await withJsonFailure(terminal, flags, (to) => runCheck(to, cwd, flags)));
     });
 
   program
@@ -103,7 +104,11 @@ export function createProgram(
         },
       ) => {
         const { runExplain } = await import("./explain.ts");
-        done(await runExplain(terminal, cwd, { method, url, ...flags }));
+        done(
+          await withJsonFailure(terminal, flags, (to) =>
+            runExplain(to, cwd, { method, url, ...flags }),
+          ),
+        );
       },
     );
 
@@ -120,7 +125,7 @@ export function createProgram(
     .option("--json", "print the result as JSON")
     .action(async (flags: PurgeFlags) => {
       const { runPurge } = await import("./purge.ts");
-      done(await runPurge(terminal, cwd, flags));
+      done(await withJsonFailure(terminal, flags, (to) => runPurge(to, cwd, flags)));
     });
 
   program
@@ -136,7 +141,7 @@ export function createProgram(
     .option("--json", "print the result as JSON")
     .action(async (name: string | undefined, flags: ListFlags) => {
       const { runList } = await import("./list.ts");
-      done(await runList(terminal, cwd, name, flags));
+      done(await withJsonFailure(terminal, flags, (to) => runList(to, cwd, name, flags)));
     });
 
   program
@@ -150,7 +155,7 @@ export function createProgram(
     )
     .option("--json", "print the result as JSON")
     .action(async (dir: string, flags: InitFlags) =>
-      done(await runInit(terminal, cwd, dir, flags)),
+      done(await withJsonFailure(terminal, flags, (to) => runInit(to, cwd, dir, flags))),
     );
 
   return program;

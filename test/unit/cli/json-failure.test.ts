@@ -1,0 +1,75 @@
+/** What went wrong is JSON too where `--json` was given: a script reads one output, whatever happens. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { runCommand } from "../../../runtime/cli.ts";
+import type { Terminal } from "../../../runtime/cli/terminal.ts";
+
+let dir = "";
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "gatewright-json-"));
+  writeFileSync(join(dir, "bad.config.ts"), "export default { listen: { prot: 1 } };\n");
+  writeFileSync(join(dir, "package.json"), "{}\n");
+});
+
+afterAll(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function run(...args: string[]): Promise<{ code: unknown; out: string; err: string }> {
+  let out = "";
+  let err = "";
+  const terminal: Terminal = {
+    out: (text) => void (out += `${text}\n`),
+    err: (text) => void (err += `${text}\n`),
+    outColor: false,
+    errColor: false,
+  };
+  const code = await runCommand(args, terminal, dir);
+  return { code, out, err };
+}
+
+describe("--json", () => {
+  it.each([["check", "--no-types"], ["explain", "GET", "/"], ["purge", "--all"], ["list"]])(
+    "gives the issues of a broken config with their places (%s)",
+    async (...args) => {
+      const { code, out, err } = await run(...args, "--json", "-c", "bad.config.ts");
+      expect(code).toBe(2);
+      expect(err).toBe("");
+      const { ok, issues } = JSON.parse(out) as {
+        ok: boolean;
+        issues: { place: { line: number } }[];
+      };
+      expect(ok).toBe(false);
+      expect(issues[0]?.place.line).toBe(1);
+    },
+  );
+
+  it.each([
+    [1, /no proxy answers/, ["purge", "--all", "--admin", "http://127.0.0.1:1"]],
+    [1, /no proxy answers/, ["list", "--admin", "http://127.0.0.1:1"]],
+    [2, /exactly one of/, ["purge"]],
+    [2, /Say which list/, ["list", "--has", "192.0.2.1"]],
+    [2, /would be overwritten/, ["init", "."]],
+    [2, /nothing\.ts/, ["explain", "GET", "/", "-c", "nothing.ts"]],
+  ] as const)(
+    "gives other failures as one object with exit code %i: %s",
+    async (expected, error, args) => {
+      const { code, out, err } = await run(...args, "--json");
+      expect(code).toBe(expected);
+      expect(err).toBe("");
+      expect(JSON.parse(out)).toEqual({ ok: false, error: expect.stringMatching(error) as string });
+    },
+  );
+
+  it("changes nothing without it: complaints are text on the other output", async () => {
+    const { code, out, err } = await run("purge");
+    expect(code).toBe(2);
+    expect(out).toBe("");
+    expect(err).toMatch(/^gatewright: Say what to purge/);
+  });
+});
