@@ -1,3 +1,4 @@
+// Over 400 lines: the one place where options become instances; what a primitive needs beyond a few lines is in `provision-*.ts`.
 import { join } from "node:path";
 
 import type { AccessRecord, Hooks } from "@gatewright/sdk";

@@ -39,11 +39,11 @@ export interface TargetSetOptions extends TargetSetRules {
   readonly clock?: Clock | undefined;
   /** The targets are still being looked up: requests wait for them. */
   readonly pending?: boolean | undefined;
-  /** Told once of each change. */
   /** Knows the addresses of names. Absent: the system is asked for each connection. */
   readonly names?: NameCache | undefined;
   /** A connection could not be made: whoever keeps the list may look again. */
   readonly onUnreachable?: (() => void) | undefined;
+  /** Told once of each change. */
   readonly onHealthChange?: ((change: HealthChange) => void) | undefined;
   readonly onMembersChange?: ((change: MembersChange) => void) | undefined;
 }
