@@ -71,8 +71,8 @@ const LARGE_CHUNK_BYTES = 16 * 1024;
 
 /** What a {@link CodedContent} does to its bytes. */
 interface Step {
-  /** Called with the first bytes. */
-  createCoder(): Transform;
+  /** Called with the first bytes. `whole`: they are all there are, and are written at once. */
+  createCoder(whole: boolean): Transform;
   /** The result of the whole content, where it is small and all of it is there; else `undefined`. */
   wholeOf(chunks: readonly Uint8Array[], bytes: number): Uint8Array | undefined;
   toError(cause: unknown): Error;
@@ -80,6 +80,8 @@ interface Step {
   flush?(coder: Transform, done: () => void): void;
   /** The coder can serve another content after this one. Else it is ended and destroyed. */
   readonly outlives: boolean;
+  /** The coder's next write ends the content. */
+  readonly endsByItself: boolean;
   /** Ends the content and not the coder. */
   finish(done: () => void): void;
   /** The coder has finished, and nothing is left in it. */
@@ -88,6 +90,7 @@ interface Step {
 
 class Decoding implements Step {
   readonly outlives = false;
+  readonly endsByItself = false;
   readonly #coding: Coding;
 
   constructor(coding: Coding) {
@@ -124,14 +127,19 @@ class Encoding implements Step {
     this.#size = size;
   }
 
-  createCoder(): Transform {
-    const pooled = takeEncoder(this.#coding, { level: this.#level, size: this.#size });
+  createCoder(whole: boolean): Transform {
+    const options = { level: this.#level, size: this.#size };
+    const pooled = takeEncoder(this.#coding, options, whole);
     this.#pooled = pooled;
     return pooled.encoder;
   }
 
   get outlives(): boolean {
     return this.#pooled?.reusable === true;
+  }
+
+  get endsByItself(): boolean {
+    return this.#pooled?.whole === true;
   }
 
   finish(done: () => void): void {
@@ -254,9 +262,13 @@ class CodedContent implements ContentSource, ContentSink {
       if (this.#dirty && this.#step.flush !== undefined) setImmediate(flush, this);
       return;
     }
-    const coder = (this.#coder ??= this.#start());
+    const coder = (this.#coder ??= this.#start(this.#ended && chunks.length > 0));
     const last = chunks.length - 1;
     this.#dirty = true;
+    if (this.#step.endsByItself) {
+      coder.write(joined(chunks), () => this.#finishCoder());
+      return;
+    }
     for (const [at, chunk] of chunks.entries()) {
       if (at === last && !this.#ended) coder.write(chunk, () => this.work());
       else if (at === last && !this.#step.outlives) coder.end(chunk);
@@ -275,10 +287,12 @@ class CodedContent implements ContentSource, ContentSink {
       coder.end();
       return;
     }
-    this.#step.finish(() => {
-      this.#finished = true;
-      this.#finishIfDrained();
-    });
+    this.#step.finish(() => this.#finishCoder());
+  }
+
+  #finishCoder(): void {
+    this.#finished = true;
+    this.#finishIfDrained();
   }
 
   /** A coder that goes on living has no end of its own: what it gave out may still wait for the sink. */
@@ -298,8 +312,8 @@ class CodedContent implements ContentSource, ContentSink {
     this.#step.flush?.(coder, () => this.work());
   }
 
-  #start(): Transform {
-    const coder = this.#step.createCoder();
+  #start(whole: boolean): Transform {
+    const coder = this.#step.createCoder(whole);
     coder.on("data", (chunk: Uint8Array) => {
       this.#sink?.onData(chunk);
       if (this.#finished) this.#finishIfDrained();

@@ -18,6 +18,8 @@ export interface PooledEncoder {
   readonly level: number;
   /** It can begin anew once it has finished. */
   readonly reusable: boolean;
+  /** Each write is a whole content: it ends with it, without the {@link finishEncoder} of the others. */
+  readonly whole: boolean;
 }
 
 /**
@@ -29,19 +31,30 @@ export interface PooledEncoder {
 const idle: PooledEncoder[] = [];
 let idleBytes = 0;
 
-/** One that is idle, else a new one. The caller listens to it alone. */
-export function takeEncoder(coding: Coding, options: EncoderOptions): PooledEncoder {
+/**
+ * One that is idle, else a new one. The caller listens to it alone. `whole`: for content that is written at once. Its end
+ * is then part of that write, and not one more way to another thread and back.
+ */
+export function takeEncoder(
+  coding: Coding,
+  options: EncoderOptions,
+  whole: boolean,
+): PooledEncoder {
   const { level } = options;
   if (coding === "br") {
-    return { encoder: createEncoder(coding, options), coding, level, reusable: false };
+    const encoder = createEncoder(coding, options);
+    return { encoder, coding, level, reusable: false, whole: false };
   }
-  const at = idle.findLastIndex((one) => one.coding === coding && one.level === level);
+  const at = idle.findLastIndex(
+    (one) => one.coding === coding && one.level === level && one.whole === whole,
+  );
   if (at !== -1) {
     idleBytes -= HELD_BYTES[coding];
     return idle.splice(at, 1)[0] as PooledEncoder;
   }
   // Made for contents of every size.
-  return { encoder: createEncoder(coding, { level }), coding, level, reusable: true };
+  const encoder = createEncoder(coding, { level, whole });
+  return { encoder, coding, level, reusable: true, whole };
 }
 
 /** Ends the content. `done` follows everything that came out of it, unless that still waits for a reader. */

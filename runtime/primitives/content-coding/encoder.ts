@@ -20,6 +20,8 @@ export interface EncoderOptions {
   readonly level: number;
   /** Bytes to come, where they are known: the context is not made larger than that. */
   readonly size?: number | undefined;
+  /** Each write is a whole content. Default false. */
+  readonly whole?: boolean;
 }
 
 /** Read-ahead on either side of a coder. Bounds what one stream holds, whatever the ratio. */
@@ -44,16 +46,19 @@ export type Encoder = Transform & {
 
 /** A zlib stream that applies the coding. What it holds back comes out with {@link FLUSH}. */
 export function createEncoder(coding: Coding, options: EncoderOptions): Encoder {
-  const window = { highWaterMark: READ_AHEAD_BYTES };
+  const stream = {
+    highWaterMark: READ_AHEAD_BYTES,
+    ...(options.whole === true ? { flush: FINISH[coding] } : {}),
+  };
   switch (coding) {
     case "gzip":
-      return zlib.createGzip({ ...window, ...deflateOptions(options) });
+      return zlib.createGzip({ ...stream, ...deflateOptions(options) });
     case "deflate":
-      return zlib.createDeflate({ ...window, ...deflateOptions(options) });
+      return zlib.createDeflate({ ...stream, ...deflateOptions(options) });
     case "br":
-      return zlib.createBrotliCompress({ ...window, ...brotliOptions(options) });
+      return zlib.createBrotliCompress({ ...stream, ...brotliOptions(options) });
     case "zstd":
-      return zlib.createZstdCompress({ ...window, ...zstdOptions(options) });
+      return zlib.createZstdCompress({ ...stream, ...zstdOptions(options) });
   }
 }
 

@@ -31,6 +31,22 @@ describe.each(CODINGS)("an encoder for %s", (coding) => {
     }
   });
 
+  it("serves contents that come in pieces and such that come at once, in turn", async () => {
+    for (const [at, seed] of [3, 7, 11, 13, 17].entries()) {
+      const content = seed === 11 ? randomBytes(90_000) : text(200_000, seed);
+      const source = new PushSource();
+      const out = new Collected();
+      encodeContent(source, [coding]).open(out);
+      source.push(content.subarray(0, 70_000));
+      if (at % 2 === 0) await until(() => out.bytes.length > 0);
+      source.push(content.subarray(70_000));
+      source.end();
+      await out.done;
+      const decoded = await decodeBytes(Uint8Array.from(out.bytes), [coding], content.length);
+      expect(Buffer.compare(decoded, content)).toBe(0);
+    }
+  });
+
   it("ends only when its reader has taken everything, and leaves nothing for the next one", async () => {
     const content = randomBytes(120_000);
     const source = new PushSource();
@@ -64,15 +80,36 @@ describe.each(CODINGS)("an encoder for %s", (coding) => {
   });
 });
 
+describe.each(["gzip", "deflate", "zstd"] as const)("a %s encoder of whole contents", (coding) => {
+  it("ends each of them with its write, and is another than that of contents in pieces", async () => {
+    for (const word of ["first", "second"]) {
+      const pooled = takeEncoder(coding, { level: 6 }, true);
+      const out: Buffer[] = [];
+      pooled.encoder.on("data", (chunk: Buffer) => out.push(chunk));
+      await new Promise<void>((resolve) => pooled.encoder.write(word, () => resolve()));
+      const decoded = await decodeBytes(Uint8Array.from(Buffer.concat(out)), [coding], 1000);
+      expect(Buffer.from(decoded).toString()).toBe(word);
+      giveEncoderBack(pooled);
+      expect(takeEncoder(coding, { level: 6 }, false)).not.toBe(pooled);
+      expect(takeEncoder(coding, { level: 6 }, true)).toBe(pooled);
+      giveEncoderBack(pooled);
+    }
+  });
+});
+
 describe("idle encoders", () => {
   it("are kept up to 24 MB, by coding and level", () => {
-    const taken = Array.from({ length: 100 }, () => takeEncoder("gzip", { level: 6 }));
+    const taken = Array.from({ length: 100 }, () => takeEncoder("gzip", { level: 6 }, false));
     for (const one of taken) giveEncoderBack(one);
     const destroyed = taken.filter((one) => one.encoder.destroyed);
     expect(destroyed.length).toBeGreaterThanOrEqual(20);
     expect(destroyed.length).toBeLessThanOrEqual(60);
-    const again = takeEncoder("gzip", { level: 6 });
+    const again = takeEncoder("gzip", { level: 6 }, false);
     expect(taken).toContain(again);
-    expect(taken).not.toContain(takeEncoder("gzip", { level: 5 }));
+    expect(taken).not.toContain(takeEncoder("gzip", { level: 5 }, false));
   });
 });
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
