@@ -12,12 +12,8 @@ import { sourceFromBytes } from "../http/readable-source.ts";
 import type { Compression, CodingPlan } from "../primitives/compress/compression.ts";
 import { codedFields, varyByCoding } from "../primitives/compress/coded-fields.ts";
 import { hasVariantTag, notModifiedTag, toOriginTags } from "../primitives/compress/variant-tag.ts";
-import {
-  decodeContent,
-  encodeContent,
-  encodedAtOnce,
-} from "../primitives/content-coding/content-coding.ts";
-import { encodeBytes } from "../primitives/content-coding/encoder.ts";
+import { decodeContent, encodeContent } from "../primitives/content-coding/content-coding.ts";
+import { encodeBytes, encodedAtOnce } from "../primitives/content-coding/encoder.ts";
 import type { Flow } from "./flow.ts";
 import type { OutgoingResponse } from "./outgoing-response.ts";
 

@@ -10,8 +10,11 @@ export type Levels = Readonly<Record<Coding, number>>;
 /** For content that is coded while a client waits for it: where each of them still keeps up with a connection. */
 export const LIVE_LEVELS: Levels = { gzip: 6, deflate: 6, br: 4, zstd: 3 };
 
+/** Content up to here is coded on this thread, if all of it comes at once. */
+export const SMALL_BYTES = 32 * 1024;
+
 /** Levels up to which a small content may be coded on the main thread: a few hundred microseconds for 32 KiB. */
-export const QUICK_LEVELS: Levels = { gzip: 9, deflate: 9, br: 5, zstd: 6 };
+const QUICK_LEVELS: Levels = { gzip: 9, deflate: 9, br: 5, zstd: 6 };
 
 /** For content that is coded once, in the background, and sent often. Brotli's 10 and 11 cost ten times as much for 5 % less. */
 const STORED_LEVELS: Levels = { gzip: 9, deflate: 9, br: 9, zstd: 12 };
@@ -96,6 +99,16 @@ export function encodeSmall(coding: Coding, bytes: Uint8Array, level: number): U
     case "zstd":
       return zlib.zstdCompressSync(bytes, { ...zstdOptions(options), chunkSize });
   }
+}
+
+/** Content that is in memory, if it is small enough for an answer at once; else `undefined`. */
+export function encodedAtOnce(
+  coding: Coding,
+  bytes: Uint8Array,
+  level: number = LIVE_LEVELS[coding],
+): Uint8Array | undefined {
+  const quick = bytes.length <= SMALL_BYTES && level <= QUICK_LEVELS[coding];
+  return quick ? encodeSmall(coding, bytes, level) : undefined;
 }
 
 const ENCODE = {

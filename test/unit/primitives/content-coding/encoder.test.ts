@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { constants, gunzipSync } from "node:zlib";
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -74,5 +75,41 @@ describe("a busy stream", () => {
     // A flush ends with an empty stored block.
     const flushes = out.bytes.toString("latin1").split("\x00\x00\xff\xff").length - 1;
     expect(flushes).toBeLessThan(pieces.length / 50);
+  });
+});
+
+describe("content of a known length", () => {
+  it("is gathered up to 128 KiB while more of it comes, and longer content is not", async () => {
+    const content = Buffer.alloc(100_000, "all of it ");
+    for (const [length, pauses] of [
+      [100_000, false],
+      [200_000, true],
+      [undefined, true],
+    ] as const) {
+      const source = new PushSource(length);
+      const out = new Collected();
+      encodeContent(source, ["gzip"]).open(out);
+      for (let at = 0; at < content.length; at += 25_000) {
+        source.push(content.subarray(at, at + 25_000));
+      }
+      expect([length, source.paused]).toEqual([length, pauses]);
+      source.end();
+      await out.done;
+      expect(Buffer.compare(gunzipSync(out.bytes), content)).toBe(0);
+    }
+  });
+
+  it("goes on its way when its source pauses", async () => {
+    const source = new PushSource(100_000);
+    const out = new Collected();
+    encodeContent(source, ["gzip"]).open(out);
+    const first = randomBytes(40_000);
+    source.push(first);
+    await out.received(3);
+    const partial = { finishFlush: constants.Z_SYNC_FLUSH };
+    // What a client can decode by now, without the rest ever coming.
+    while (gunzipSync(out.bytes, partial).length < first.length)
+      await out.received(out.chunks.length + 1);
+    expect(Buffer.compare(gunzipSync(out.bytes, partial), first)).toBe(0);
   });
 });
