@@ -1,3 +1,4 @@
+import { definePlugin } from "@gatewright/sdk";
 import { createTestProxy, type TestProxy } from "gatewright/testing";
 import { describe, expect, it } from "vitest";
 
@@ -80,6 +81,23 @@ describe("a preflight", () => {
     const response = await proxy.fetch("/", { method: "OPTIONS", headers: { origin: APP } });
     expect(await response.text()).toBe("data");
   });
+});
+
+it("answers a preflight before a plugin that asks for a token", async () => {
+  const guard = definePlugin(() => ({
+    name: "guard",
+    order: "pre",
+    onRequest: (_request, ctx) => ctx.block("no token", 401),
+  }));
+  await using proxy = await createTestProxy({
+    upstreams: { api: { fetch: () => new Response("data") } },
+    plugins: [cors({ origins: [APP] }), guard()],
+  });
+  const headers = { origin: APP, "access-control-request-method": "PUT" };
+  const preflight = await proxy.fetch("/", { method: "OPTIONS", headers });
+  expect(preflight.status).toBe(204);
+  const call = await proxy.fetch("/", { method: "PUT", headers: { origin: APP } });
+  expect([call.status, call.headers.get("access-control-allow-origin")]).toEqual([401, APP]);
 });
 
 it("refuses a config that would open everything to every site", () => {

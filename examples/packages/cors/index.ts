@@ -39,6 +39,8 @@ const cors: (options: CorsOptions) => Plugin = definePlugin((options: CorsOption
 
   return {
     name: "gatewright-plugin-cors",
+    // A preflight carries no token: it must be answered before a plugin asks for one.
+    order: "pre",
 
     onRequest(request, ctx) {
       const origin = request.headers.get("origin");

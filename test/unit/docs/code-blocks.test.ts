@@ -86,6 +86,7 @@ const PROGRAMS: ReadonlySet<string> = new Set([
   "cat",
   "echo",
   "sysctl",
+  "grpcurl",
   "tar",
 ]);
 
@@ -230,7 +231,8 @@ async function checkCommand(words: readonly string[], dir: string): Promise<void
   if (program === "npx" && args[0] === "gatewright") return parseGatewright(args.slice(1));
   if (program === "gatewright") return parseGatewright(args);
   if (program === "npm" && args[0] === "run") return checkScript(args.slice(1), dir);
-  const file = program === "node" ? args.find((arg) => !arg.startsWith("-")) : undefined;
+  const isFile = program === "node" && !args.includes("-e");
+  const file = isFile ? args.find((arg) => !arg.startsWith("-")) : undefined;
   if (file !== undefined && !existsSync(join(dir, file))) throw new Error(`no file ${file}`);
 }
 
