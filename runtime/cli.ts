@@ -21,13 +21,20 @@ export async function runCommand(
   cwd: string = process.cwd(),
 ): Promise<ExitCode | undefined> {
   let code: ExitCode | undefined = 0;
-  const program = createProgram(terminal, cwd, (result) => {
+  // What is refused before a command has begun is JSON as well where that is asked for.
+  const asJson = argv.includes("--json");
+  const complaints: string[] = [];
+  const collecting: Terminal = { ...terminal, err: (text) => void complaints.push(text) };
+  const program = createProgram(asJson ? collecting : terminal, cwd, (result) => {
     code = result;
   });
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
-    return report(error, terminal);
+    code = report(error, asJson ? collecting : terminal);
+  }
+  if (complaints.length > 0) {
+    terminal.out(JSON.stringify({ ok: false, error: complaints.join("\n") }));
   }
   return code;
 }

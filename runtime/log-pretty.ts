@@ -34,6 +34,9 @@ export function createPrettyPrinter(color: boolean): (line: string) => string {
       return formatRequest(fields, paint);
     }
     if (fields["msg"] === "listening") return `listening ${toShown(fields["url"])}\n`;
+    if (fields["msg"] === "reloaded" && typeof fields["durationMs"] === "number") {
+      return formatReload(fields, fields["durationMs"], paint);
+    }
     return formatLine(fields, paint);
   };
 }
@@ -58,6 +61,24 @@ function formatRequest(fields: Fields, paint: Paint): string {
   if (typeof fields["error"] === "string") parts.push(paint("red", toShown(fields["error"])));
   if (typeof fields["reason"] === "string") parts.push(paint("yellow", toShown(fields["reason"])));
   return `${parts.join(" ")}\n`;
+}
+
+/** What is live now, so that a typo in a name shows before the first request does. */
+function formatReload(fields: Fields, durationMs: number, paint: Paint): string {
+  const named = (key: string): string => {
+    const names = fields[key];
+    if (!Array.isArray(names) || names.length === 0) return `${key} none`;
+    return `${key} ${names.map(toShown).join(", ")}`;
+  };
+  const summary = [
+    `generation ${toShown(fields["generation"])}`,
+    `routes ${toShown(fields["routes"])}`,
+    ...["upstreams", "hooks", "plugins"].map(named),
+  ];
+  return (
+    `${paint("dim", clockTime(fields["time"]))} ${paint("green", "reloaded")} in ` +
+    `${durationMs.toFixed(0)} ms: ${summary.join("; ")}\n`
+  );
 }
 
 /** Said in the text or of no use to a reader. */

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 
+import { hasColor } from "./color.ts";
 import { createLineWriter, type LineWriter } from "./line-writer.ts";
 import { toLogFields, toLogText } from "./log-fields.ts";
 import { createPrettyPrinter } from "./log-pretty.ts";
@@ -39,6 +40,8 @@ export interface LogOptions extends LogSettings {
   readonly color?: boolean;
   /** The level stays as it is whatever a reload says. */
   readonly keepLevel?: boolean;
+  /** The format stays as it is whatever the config says. */
+  readonly keepFormat?: boolean;
 }
 
 /** The process's log: what its parts get are its children or itself. */
@@ -177,6 +180,7 @@ class Sink {
   readonly #out: { write(lines: string): void };
   readonly #isTerminal: boolean;
   readonly #keptLevel: LogLevel | undefined;
+  readonly #keptFormat: LogSettings["format"];
   readonly #print: (line: string) => string;
 
   constructor(options: LogOptions) {
@@ -184,9 +188,10 @@ class Sink {
     this.#writer = typeof destination === "number" ? createLineWriter(destination) : undefined;
     this.#out = typeof destination === "number" ? this.#writer! : destination;
     this.#keptLevel = options.keepLevel === true ? options.level : undefined;
+    this.#keptFormat = options.keepFormat === true ? options.format : undefined;
     this.#isTerminal = destination === 1 && process.stdout.isTTY;
     this.#print = createPrettyPrinter(
-      options.color ?? (this.#isTerminal && process.stdout.hasColors()),
+      options.color ?? (destination === 1 && hasColor(process.stdout)),
     );
     this.configure(options);
   }
@@ -194,7 +199,7 @@ class Sink {
   configure(settings: LogSettings): void {
     this.threshold = LEVELS[this.#keptLevel ?? settings.level ?? "info"];
     this.redactor = createRedactor(settings.redact);
-    const format = settings.format ?? "auto";
+    const format = this.#keptFormat ?? settings.format ?? "auto";
     this.isPretty = format === "pretty" || (format === "auto" && this.#isTerminal);
   }
 

@@ -3,7 +3,7 @@
  * every resolver agrees on.
  *
  * `node scripts/build.ts` builds and checks; `--no-check` only builds; `--into DIR` puts whole packages into DIR/sdk,
- * DIR/runtime and so on, and leaves the workspace without dist.
+ * DIR/runtime and so on, and leaves the workspace without dist; `--list` only says which packages that are.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,11 @@ import { parseArgs } from "node:util";
 
 const root = resolve(import.meta.dirname, "..");
 const { values: flags } = parseArgs({
-  options: { "no-check": { type: "boolean" }, into: { type: "string" } },
+  options: {
+    "no-check": { type: "boolean" },
+    into: { type: "string" },
+    list: { type: "boolean" },
+  },
 });
 /** In order: the others compile against the SDK's declarations. */
 const packages = ["sdk", "runtime", "examples/handler-package"];
@@ -21,6 +25,11 @@ if (flags["no-check"] !== true) packages.push(...foldersWithPackages("examples/p
 /** Nothing to build: a command in plain JavaScript. */
 const plain = ["runtime/create"];
 const target = resolve(flags.into ?? root);
+
+if (flags.list === true) {
+  console.log(JSON.stringify([...packages, ...plain]));
+  process.exit(0);
+}
 
 for (const name of packages) {
   rmSync(join(target, name, "dist"), { recursive: true, force: true });

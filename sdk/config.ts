@@ -335,7 +335,10 @@ export interface FetchExecutionContext {
 
 /** An upstream in this process: a Hono app, a Workers-style `export default { fetch }`, or any function of that shape. */
 export interface FetchUpstream {
-  /** Answers a request. What it throws is answered with 502. Its third argument is a {@link FetchExecutionContext}. */
+  /**
+   * Answers a request. What it throws is answered with 502. `env` is an empty object, one for each app and generation:
+   * wrap the app to bind something to it. `ctx` is a {@link FetchExecutionContext}.
+   */
   // oxlint-disable-next-line typescript/no-explicit-any -- frameworks type env and context in ways of their own
   fetch(request: Request, env?: any, ctx?: any): MaybePromise<Response>;
   /** As of {@link NetworkUpstream.host}; read only where the app is a plain object. */

@@ -12,6 +12,7 @@ import { toPrepareIssues } from "../generation/prepare-error.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
 import { createLog, type RootLog } from "../log.ts";
 import { createRouteTable, type RouteTable } from "../pipeline/routing/route-table.ts";
+import { summaryOf, type ConfigSummary } from "../process/config-summary.ts";
 import { findConfig, shownPath } from "./config-file.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { createPaint, type ExitCode, type Terminal } from "./terminal.ts";
@@ -28,15 +29,7 @@ interface CheckResult {
   readonly issues: readonly ConfigIssue[];
   /** What is not wrong but worth knowing. */
   readonly notes: readonly string[];
-  readonly summary: Summary | undefined;
-}
-
-interface Summary {
-  readonly listeners: number;
-  readonly routes: number;
-  readonly upstreams: readonly string[];
-  readonly plugins: readonly string[];
-  readonly hooks: readonly string[];
+  readonly summary: ConfigSummary | undefined;
 }
 
 /** Everything that can be said about a config without running it: exit code 2 if anything is wrong. */
@@ -59,7 +52,7 @@ export async function runCheck(
       notes.push("types not checked: typescript is not installed here");
     if (typed?.kind === "failed") notes.push(`types not checked: ${typed.message}`);
 
-    let summary: Summary | undefined;
+    let summary: ConfigSummary | undefined;
     if (loaded.kind === "failed") {
       if (flags.json !== true) {
         terminal.err(formatReport(loaded.report, { colour: terminal.errColor, cwd }));
@@ -67,7 +60,7 @@ export async function runCheck(
       issues.unshift(...loaded.report.issues);
     } else if (loaded.kind === "loaded") {
       issues.push(...(await checkLoaded(loaded.loaded, engine, log)));
-      summary = summaryOf(loaded.loaded);
+      summary = summaryOf(loaded.loaded.config);
       notes.push(...notesOf(loaded.loaded));
     }
     const result: CheckResult = { ok: issues.length === 0, file, issues, notes, summary };
@@ -143,16 +136,6 @@ function notesOf(loaded: LoadedConfig): string[] {
   return [
     `${count === 1 ? "1 route has" : `${count} routes have`} nothing but a function: tried one by one, after all others`,
   ];
-}
-
-function summaryOf({ config }: LoadedConfig): Summary {
-  return {
-    listeners: config.listen.length,
-    routes: config.routes.length,
-    upstreams: [...config.upstreams.keys()],
-    plugins: config.plugins.map((plugin) => plugin.name),
-    hooks: Object.keys(config.hooks),
-  };
 }
 
 function print(

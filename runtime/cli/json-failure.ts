@@ -4,13 +4,13 @@ import { UsageError, type ExitCode, type Terminal } from "./terminal.ts";
 
 /**
  * Runs a command whose failures are JSON too where that was asked for: one object on standard output with `ok: false`,
- * and with the complaint as `error`. What commander itself refuses stays a text.
+ * and with the complaint as `error`. What is refused before a command begins is turned into one by `cli.ts`.
  */
-export async function withJsonFailure(
+export async function withJsonFailure<Code extends ExitCode | undefined>(
   terminal: Terminal,
   flags: { readonly json?: boolean },
-  run: (terminal: Terminal) => Promise<ExitCode>,
-): Promise<ExitCode> {
+  run: (terminal: Terminal) => Promise<Code>,
+): Promise<Code | 2> {
   if (flags.json !== true) return run(terminal);
   const complaints: string[] = [];
   const collecting: Terminal = {
@@ -18,7 +18,7 @@ export async function withJsonFailure(
     err: (text) => void complaints.push(text),
     errColor: false,
   };
-  let code: ExitCode;
+  let code: Code | 2;
   try {
     code = await run(collecting);
   } catch (error) {

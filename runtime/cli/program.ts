@@ -15,6 +15,7 @@ interface ServeFlags {
   readonly workers?: number;
   readonly port?: number;
   readonly host?: string;
+  readonly json?: boolean;
 }
 
 /**
@@ -48,7 +49,7 @@ export function createProgram(
 
   const serve = async (mode: "dev" | "start", flags: ServeFlags): Promise<void> => {
     const { runProxy } = await import("./serve.ts");
-    done(await runProxy(terminal, cwd, { ...flags, mode }));
+    done(await withJsonFailure(terminal, flags, (to) => runProxy(to, cwd, { ...flags, mode })));
   };
 
   serveCommand(
@@ -171,7 +172,8 @@ function serveCommand(program: Command, name: string, description: string): Comm
     .addOption(
       new Option("--port <PORT>", "port in place of the first listener's").argParser(parsePort),
     )
-    .option("--host <HOST>", "address in place of the first listener's");
+    .option("--host <HOST>", "address in place of the first listener's")
+    .option("--json", "print JSON lines at a terminal too, whatever the config says");
 }
 
 function configOption(): Option {

@@ -1,4 +1,3 @@
-import type { ResolvedConfig } from "../config/resolved-config.ts";
 import { formatReport } from "../config/report.ts";
 import type { ConfigReport } from "../config/load.ts";
 import { createLog, type RootLog } from "../log.ts";
@@ -15,6 +14,8 @@ export interface ServeOptions {
   readonly workers?: number;
   readonly port?: number;
   readonly host?: string;
+  /** JSON lines on standard output and nothing else, whatever the config and the terminal say. */
+  readonly json?: boolean;
 }
 
 /** `dev` and `start`. Resolves with `undefined` once the proxy runs: from then on signals end the process. */
@@ -24,11 +25,11 @@ export async function runProxy(
   options: ServeOptions,
 ): Promise<ExitCode | undefined> {
   const file = findConfig(cwd, options.config);
-  const log = createLog();
+  const log = createLog(options.json === true ? { format: "json", keepFormat: true } : {});
   if (options.workers !== undefined && options.workers !== 1) {
     log.info("--workers: this version runs one worker");
   }
-  const announcer = new Announcer(log, shownPath(cwd, file), options);
+  const announcer = new Announcer(log, shownPath(cwd, file), options.watch);
   try {
     await startSingle({
       file,
@@ -39,7 +40,6 @@ export async function runProxy(
       report: (report) => printReport(terminal, log, cwd, report),
       onListening: (url) => announcer.listening(url),
       onAdminListening: (url) => announcer.admin(url),
-      onCommitted: (config) => announcer.committed(config),
       exit: (code) => {
         log.close();
         process.exit(code);
@@ -49,8 +49,8 @@ export async function runProxy(
     return undefined;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
+    printFailure(terminal, log, cwd, error.report, options);
     log.close();
-    terminal.err(formatReport(error.report, { colour: terminal.errColor, cwd }));
     return 2;
   }
 }
@@ -59,28 +59,48 @@ function toOverrides({ port, host }: ServeOptions): { port?: number; host?: stri
   return { ...(port === undefined ? {} : { port }), ...(host === undefined ? {} : { host }) };
 }
 
+/**
+ * It did not start. Whoever reads lines gets the same line as for a failed reload; whoever sits there, or looks at what a
+ * service wrote, gets it as text.
+ */
+function printFailure(
+  terminal: Terminal,
+  log: RootLog,
+  cwd: string,
+  report: ConfigReport,
+  options: ServeOptions,
+): void {
+  if (!log.isPretty) logReport(log, cwd, report);
+  if (options.json !== true) {
+    terminal.err(formatReport(report, { colour: terminal.errColor, cwd }));
+  }
+}
+
 /** A reload failed, or in `dev` the first load: the proxy goes on. */
 function printReport(terminal: Terminal, log: RootLog, cwd: string, report: ConfigReport): void {
   if (log.isPretty) {
     terminal.err(`\n${formatReport(report, { colour: terminal.errColor, cwd })}\n`);
     return;
   }
-  const { stage, file, issues } = report;
-  log.error({ stage, file, issues }, formatReport(report, { cwd }));
+  logReport(log, cwd, report);
 }
 
-/** Tells where to reach the proxy and what to do next: once when it starts, in short after each reload. */
+function logReport(log: RootLog, cwd: string, report: ConfigReport): void {
+  const { stage, file, issues } = report;
+  log.error({ ok: false, stage, file, issues }, formatReport(report, { cwd }));
+}
+
+/** Tells where to reach the proxy and what to do next. */
 class Announcer {
   readonly #log: RootLog;
   readonly #file: string;
-  readonly #options: ServeOptions;
+  readonly #isWatched: boolean;
   readonly #urls: string[] = [];
-  #commits = 0;
 
-  constructor(log: RootLog, file: string, options: ServeOptions) {
+  constructor(log: RootLog, file: string, isWatched: boolean) {
     this.#log = log;
     this.#file = file;
-    this.#options = options;
+    this.#isWatched = isWatched;
   }
 
   /** The config's log settings are applied just after its listeners are open: the line waits for them. */
@@ -93,16 +113,11 @@ class Announcer {
     queueMicrotask(() => this.#log.announce({ url }, "admin listening"));
   }
 
-  committed(config: ResolvedConfig): void {
-    this.#commits += 1;
-    if (this.#commits > 1 && this.#options.mode === "dev") this.#log.info(summaryOf(config));
-  }
-
   started(): void {
     const url = this.#urls[0];
     if (url === undefined) return;
     const explain = `gatewright explain GET ${url}/`;
-    const edit = this.#options.watch
+    const edit = this.#isWatched
       ? `edit ${this.#file}: it is live when you save it`
       : `edit ${this.#file}, then: kill -HUP ${process.pid}`;
     this.#log.info(
@@ -111,13 +126,4 @@ class Announcer {
     );
     this.#log.info(`${edit}; what happens to a request, and why: ${explain}`);
   }
-}
-
-function summaryOf(config: ResolvedConfig): string {
-  const named = (names: readonly string[]): string =>
-    names.length === 0 ? "none" : names.join(", ");
-  return (
-    `serving: routes ${config.routes.length}; upstreams ${named([...config.upstreams.keys()])}; ` +
-    `hooks ${named(Object.keys(config.hooks))}; plugins ${named(config.plugins.map((plugin) => plugin.name))}`
-  );
 }

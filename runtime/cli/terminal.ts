@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
-import type { WriteStream } from "node:tty";
+
+import { hasColor } from "../color.ts";
 
 /** What a command prints to. Tests put their own in place. */
 export interface Terminal {
@@ -34,14 +35,6 @@ async function ask(question: string): Promise<string | undefined> {
   } finally {
     lines.close();
   }
-}
-
-/** NO_COLOR, FORCE_COLOR and TERM are Node's to weigh. */
-function hasColor(stream: WriteStream): boolean {
-  if (process.env["FORCE_COLOR"] !== undefined && process.env["NO_COLOR"] === undefined) {
-    return process.env["FORCE_COLOR"] !== "0";
-  }
-  return stream.isTTY && stream.hasColors();
 }
 
 const CODES = {

@@ -10,6 +10,7 @@ import { createClientAddress, type ClientAddressResolver } from "../primitives/c
 import type { TallyFigures } from "../primitives/traffic-tally.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
+import type { LimitStatus } from "./limit-status.ts";
 import { setUpPlugins, type PluginSetup } from "./plugin-setup.ts";
 import type { CacheControl } from "./provision-cache.ts";
 import type { WafStatus } from "./waf-status.ts";
@@ -125,6 +126,11 @@ export class Generation {
   /** Absent: none. */
   get ipLists(): IpListPlan | undefined {
     return this.#parts.provisioned.ipLists;
+  }
+
+  /** Absent: nothing is counted. */
+  get limits(): readonly LimitStatus[] | undefined {
+    return this.#parts.provisioned.limits?.();
   }
 
   /** Absent: nothing is inspected. */

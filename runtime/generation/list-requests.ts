@@ -53,8 +53,7 @@ export function answerListRequest(plan: IpListPlan | undefined, request: ListReq
   const names = [...(plan?.byName.keys() ?? [])];
   if (plan === undefined || request.kind === "all") {
     if (request.kind !== "all") return { kind: "unknown", names };
-    const lists = plan === undefined ? [] : [...plan.byName.values()];
-    return { kind: "lists", lists: lists.map((list) => statusOf(plan as IpListPlan, list)) };
+    return { kind: "lists", lists: listStatuses(plan) };
   }
   const list = plan.byName.get(request.name);
   if (list === undefined) return { kind: "unknown", names };
@@ -73,6 +72,12 @@ export function answerListRequest(plan: IpListPlan | undefined, request: ListReq
   const { kind, ranges, forMs } = request;
   const left = ranges.filter((range) => !list[kind](range, forMs));
   return { kind: "changed", list: statusOf(plan, list), left };
+}
+
+/** Of all lists of the live generation. */
+export function listStatuses(plan: IpListPlan | undefined): ListStatus[] {
+  if (plan === undefined) return [];
+  return [...plan.byName.values()].map((list) => statusOf(plan, list));
 }
 
 function statusOf(plan: IpListPlan, list: IpList): ListStatus {

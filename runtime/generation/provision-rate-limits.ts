@@ -10,6 +10,7 @@ import type { LimitPlan, LimitUse } from "../pipeline/rate-limits.ts";
 import { GcraTable } from "../primitives/rate-limit/gcra-table.ts";
 import { KeyHash } from "../primitives/rate-limit/key-hash.ts";
 import { LimitRule } from "../primitives/rate-limit/limit-rule.ts";
+import type { LimitStatus } from "./limit-status.ts";
 import type { ResourceRegistry } from "./resources.ts";
 import type { SharedState } from "./shared-state.ts";
 
@@ -23,6 +24,8 @@ export interface ProvisionedLimits {
   forRoute(
     route: Pick<ResolvedRoute, "rateLimits" | "rateLimitMode">,
   ): Pick<RoutePlan, "limits" | "limitsForAll">;
+  /** Of those that count requests; absent without one. */
+  readonly status: (() => readonly LimitStatus[]) | undefined;
   commit(): void;
 }
 
@@ -84,6 +87,7 @@ export function acquireLimits(
       return { ...(uses[at] as LimitUse), flags: own === "flag" };
     });
   const named = inMode(rateLimitMode, () => true);
+  const counting = uses.filter(({ limited }) => limited);
   const isForAll = ({ scope }: ResolvedRateLimit): boolean => scope === "all";
   return {
     plan:
@@ -100,10 +104,16 @@ export function acquireLimits(
       limits: inMode(mode ?? rateLimitMode, ({ name }) => names.includes(name)),
       ...(mode === undefined ? {} : { limitsForAll: inMode(mode, isForAll) }),
     }),
+    status: counting.length === 0 ? undefined : () => counting.map(statusOf),
     commit() {
       for (const commit of commits) commit();
     },
   };
+}
+
+function statusOf({ name, rule }: LimitUse): LimitStatus {
+  const { counters, waiting } = rule;
+  return { name, keys: counters.size, maxKeys: counters.capacity, waiting };
 }
 
 const MILDEST: readonly RateLimitMode[] = ["off", "flag", "block"];

@@ -47,6 +47,7 @@ import type { Network } from "../upstream/network.ts";
 import { createOriginPool, type OriginPool } from "../upstream/origin-pool.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { HeldStatus } from "./held-status.ts";
+import type { LimitStatus } from "./limit-status.ts";
 import { createAttemptPolicies } from "./attempt-policies.ts";
 import { generatedSecret } from "./generated-secret.ts";
 import { provisionCache, type CacheControl } from "./provision-cache.ts";
@@ -75,6 +76,8 @@ export interface Provisioned {
   readonly upstreams: readonly Upstream[];
   /** What the contents of all generations take at present. */
   readonly held?: () => HeldStatus;
+  /** Absent: nothing is counted. */
+  readonly limits?: (() => readonly LimitStatus[]) | undefined;
   /** Absent: nothing is inspected. */
   readonly waf?: (() => WafStatus) | undefined;
   /** Absent: no route caches. */
@@ -279,6 +282,7 @@ export function createProvision(dependencies: ProvisionDependencies): Provision 
       held: () => heldBy(contentStore, slowReaders),
       cache: cached?.control,
       served: () => tally.figures,
+      limits: limits.status,
       waf: waf.status,
       tls,
       commit() {

@@ -7,6 +7,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import type { WafStatus } from "../generation/waf-status.ts";
 import type { CacheFigures } from "../primitives/cache/route-figures.ts";
 import type { TallyFigures } from "../primitives/traffic-tally.ts";
+import { ofLimits, ofLists } from "./gate-metrics.ts";
 import { counter, gauge, histogram, register, type Family, type Labels } from "./metric-family.ts";
 import type { ListenerStatus, ProxyStatus, UpstreamStatus } from "./status.ts";
 
@@ -47,6 +48,8 @@ export async function renderMetrics(source: MetricsSource): Promise<MetricsText>
     ...ofUpstreams(source.status.upstreams),
     ...(source.status.cache === undefined ? [] : ofCache(source.status.cache)),
     ...(source.status.waf === undefined ? [] : ofWaf(source.status.waf)),
+    ...ofLimits(source.status.limits ?? []),
+    ...ofLists(source.status.lists ?? []),
   ]);
   const parts = await Promise.all([registry.metrics(), ofProcess.metrics()]);
   return { type: Registry.PROMETHEUS_CONTENT_TYPE, text: parts.join("\n") };

@@ -1,4 +1,6 @@
 import type { HeldStatus } from "../generation/held-status.ts";
+import type { LimitStatus } from "../generation/limit-status.ts";
+import type { ListStatus } from "../generation/list-requests.ts";
 import type { WafStatus } from "../generation/waf-status.ts";
 import type { CacheFigures } from "../primitives/cache/route-figures.ts";
 
@@ -26,6 +28,10 @@ export interface ProxyStatus {
   readonly waf?: WafStatus | undefined;
   /** Absent where no route caches. */
   readonly cache?: CacheFigures | undefined;
+  /** Absent where nothing is counted. */
+  readonly limits?: readonly LimitStatus[] | undefined;
+  /** Absent without IP lists. */
+  readonly lists?: readonly ListStatus[] | undefined;
 }
 
 export interface GenerationStatus {

@@ -44,8 +44,12 @@ export function passChallenge(
     );
     return false;
   }
-  if (!(isSuspect as boolean)) return true;
-  return requireClearance(flow, plan, policy, resume);
+  if (isSuspect as boolean) return requireClearance(flow, plan, policy, resume);
+  if (flow.trace !== null) {
+    const score = `score ${flow.madeContext?.scoreTotal ?? 0}`;
+    traceStep(flow, "challenge", "none: `challenge.when` says no", [score]);
+  }
+  return true;
 }
 
 /** A hook's `ctx.challenge()`. As {@link passChallenge}. */

@@ -8,6 +8,7 @@ import type { Flow } from "./flow.ts";
 import { runHooks, type HookPhase } from "./hook-runner.ts";
 import type { NamedHook, UpstreamChoice } from "./parts.ts";
 import { routeRedirect } from "./route-redirect.ts";
+import { traceAnswer, traceNowhere, traceUpstream } from "./explain-choice.ts";
 import { traceStep } from "./trace.ts";
 
 const KINDS = ["forward", "respond", "challenge", "block", "drop"] as const;
@@ -78,7 +79,7 @@ function afterRequestHooks(flow: Flow): void {
 function goToUpstream(flow: Flow): void {
   const plan = flow.wafUse?.sentTo ?? flow.chosen ?? routeTarget(flow);
   if (plan === undefined) return;
-  if (flow.trace !== null) traceStep(flow, "upstream", `upstream ${plan.name}`, [], "decided");
+  if (flow.trace !== null) traceUpstream(flow, plan.name);
   flow.forward(plan);
 }
 
@@ -88,14 +89,17 @@ function routeTarget(flow: Flow): UpstreamChoice | undefined {
     case "upstream":
       return flow.parts.upstreams.get(action.upstream);
     case "redirect":
+      if (flow.trace !== null) traceAnswer(flow, `redirects with ${action.status}`);
       routeRedirect(flow, action.to, action.status);
       return undefined;
     case "respond":
+      if (flow.trace !== null) traceAnswer(flow, `answers ${action.status} itself`);
       flow.respond(action.status, [...action.fields], action.body, "route");
       return undefined;
     case "none":
     case undefined:
       if (flow.parts.onlyUpstream !== undefined) return flow.parts.onlyUpstream;
+      if (flow.trace !== null) traceNowhere(flow);
       flow.fail(new ProxyError("PROXY_ROUTE_NOT_FOUND"));
       return undefined;
   }

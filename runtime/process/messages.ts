@@ -11,8 +11,9 @@ import type { PurgeSelection } from "@gatewright/sdk";
 import type { ConfigIssue, LoadedConfig } from "../config/load.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { HeldStatus } from "../generation/held-status.ts";
+import type { LimitStatus } from "../generation/limit-status.ts";
+import type { ListAnswer, ListRequest, ListStatus } from "../generation/list-requests.ts";
 import type { WafStatus } from "../generation/waf-status.ts";
-import type { ListAnswer, ListRequest } from "../generation/list-requests.ts";
 import type { Counts } from "../inspect/metrics.ts";
 import type {
   ListenerStatus,
@@ -83,6 +84,8 @@ export interface WorkerStats {
   readonly traffic: TrafficStatus;
   readonly held?: HeldStatus | undefined;
   readonly cache?: CacheFigures | undefined;
+  readonly limits?: readonly LimitStatus[] | undefined;
+  readonly lists?: readonly ListStatus[] | undefined;
   readonly counts: Counts;
   readonly waf?: WafStatus | undefined;
 }

@@ -16,6 +16,7 @@ import { toPurge } from "../primitives/cache/purge-selection.ts";
 import { toListChange } from "../primitives/ip-list/list-change.ts";
 import { AdminSeat } from "./admin-seat.ts";
 import { createBrokenContent } from "./broken-page.ts";
+import { summaryOf } from "./config-summary.ts";
 import { applyOverrides, defaultListen, type ListenOverrides } from "./default-listen.ts";
 import type { Handover, SupervisorPort, ToSupervisor, WorkerStats } from "./messages.ts";
 
@@ -206,6 +207,8 @@ export class Supervisor implements AdminSource {
       held: stats.held,
       cache: stats.cache,
       waf: stats.waf,
+      limits: stats.limits,
+      lists: stats.lists,
     };
   }
 
@@ -305,9 +308,14 @@ export class Supervisor implements AdminSource {
   async #attempt(): Promise<Attempt> {
     const at = new Date().toISOString();
     const begin = performance.now();
+    const isFirst = this.#live === undefined;
     const { outcome, problem, listen } = await this.#tryToGoLive();
     this.#loads[outcome] += 1;
     const durationMs = Math.round((performance.now() - begin) * 10) / 10;
+    if (outcome === "live" && this.#live !== undefined && !isFirst) {
+      const { number: generation, config } = this.#live;
+      this.#log.info({ generation, durationMs, ...summaryOf(config) }, "reloaded");
+    }
     const status: ReloadStatus = {
       at,
       outcome,
@@ -385,12 +393,10 @@ export class Supervisor implements AdminSource {
     port.post({ type: "commit", generation });
     const committed = await this.#nextAnswer();
     admin.commit();
-    const previous = this.#live;
     this.#live = { config, digest, number: generation, since: Date.now() };
     if (!this.#isDraining) this.#state = "live";
     if (committed.type === "committed") this.#announce(committed.urls);
     this.#options.onCommitted(config, generation);
-    if (previous !== undefined) this.#log.info({ generation }, "reloaded");
     return undefined;
   }
 

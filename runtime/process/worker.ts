@@ -5,7 +5,7 @@ import type { ListenerTls, TicketKeySource } from "../downstream/tls-terms.ts";
 import type { ResolvedListen } from "../config/resolved-config.ts";
 import type { Exchange } from "../downstream/exchange.ts";
 import { type Generation, prepareGeneration } from "../generation/generation.ts";
-import { answerListRequest } from "../generation/list-requests.ts";
+import { answerListRequest, listStatuses } from "../generation/list-requests.ts";
 import { PrepareError, toPrepareIssues } from "../generation/prepare-error.ts";
 import type { Provision } from "../generation/provision.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
@@ -289,6 +289,8 @@ class Worker {
       traffic,
       held: current?.held,
       cache: current?.cache?.status,
+      limits: current?.limits,
+      lists: current?.ipLists && listStatuses(current.ipLists),
       counts: {
         served: current?.served,
         refusals: Object.fromEntries(this.#refusals),

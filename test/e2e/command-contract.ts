@@ -102,8 +102,15 @@ export default defineConfig({
 
     writeFileSync(join(project, "broken.config.ts"), "export default {\n  listen: 1 +\n};\n");
     const broken = await run(project, "start", "--config", "broken.config.ts");
-    expect(broken).toMatchObject({ code: 2, out: "" });
+    expect(broken.code).toBe(2);
     expect(broken.err).toContain("broken.config.ts:3:");
+    // Who reads lines gets the same line as for a reload that failed.
+    const line = JSON.parse(broken.out) as { issues: { place: { line: number } }[] };
+    expect(line).toMatchObject({ level: "error", ok: false, stage: "compile" });
+    expect(line.issues[0]?.place.line).toBe(3);
+    const asJson = await run(project, "start", "--json", "--config", "broken.config.ts");
+    expect(asJson).toMatchObject({ code: 2, err: "" });
+    expect(JSON.parse(asJson.out)).toMatchObject({ ok: false, issues: line.issues });
   });
 
   it("leaves no keys behind where it only checks", async () => {

@@ -60,6 +60,8 @@ export async function startMeasuredProxy(options: {
   readonly dir?: string;
   /** Default false. */
   readonly watch?: boolean;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }): Promise<MeasuredProxy> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "gatewright-measured-")));
   await writeFile(join(dir, "proxy.config.ts"), options.config);
@@ -67,6 +69,7 @@ export async function startMeasuredProxy(options: {
   const started = await startCommand(["start", ...watch, "--port", "0"], {
     dir,
     channel: true,
+    ...(options.env === undefined ? {} : { env: options.env }),
     nodeOptions: ["--conditions=@gatewright/source", "--expose-gc", "--import", CHILD],
   });
   const { child } = started.command;

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 
 import { expect, it } from "vitest";
 
+import { scrape } from "../helpers/metrics-text.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
 import { startToyUpstream } from "../helpers/toy-upstream.ts";
 
@@ -28,38 +29,7 @@ async function start(extra?: string) {
     files: { "proxy.config.ts": config(origin.url, extra) },
     watch: false,
   });
-  const scrape = async (): Promise<Metrics> => {
-    const response = await fetch(`${proxy.adminUrl}/metrics`);
-    expect(response.status).toBe(200);
-    expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
-    return parse(await response.text());
-  };
-  return { proxy, origin: origin.url, scrape };
-}
-
-interface Metrics {
-  readonly types: ReadonlyMap<string, string>;
-  readonly samples: ReadonlyMap<string, number>;
-}
-
-/** The text format, strictly: a line that is none of its kinds is an error. */
-function parse(text: string): Metrics {
-  const types = new Map<string, string>();
-  const samples = new Map<string, number>();
-  for (const line of text.split("\n")) {
-    if (line === "" || line.startsWith("# HELP ")) continue;
-    const type = /^# TYPE ([a-z_0-9]+) (counter|gauge|histogram|summary)$/.exec(line);
-    if (type !== null) {
-      expect(types.has(type[1] as string), line).toBe(false);
-      types.set(type[1] as string, type[2] as string);
-      continue;
-    }
-    const sample = /^([a-z_0-9]+(?:\{(?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*\})?) (\S+)$/.exec(line);
-    expect(sample, line).not.toBeNull();
-    expect(samples.has(sample?.[1] as string), line).toBe(false);
-    samples.set(sample?.[1] as string, Number(sample?.[2]));
-  }
-  return { types, samples };
+  return { proxy, origin: origin.url, scrape: () => scrape(proxy.adminUrl) };
 }
 
 it("counts what was served by route, upstream, status class and the cache's part", async () => {
@@ -135,11 +105,12 @@ it("tells of every metric in docs/metrics.md, and of no other", async () => {
       /gatewright_[a-z_]+[a-z]/g,
     ),
   );
-  const source = await readFile(
-    new URL("../../runtime/inspect/metrics.ts", import.meta.url),
-    "utf8",
+  const sources = await Promise.all(
+    ["metrics.ts", "gate-metrics.ts"].map((file) =>
+      readFile(new URL(`../../runtime/inspect/${file}`, import.meta.url), "utf8"),
+    ),
   );
-  const registered = new Set(source.match(/gatewright_[a-z_]+[a-z]/g));
+  const registered = new Set(sources.join("\n").match(/gatewright_[a-z_]+[a-z]/g));
   expect([...documented].sort()).toEqual([...registered].sort());
   for (const name of (await scrape()).types.keys()) {
     if (name.startsWith("gatewright_")) expect(documented).toContain(name);

@@ -129,6 +129,25 @@ describe("createLog", () => {
     expect(lines).toEqual(["listening http://127.0.0.1:8080\n"]);
   });
 
+  it("prints what is live after a reload on one line in pretty form", () => {
+    const { log, lines } = record({ format: "pretty", color: false });
+    const fields = { generation: 2, durationMs: 34.4, listeners: 1, routes: 3 };
+    log.info(
+      { ...fields, upstreams: ["api", "web"], hooks: ["onRequest"], plugins: [] },
+      "reloaded",
+    );
+    expect(lines[0]).toMatch(
+      /^[\d:.]+ reloaded in 34 ms: generation 2; routes 3; upstreams api, web; hooks onRequest; plugins none\n$/,
+    );
+  });
+
+  it("has a format that no config changes, if it is told to", () => {
+    const { log, lines } = record({ format: "json", keepFormat: true });
+    log.configure({ format: "pretty" });
+    log.info("still JSON");
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ msg: "still JSON" });
+  });
+
   it("prints code frames and stacks on lines of their own in pretty form", () => {
     const { log, lines } = record({ format: "pretty", color: false });
     log.error(

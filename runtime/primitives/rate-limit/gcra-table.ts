@@ -55,6 +55,9 @@ export class GcraTable implements LimitCounters {
   readonly #lows: Uint32Array;
   readonly #wholeAt: Float64Array;
   readonly #setMask: number;
+  /** Other threads write into shared memory: there nobody's own count is the whole. */
+  readonly #isShared: boolean;
+  #used = 0;
 
   constructor({ maxKeys, buffer }: GcraTableOptions) {
     const capacity = capacityFor(maxKeys);
@@ -64,9 +67,11 @@ export class GcraTable implements LimitCounters {
     this.#highs = new Uint32Array(memory, capacity * 8, capacity);
     this.#lows = new Uint32Array(memory, capacity * 12, capacity);
     this.#setMask = capacity / WAYS - 1;
+    this.#isShared = buffer !== undefined;
   }
 
   get size(): number {
+    if (!this.#isShared) return this.#used;
     let used = 0;
     for (const time of this.#wholeAt) if (time !== 0) used += 1;
     return used;
@@ -106,6 +111,7 @@ export class GcraTable implements LimitCounters {
       return false;
     }
     if (takes) {
+      if (this.#wholeAt[slot] === 0 && next !== 0) this.#used += 1;
       this.#highs[slot] = high;
       this.#lows[slot] = low;
       this.#wholeAt[slot] = next;

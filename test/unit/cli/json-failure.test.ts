@@ -13,6 +13,7 @@ let dir = "";
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "gatewright-json-"));
   writeFileSync(join(dir, "bad.config.ts"), "export default { listen: { prot: 1 } };\n");
+  writeFileSync(join(dir, "good.config.ts"), "export default { onRequest() {} };\n");
   writeFileSync(join(dir, "package.json"), "{}\n");
 });
 
@@ -56,6 +57,17 @@ describe("--json", () => {
     [2, /Say which list/, ["list", "--has", "192.0.2.1"]],
     [2, /would be overwritten/, ["init", "."]],
     [2, /nothing\.ts/, ["explain", "GET", "/", "-c", "nothing.ts"]],
+    [2, /nothing\.ts/, ["start", "-c", "nothing.ts"]],
+    [2, /nothing\.ts/, ["dev", "-c", "nothing.ts"]],
+    [2, /unknown command 'strat'[^]*start/, ["strat"]],
+    [2, /unknown option '--nonsense'/, ["check", "--nonsense"]],
+    [2, /whole number from 0 to 65535/, ["start", "--port", "x"]],
+    [2, /missing required argument 'URL'/, ["explain", "GET"]],
+    [
+      2,
+      /neither an absolute http or https URL nor a path/,
+      ["explain", "GET", "ftp://a.test", "-c", "good.config.ts"],
+    ],
   ] as const)(
     "gives other failures as one object with exit code %i: %s",
     async (expected, error, args) => {

@@ -6,6 +6,8 @@ import { defineConfig } from "@gatewright/sdk";
 import { createTestClock, createTestProxy, type TestProxy } from "gatewright/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
+import { letTimePass } from "../../fixtures/testing/what-time-does.ts";
+
 async function make(...args: Parameters<typeof createTestProxy>): Promise<TestProxy> {
   const proxy = await createTestProxy(...args);
   onTestFinished(() => proxy.close());
@@ -17,94 +19,10 @@ const TWO = "http://10.0.0.2:9000";
 
 describe("what depends on time", () => {
   it("goes by in under a second: flapping health, cache, limits and clearances", async () => {
-    let isWell = true;
-    let pages = 0;
-    const clock = createTestClock({ now: "2030-01-01T00:00:00Z" });
     // What is loaded at the first use of all is not its time.
     await (await createTestProxy({ upstreams: { app: { fetch: () => new Response() } } })).close();
     const began = process.cpuUsage();
-    const proxy = await make(
-      defineConfig({
-        upstreams: {
-          api: {
-            targets: [ONE, TWO],
-            healthCheck: {
-              type: "http",
-              path: "/health",
-              interval: "10s",
-              unhealthyThreshold: 2,
-              healthyThreshold: 2,
-            },
-          },
-          pages: { targets: ["http://pages.test"] },
-        },
-        rateLimits: { few: { key: ["ip"], limit: 2, window: "1m", scope: "named" } },
-        challenge: {
-          when: (request) => request.path === "/members",
-          clearance: "5m",
-          provider: {
-            name: "asks",
-            present: () => ({ html: "<p>please</p>" }),
-            verify: (form) => form.get("word") === "please",
-          },
-        },
-        routes: [
-          { match: { path: "/pages/*" }, upstream: "pages", cache: true },
-          { match: { path: "/few" }, upstream: "api", rateLimits: ["few"] },
-          { match: { path: "/*" }, upstream: "api" },
-        ],
-      }),
-      {
-        clock,
-        upstreams: {
-          api: {
-            [ONE]: () => new Response("one", { status: isWell ? 200 : 503 }),
-            [TWO]: { fetch: () => new Response("two") },
-          },
-          pages: () => {
-            pages += 1;
-            return new Response(`page ${pages}`, { headers: { "cache-control": "max-age=60" } });
-          },
-        },
-      },
-    );
-    const text = async (path: string) => (await proxy.fetch(path)).text();
-    const answers = async () => [...new Set([await text("/"), await text("/")])].toSorted();
-
-    expect(await answers()).toEqual(["one", "two"]);
-    for (let flap = 0; flap < 3; flap++) {
-      isWell = false;
-      await proxy.advance("21s");
-      expect(await answers()).toEqual(["two"]);
-      isWell = true;
-      await proxy.advance("21s");
-      expect(await answers()).toEqual(["one", "two"]);
-    }
-
-    expect(await text("/pages/a")).toBe("page 1");
-    await proxy.advance("59s");
-    const cached = await proxy.fetch("/pages/a");
-    expect(await cached.text()).toBe("page 1");
-    expect(cached.headers.get("age")).toBe("59");
-    await proxy.advance("2s");
-    expect(await text("/pages/a")).toBe("page 2");
-
-    const statuses = [];
-    for (let ask = 0; ask < 3; ask++) statuses.push((await proxy.fetch("/few")).status);
-    expect(statuses).toEqual([200, 200, 429]);
-    await proxy.advance("61s");
-    expect((await proxy.fetch("/few")).status).toBe(200);
-
-    const cookie = await clear(proxy, "/members");
-    const asMember = async () =>
-      (await proxy.fetch("/members", { headers: { ...BROWSER, cookie } })).status;
-    expect(await asMember()).toBe(200);
-    await proxy.advance("4m");
-    expect(await asMember()).toBe(200);
-    await proxy.advance("2m");
-    expect(await asMember()).toBe(302);
-
-    expect(new Date(clock.now()).toISOString()).toMatch(/^2030-01-01T00:1/);
+    await letTimePass();
     // Of the processor: what else runs on this machine is no matter.
     const { user, system } = process.cpuUsage(began);
     expect((user + system) / 1000).toBeLessThan(1000);
@@ -566,31 +484,6 @@ describe("a test proxy", () => {
     );
     const command = ["--conditions=@gatewright/source", "--test", file];
     const { stdout } = await promisify(execFile)(process.execPath, command, { timeout: 14_000 });
-    expect(stdout).toMatch(/pass 1\b/);
+    expect(stdout).toMatch(/pass 2\b/);
   });
 });
-
-const BROWSER = { accept: "text/html", "user-agent": "Mozilla/5.0 (test)" };
-
-/** Takes a challenge and answers it, as a browser would. */
-async function clear(proxy: TestProxy, path: string): Promise<string> {
-  const redirect = await proxy.fetch(path, { headers: BROWSER });
-  const location = redirect.headers.get("location") as string;
-  const page = await proxy.fetch(location, { headers: BROWSER });
-  const form = new URLSearchParams({ word: "please" });
-  for (const [, name, value] of (await page.text()).matchAll(/name="(\w+)" value="([^"]*)"/g)) {
-    form.set(name as string, value as string);
-  }
-  const cookie = page.headers.getSetCookie().map((line) => line.split(";", 1)[0]);
-  const headers = { ...BROWSER, cookie: cookie.join("; ") };
-  const done = await proxy.fetch("/.well-known/gatewright/verify", {
-    method: "POST",
-    body: form,
-    headers,
-  });
-  expect(done.status).toBe(303);
-  return done.headers
-    .getSetCookie()
-    .map((line) => line.split(";", 1)[0])
-    .join("; ");
-}

@@ -35,6 +35,24 @@ describe("GcraTable", () => {
     expect(table.remaining).toBe(0);
   });
 
+  it("knows how many keys it holds, in memory of its own and in memory that is shared", () => {
+    const rule = terms(2, 1000);
+    const own = new GcraTable({ maxKeys: 8 });
+    const buffer = new SharedArrayBuffer(gcraTableBytes(8));
+    const tables = [own, new GcraTable({ maxKeys: 8, buffer })];
+    const other = new GcraTable({ maxKeys: 8, buffer });
+    for (const table of tables) {
+      expect([table.size, table.capacity]).toEqual([0, 8]);
+      for (let key = 1; key <= 3; key++) table.take(key, key, 1, rule, 1000);
+      table.take(3, 3, 1, rule, 1000);
+      table.peek(4, 4, 1, rule, 1000);
+      expect(table.size).toBe(3);
+      for (let key = 1; key <= 20; key++) table.take(key, 8, 1, rule, 1000);
+      expect(table.size).toBe(8);
+    }
+    expect(other.size).toBe(8);
+  });
+
   it("lets a taker wait where the terms allow it, one after the other", () => {
     const table = new GcraTable({ maxKeys: 8 });
     const rule = terms(1, 100, 250);
