@@ -531,6 +531,12 @@ export interface ContentBudgetConfig {
   memory?: Size;
   /** Spill files. Error: `PROXY_CONTENT_STORAGE` (507). Default `"4gb"`. */
   disk?: Size;
+  /**
+   * The part of each that the contents of one client address may have (IPv6: of one /64), above 0 to 1, so that no single
+   * client takes all of it. A content that is its client's only one may have more. Default 0.25. _Risk_: behind a balancer
+   * that is not in `trustedProxies` all clients are one.
+   */
+  clientShare?: number;
 }
 
 /** Time limits, each with its error. A duration is a number of milliseconds or a text like `"10s"`. */

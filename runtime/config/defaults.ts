@@ -126,7 +126,11 @@ export const DEFAULT_REQUEST_CONTENT: ResolvedRequestContent = Object.freeze({
   minRateAfterMs: 10_000,
 });
 
-export const DEFAULT_CONTENT_BUDGET = { memoryBytes: 256 * 1024 ** 2, diskBytes: 4 * 1024 ** 3 };
+export const DEFAULT_CONTENT_BUDGET = {
+  memoryBytes: 256 * 1024 ** 2,
+  diskBytes: 4 * 1024 ** 3,
+  clientShare: 0.25,
+} as const;
 
 export const DEFAULT_COMPRESSION: ResolvedCompression = Object.freeze({
   encodings: Object.freeze(["zstd", "br", "gzip"] as const),

@@ -276,7 +276,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "routes.redirect": ["to", "status"],
   "routes.respond": ["status", "headers", "body"],
   requestContent: ["buffer", "memory", "max", "minRate", "minRateAfter", "budget"],
-  "requestContent.budget": ["memory", "disk"],
+  "requestContent.budget": ["memory", "disk", "clientShare"],
   responseContent: ["memory", "ahead", "budget", "clientShare"],
   cache: [...CACHE_KEYS, "maxSize", "maxEntry"],
   "routes.cache": CACHE_KEYS,

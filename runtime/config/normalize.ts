@@ -139,6 +139,7 @@ function toContentBudget(budget: ContentBudgetConfig = {}): ResolvedConfig["cont
   return Object.freeze({
     memoryBytes: parseSize(budget.memory) ?? DEFAULT_CONTENT_BUDGET.memoryBytes,
     diskBytes: parseSize(budget.disk) ?? DEFAULT_CONTENT_BUDGET.diskBytes,
+    clientShare: budget.clientShare ?? DEFAULT_CONTENT_BUDGET.clientShare,
   });
 }
 

@@ -48,7 +48,11 @@ export interface ResolvedConfig {
   readonly allowlists: readonly ResolvedIpList[];
   readonly blocklists: readonly ResolvedBlocklist[];
   readonly requestContent: ResolvedRequestContent;
-  readonly contentBudget: { readonly memoryBytes: number; readonly diskBytes: number };
+  readonly contentBudget: {
+    readonly memoryBytes: number;
+    readonly diskBytes: number;
+    readonly clientShare: number;
+  };
   readonly responseContentMemory: number;
   readonly slowReaders: {
     readonly aheadBytes: number;

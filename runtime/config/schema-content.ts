@@ -20,18 +20,26 @@ const requestContentKeys = {
 /** Of a route. */
 export const routeRequestContent: z.ZodType = z.strictObject(requestContentKeys);
 
+const share: z.ZodType = leaf((value) =>
+  typeof value === "number" && value > 0 && value <= 1
+    ? undefined
+    : { message: "Not a share.", expected: "a number above 0 to 1" },
+);
+
 export const requestContent: z.ZodType = z.strictObject({
   ...requestContentKeys,
-  budget: z.strictObject({ memory: size.optional(), disk: size.optional() }).optional(),
+  budget: z
+    .strictObject({
+      memory: size.optional(),
+      disk: size.optional(),
+      clientShare: share.optional(),
+    })
+    .optional(),
 });
 
 export const responseContent: z.ZodType = z.strictObject({
   memory: size.optional(),
   ahead: size.optional(),
   budget: size.optional(),
-  clientShare: leaf((value) =>
-    typeof value === "number" && value > 0 && value <= 1
-      ? undefined
-      : { message: "Not a share.", expected: "a number above 0 to 1" },
-  ).optional(),
+  clientShare: share.optional(),
 });

@@ -81,7 +81,7 @@ const WAF_CONTENT = createWafPhase((flow) => {
 export function bufferContent(flow: Flow, content: ContentSource): RequestBuffer {
   const plan = contentPlan(flow);
   const source = flow.contentReplaced ? content : guarded(flow, content, plan, undefined);
-  return createRequestBuffer(source, plan, flow.parts.contentStore);
+  return createRequestBuffer(source, plan, flow.parts.contentStore, flow.clientAddress);
 }
 
 /** For a hook that wants all of it to be here. Streamed content is taken up to what may be in memory. */

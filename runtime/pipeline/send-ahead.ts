@@ -1,7 +1,7 @@
 import { NO_FIELDS, type RawFields } from "../http/raw-fields.ts";
 import { forwardableTrailers } from "../http/hop-by-hop.ts";
 import type { Flow } from "./flow.ts";
-import type { ClientShare } from "./slow-readers.ts";
+import type { ClientShare } from "../http/client-shares.ts";
 
 /** What a chunk costs beside its bytes: a response in chunks of one byte is no bargain. */
 const CHUNK_COST_BYTES = 256;

@@ -1,6 +1,6 @@
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-import { addressHolder } from "../http/ip-address.ts";
+import { ClientShares, type ClientShare } from "../http/client-shares.ts";
 import type { Log } from "../log.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { SendAhead } from "./send-ahead.ts";
@@ -14,14 +14,6 @@ export interface SlowReaderLimits {
   readonly clientBytes: number;
   /** Bytes a second that a client must take while others wait for what it holds. 0: none. */
   readonly minRate: number;
-}
-
-/** What one client's responses hold together. */
-export interface ClientShare {
-  readonly key: number | string;
-  bytes: number;
-  /** Responses that count here; with the last one it is forgotten. */
-  responses: number;
 }
 
 const LOOK_MS = 250;
@@ -45,7 +37,7 @@ export class SlowReaders {
   readonly #now: () => number;
   readonly #log: Log;
   readonly #waiting = new Set<SendAhead>();
-  readonly #shares = new Map<number | string, ClientShare>();
+  readonly #shares = new ClientShares();
   readonly #deadline = new Deadline(() => this.#look());
 
   constructor(limits: SlowReaderLimits, wheel: DeadlineWheel, now: () => number, log: Log) {
@@ -66,19 +58,11 @@ export class SlowReaders {
 
   /** For another response to this client. Who enters leaves. */
   enter(address: string): ClientShare {
-    const key = addressHolder(address);
-    let share = this.#shares.get(key);
-    if (share === undefined) {
-      share = { key, bytes: 0, responses: 0 };
-      this.#shares.set(key, share);
-    }
-    share.responses += 1;
-    return share;
+    return this.#shares.enter(address);
   }
 
   leave(share: ClientShare): void {
-    share.responses -= 1;
-    if (share.responses === 0) this.#shares.delete(share.key);
+    this.#shares.leave(share);
   }
 
   charge(share: ClientShare, bytes: number): void {

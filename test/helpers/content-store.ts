@@ -14,7 +14,12 @@ export function contentStore(
   folder: string = join(tmpdir(), `gatewright-spill-${process.pid}`),
 ): ContentStore {
   return {
-    budget: new ContentBudget({ memoryBytes: 1024 ** 2, diskBytes: 1024 ** 2, ...limits }),
+    budget: new ContentBudget({
+      memoryBytes: 1024 ** 2,
+      diskBytes: 1024 ** 2,
+      clientShare: 1,
+      ...limits,
+    }),
     spill: createSpillFolder(folder),
   };
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { closing } from "../helpers/protocol-matrix.ts";
-import { fieldOf, type RawClient } from "../helpers/raw-client.ts";
+import { connectRaw, fieldOf, type RawClient } from "../helpers/raw-client.ts";
 import { scaled } from "../helpers/scale.ts";
 import { throughProxy, type ThroughProxy } from "../helpers/through-proxy.ts";
 import { toyResponse, type ToyRequest } from "../helpers/toy-upstream.ts";
@@ -277,7 +277,7 @@ describe("the budget of all requests", () => {
   it("answers 507 when the disk's part is used, and serves again when it is free", async () => {
     const { connect, proxy } = await throughProxy({
       onRequest: answerDigest,
-      config: { requestContent: { memory: "10kb", budget: { disk: "1mb" } } },
+      config: { requestContent: { memory: "10kb", budget: { disk: "1mb", clientShare: 1 } } },
     });
     const holder = await connect();
     await holder.send(withLength(900_000));
@@ -293,7 +293,7 @@ describe("the budget of all requests", () => {
   it("answers 503 to a hook that reads when the memory's part is used", async () => {
     const { connect, proxy } = await throughProxy({
       config: {
-        requestContent: { budget: { memory: "100kb" } },
+        requestContent: { budget: { memory: "100kb", clientShare: 1 } },
         async onRequest(request) {
           await request.bytes();
         },
@@ -308,6 +308,30 @@ describe("the budget of all requests", () => {
     holder.destroy();
     await untilStatus(connect, 200, 50_000);
     expect(proxy.takeErrors().every(({ code }) => code === "PROXY_CONTENT_MEMORY")).toBe(true);
+  });
+});
+
+describe("the budget of one client", () => {
+  it("is a part of that of all: another client's upload is taken while the first one's is refused", async () => {
+    const { connect, proxy } = await throughProxy({
+      onRequest: answerDigest,
+      config: { requestContent: { memory: "10kb", budget: { disk: "1mb" } } },
+    });
+    const holder = await connect();
+    await holder.send(withLength(400_000));
+    await holder.send(Buffer.alloc(350_000));
+    await expect.poll(async () => (await spillFiles({ proxy }))[0]).toBeGreaterThan(300_000);
+    const content = Buffer.alloc(200_000);
+    const second = await connect();
+    await second.send(withLength(content.length));
+    await second.send(content);
+    expect((await second.response()).status).toBe(507);
+    const other = await connectRaw(proxy.port, "127.0.0.1", "127.0.0.2");
+    await other.send(withLength(content.length));
+    await other.send(content);
+    expect((await other.response()).status).toBe(200);
+    for (const one of [holder, second, other]) one.destroy();
+    expect(proxy.takeErrors().map(({ code }) => code)).toEqual(["PROXY_CONTENT_STORAGE"]);
   });
 });
 

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../errors.ts";
 import type { ContentSink, ContentSource } from "../../http/content.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
 import type { ReplayBuffer } from "./content-buffer.ts";
-import type { ContentBudget } from "./content-budget.ts";
+import type { ContentBudget, HeldContent } from "./content-budget.ts";
 import { HeldBytes, joined } from "./held-bytes.ts";
 import { FileContent, MemoryContent, type ReplayOwner } from "./replayed-content.ts";
 import type { SpillFile, SpillFolder } from "./spill-file.ts";
@@ -49,14 +49,17 @@ export function createRequestBuffer(
   source: ContentSource,
   options: RequestBufferOptions,
   store: ContentStore,
+  /** Address of the client that sends it. */
+  client: string,
 ): RequestBuffer {
-  return new SpillingBuffer(source, options, store);
+  return new SpillingBuffer(source, options, store, client);
 }
 
 class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
   readonly #source: ContentSource;
   readonly #options: RequestBufferOptions;
   readonly #store: ContentStore;
+  readonly #client: string;
   readonly #held = new HeldBytes();
   #state: "unread" | "arriving" | "complete" | "failed" = "unread";
   #size = 0;
@@ -73,9 +76,8 @@ class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
   #ended = false;
   #paused = false;
 
-  /** What the budget counts for this one. */
-  #memory = 0;
-  #disk = 0;
+  /** What the budget counts for this one. Absent: nothing, since nothing has arrived. */
+  #counted: HeldContent | undefined;
   #readers = 0;
   #released = false;
 
@@ -83,10 +85,16 @@ class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
   #waiters: ContentWaiter[] | undefined;
   #reading: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
-  constructor(source: ContentSource, options: RequestBufferOptions, store: ContentStore) {
+  constructor(
+    source: ContentSource,
+    options: RequestBufferOptions,
+    store: ContentStore,
+    client: string,
+  ) {
     this.#source = source;
     this.#options = options;
     this.#store = store;
+    this.#client = client;
     const isLarge = (source.length ?? 0) > options.memoryBytes;
     this.#spillAt = isLarge
       ? Math.min(EARLY_SPILL_BYTES, options.memoryBytes)
@@ -179,13 +187,11 @@ class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
       this.#refuse(tooLarge(limit));
       return;
     }
-    const pinned = this.#held.add(chunk, this.#size === this.#source.length);
-    this.#memory += pinned;
-    const { budget } = this.#store;
-    budget.addMemory(pinned);
+    const counted = this.#count();
+    counted.addMemory(this.#held.add(chunk, this.#size === this.#source.length));
     if (this.#spilling) {
       if (this.#takeDisk(chunk.byteLength)) this.#write();
-    } else if (this.#size > this.#spillAt || budget.isMemoryFull) {
+    } else if (this.#size > this.#spillAt || counted.isMemoryFull) {
       this.#spill();
     }
   }
@@ -251,35 +257,35 @@ class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
   }
 
   #takeDisk(bytes: number): boolean {
-    if (!this.#store.budget.takeDisk(bytes)) {
-      this.#refuse(exhausted("PROXY_CONTENT_STORAGE", "disk"));
-      return false;
-    }
-    this.#disk += bytes;
-    return true;
+    if (this.#count().takeDisk(bytes)) return true;
+    this.#refuse(exhausted("PROXY_CONTENT_STORAGE", "disk"));
+    return false;
+  }
+
+  #count(): HeldContent {
+    return (this.#counted ??= this.#store.budget.open(this.#client));
   }
 
   #write(now = false): void {
     const held = this.#held;
     if (held.pinned >= MAX_WAITING_BYTES) this.#hold();
     if (this.#writing) return;
-    const isDue =
-      now || this.#ended || held.pinned >= WRITE_BYTES || this.#store.budget.isMemoryFull;
+    const counted = this.#count();
+    const isDue = now || this.#ended || held.pinned >= WRITE_BYTES || counted.isMemoryFull;
     if (!isDue) return;
     if (held.size === 0) {
       if (this.#ended) this.#complete();
       return;
     }
     const { size } = held;
-    const pinned = this.#memory;
+    const pinned = counted.memoryBytes;
     this.#writing = true;
     const chunks = held.take();
     this.#file?.write(chunks, this.#written, (error) => {
       this.#writing = false;
       letGo(chunks);
       if (this.#state !== "arriving") return;
-      this.#memory -= pinned;
-      this.#store.budget.giveMemory(pinned);
+      counted.giveMemory(pinned);
       if (error !== undefined) {
         this.#refuse(unstored(error));
         return;
@@ -338,11 +344,7 @@ class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
   }
 
   #giveBack(): void {
-    const { budget } = this.#store;
-    budget.giveMemory(this.#memory);
-    budget.giveDisk(this.#disk);
-    this.#memory = 0;
-    this.#disk = 0;
+    this.#counted?.close();
     this.#file?.close();
     // Bytes that are in memory stay for whoever has hold of them; they go with the buffer.
   }
@@ -367,7 +369,7 @@ function tooLarge(bytes: number): ProxyError {
 
 function exhausted(code: ErrorCode, what: string): ProxyError {
   return new ProxyError(code, {
-    message: `the contents of all requests together fill the ${what} that requestContent.budget allows`,
+    message: `the contents of all requests, or those of this client, fill the ${what} that requestContent.budget allows them`,
     fields: ["Retry-After", "1"],
   });
 }

@@ -36,7 +36,8 @@ export class FakeRequest implements RequestState {
   }
 
   bufferContent(content: ContentSource): RequestBuffer {
-    return createRequestBuffer(content, { memoryBytes: 1000, maxBytes: 10_000 }, contentStore());
+    const limits = { memoryBytes: 1000, maxBytes: 10_000 };
+    return createRequestBuffer(content, limits, contentStore(), "192.0.2.1");
   }
 
   get fields(): readonly string[] {

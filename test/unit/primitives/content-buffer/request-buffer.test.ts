@@ -30,9 +30,13 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function bufferOf(source: ContentSource, limits: Partial<ContentBudgetLimits> = {}): RequestBuffer {
+function bufferOf(
+  source: ContentSource,
+  limits: Partial<ContentBudgetLimits> = {},
+  client = "192.0.2.1",
+): RequestBuffer {
   store.budget.adjust({ ...store.budget.limits, ...limits });
-  return createRequestBuffer(source, { memoryBytes: MEMORY, maxBytes: MAX }, store);
+  return createRequestBuffer(source, { memoryBytes: MEMORY, maxBytes: MAX }, store, client);
 }
 
 function received(buffer: RequestBuffer): Promise<void> {
@@ -283,6 +287,45 @@ describe("limits", () => {
     expect(store.budget.diskBytes).toBe(300_000);
     buffer.release();
     await received(bufferOf(sourceOf(pieces(pattern(300_000), 10_000))));
+  });
+
+  it("of one client: its second content is refused beyond its share, another client's is taken", async () => {
+    const limits = { diskBytes: 1_000_000, clientShare: 0.5 };
+    const { buffer } = await spilled(400_000);
+    const next = (client: string): RequestBuffer =>
+      bufferOf(sourceOf(pieces(pattern(300_000), 10_000)), limits, client);
+    await expect(received(next("192.0.2.1"))).rejects.toMatchObject({ status: 507 });
+    expect(store.budget.diskBytes).toBe(400_000);
+    const other = next("192.0.2.2");
+    await received(other);
+    buffer.release();
+    await received(next("192.0.2.1"));
+    other.release();
+  });
+
+  it("of one client: its only content may have more than its share", async () => {
+    const limits = { diskBytes: 1_000_000, clientShare: 0.25 };
+    const buffer = bufferOf(sourceOf(pieces(pattern(600_000), 10_000)), limits);
+    await received(buffer);
+    expect(store.budget.diskBytes).toBe(600_000);
+    buffer.release();
+    expect([store.budget.diskBytes, store.budget.memoryBytes, store.budget.clients]).toEqual([
+      0, 0, 0,
+    ]);
+  });
+
+  it("of one client: beyond its share of the memory its contents go to the disk, others' do not", async () => {
+    const limits = { memoryBytes: 200_000, clientShare: 0.5 };
+    const held = bufferOf(sourceOf([pattern(80_000)]), limits);
+    await received(held);
+    const spills = bufferOf(sourceOf(pieces(pattern(50_000), 10_000)), limits);
+    await received(spills);
+    expect(store.budget.diskBytes).toBe(50_000);
+    const other = bufferOf(sourceOf(pieces(pattern(50_000), 10_000)), limits, "192.0.2.2");
+    await received(other);
+    expect(store.budget.diskBytes).toBe(50_000);
+    for (const one of [held, spills, other]) one.release();
+    expect(store.budget.clients).toBe(0);
   });
 
   it("a folder that cannot be made is an error that names its cause", async () => {
