@@ -12,7 +12,7 @@ import { WebSocket, type ClientOptions } from "ws";
 import { createChatServer } from "../../examples/websocket/chat-server.ts";
 import { authority, certificateFor } from "../helpers/certificates.ts";
 import { getNote, grpcService, notesClient } from "../helpers/grpc-service.ts";
-import { readPage, toBlocks } from "../helpers/markdown.ts";
+import { recipeBlock } from "../helpers/recipe-blocks.ts";
 import { startProxy, type TestProxy } from "../helpers/start-proxy.ts";
 
 /** The first block of a page, with ports that are free: `replace` has what stands there and what is put there. */
@@ -21,12 +21,7 @@ async function startRecipe(
   replace: Readonly<Record<string, string>>,
   files: Readonly<Record<string, string>> = {},
 ): Promise<TestProxy> {
-  const page = `docs/recipes/${name}.md`;
-  let text = toBlocks(page, readPage(page)).find(({ info }) => info === "ts")?.code ?? "";
-  for (const [from, to] of Object.entries(replace)) {
-    if (!text.includes(from)) throw new Error(`${page} has no ${from}`);
-    text = text.replaceAll(from, to);
-  }
+  const text = recipeBlock(name, "ts", replace);
   return startProxy({ files: { "proxy.config.ts": text, ...files }, watch: false });
 }
 

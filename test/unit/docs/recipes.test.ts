@@ -1,10 +1,10 @@
 /**
  * Every page of docs/recipes: its config is loaded and run, it does what its table says, and `curl` answers what the
- * page says. What the tables hold is in test/unit/docs/recipes/.
+ * page says. The tables are in test/unit/docs/recipes/. What needs sockets: test/integration/recipes.test.ts; the old
+ * configs of pages about coming from elsewhere: test/integration/migrations.test.ts.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { createTestProxy, type TestProxy } from "gatewright/testing";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -123,35 +123,6 @@ describe("curl", () => {
   });
 });
 
-describe("configs of other programs", () => {
-  it.skipIf(!isInstalled("nginx"))("are taken by nginx", () => {
-    const [block] = blocksOf("from-nginx", "nginx");
-    const dir = folder("nginx");
-    const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    const paths = temp.map((one) => `${one}_temp_path ${dir}/${one};`).join(" ");
-    const sites = (block?.code ?? "")
-      .replaceAll("/var/cache/nginx", `${dir}/cache`)
-      .replaceAll("certs/", `${ROOT}test/fixtures/tls/`)
-      .replaceAll("example.pem", "localhost.pem")
-      .replaceAll("example.key", "localhost.key");
-    const text = `pid ${dir}/pid; error_log stderr; events {} http { access_log off; ${paths}\n${sites}\n}`;
-    writeFileSync(join(dir, "nginx.conf"), text);
-    const { status, stderr } = run("nginx", "-t", "-q", "-p", dir, "-c", join(dir, "nginx.conf"));
-    expect(stderr.replaceAll(/.*\[warn\].*\n/g, "")).toBe("");
-    expect(status).toBe(0);
-  });
-
-  it.skipIf(!isInstalled("caddy"))("are taken by Caddy", () => {
-    const [block] = blocksOf("from-caddy", "caddyfile");
-    const file = join(folder("caddy"), "Caddyfile");
-    writeFileSync(file, `${block?.code ?? ""}\n`);
-    const { status, stdout, stderr } = run("caddy", "adapt", "--config", file);
-    expect(stderr).not.toMatch(/error/i);
-    expect(status).toBe(0);
-    expect(JSON.stringify(JSON.parse(stdout))).toContain("least_conn");
-  });
-});
-
 async function start(name: string, recipe: Recipe, page: Page): Promise<TestProxy> {
   const [block] = blocksOf(name, "ts");
   const dir = folder(name);
@@ -253,18 +224,4 @@ function stubFetch(answer: (url: string) => Response): void {
   vi.stubGlobal("fetch", async (input: string | URL | Request) =>
     answer(input instanceof Request ? input.url : String(input)),
   );
-}
-
-function isInstalled(program: string): boolean {
-  const path = `${process.env["PATH"] ?? ""}${delimiter}/usr/sbin`;
-  return path.split(delimiter).some((dir) => existsSync(join(dir, program)));
-}
-
-function run(program: string, ...args: string[]) {
-  const PATH = `${process.env["PATH"] ?? ""}${delimiter}/usr/sbin`;
-  return spawnSync(program, args, {
-    encoding: "utf8",
-    timeout: 10_000,
-    env: { ...process.env, PATH },
-  });
 }

@@ -197,7 +197,7 @@ export const apis: Readonly<Record<string, Recipe>> = {
         ask: "GET /items",
         fields: FREE,
         status: 200,
-        answer: { "x-remaining": String(remaining) },
+        answer: { ratelimit: new RegExp(`"free";r=${remaining};`) },
         upstream: "api",
       })),
       {
