@@ -24,7 +24,10 @@ export async function runCommand(
   // What is refused before a command has begun is JSON as well where that is asked for.
   const asJson = argv.includes("--json");
   const complaints: string[] = [];
-  const collecting: Terminal = { ...terminal, err: (text) => void complaints.push(text) };
+  const collecting: Terminal = {
+    ...terminal,
+    err: (text) => void complaints.push(text.replace(/^gatewright: /, "")),
+  };
   const program = createProgram(asJson ? collecting : terminal, cwd, (result) => {
     code = result;
   });

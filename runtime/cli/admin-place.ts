@@ -56,7 +56,9 @@ export async function findAdmin(
 function toUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "") {
-    throw new UsageError(`--admin ${text} is not an http or https URL: http://127.0.0.1:9901`);
+    throw new UsageError(
+      `--admin ${text} is not an http or https URL. Write it as http://127.0.0.1:9901.`,
+    );
   }
   return url.origin;
 }

@@ -59,6 +59,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof Error && error.name === "TimeoutError") return "no answer in 10 s";
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  if (code === undefined && cause instanceof Error) return cause.message;
   return code ?? (error instanceof Error ? error.message : String(error));
 }
 

@@ -2,11 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { readFrame, readSource } from "../config/code-frame.ts";
 import type { ConfigIssue } from "../config/issue.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { createOptionPlaces } from "../config/option-place.ts";
 import { formatIssue, formatReport } from "../config/report.ts";
+import { withPlaces } from "../config/placed-issues.ts";
 import { typeCheck } from "../config/type-check.ts";
 import { toPrepareIssues } from "../generation/prepare-error.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
@@ -95,7 +94,7 @@ async function checkLoaded(
     });
     await provisioned.dispose();
   } catch (error) {
-    issues.push(...toPrepareIssues(error));
+    issues.push(...withPlaces(toPrepareIssues(error), loaded.config.file));
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }
@@ -111,10 +110,7 @@ function deadRouteIssues(loaded: LoadedConfig): ConfigIssue[] {
   const { file, routes } = loaded.config;
   const dead = routeTable(loaded).deadRoutes();
   if (dead.length === 0) return [];
-  const places = createOptionPlaces(file, readSource(file) ?? "");
-  return dead.map(({ index, coveredBy }) => {
-    const place = places.find(["routes", index]);
-    const frame = place === undefined ? undefined : readFrame(place);
+  const issues = dead.map(({ index, coveredBy }) => {
     const takers = coveredBy.map((route) => `routes[${route.index}] (${route.name})`).join(" and ");
     // Routes with nothing but `when` come after all others, wherever they stand.
     const isLast = coveredBy.every((route) => route.index > index);
@@ -124,10 +120,9 @@ function deadRouteIssues(loaded: LoadedConfig): ConfigIssue[] {
       fix: isLast
         ? "A route with nothing but `when` is tried after all others: give it a path, or narrow the others."
         : "Move it before, or remove it.",
-      ...(place === undefined ? {} : { place }),
-      ...(frame === undefined ? {} : { frame }),
     };
   });
+  return [...withPlaces(issues, file)];
 }
 
 function notesOf(loaded: LoadedConfig): string[] {

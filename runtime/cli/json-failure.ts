@@ -15,7 +15,7 @@ export async function withJsonFailure<Code extends ExitCode | undefined>(
   const complaints: string[] = [];
   const collecting: Terminal = {
     ...terminal,
-    err: (text) => void complaints.push(text),
+    err: (text) => void complaints.push(text.replace(/^gatewright: /, "")),
     errColor: false,
   };
   let code: Code | 2;

@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 import type { ListDetails, ListStatus } from "../generation/list-requests.ts";
 import { findAdmin, type AdminPlace } from "./admin-place.ts";
 import { askAdmin, reportRefusal, type AdminAnswer } from "./ask-admin.ts";
@@ -41,6 +43,9 @@ function checkUsage(name: string | undefined, { add, remove, has, ...flags }: Li
   }
   if (changes + (has === undefined ? 0 : 1) > 1) {
     throw new UsageError("Use one of --add, --remove and --has at a time.");
+  }
+  if (has !== undefined && isIP(has) === 0) {
+    throw new UsageError(`--has ${has} is no IP address: 203.0.113.7 or 2001:db8::7.`);
   }
   if (flags.for !== undefined && changes === 0) {
     throw new UsageError("--for goes with --add and --remove.");
@@ -93,7 +98,7 @@ function linesOf(
 function lineOf({ name, kind, mode, source, ranges, added, removed, problem }: ListStatus): string {
   const facts = [
     kind === "allow" ? "allows" : `blocks (${mode})`,
-    `${ranges} ranges (${source})`,
+    `${ranges} ${ranges === 1 ? "range" : "ranges"} (${source})`,
     `${added} added`,
     `${removed} removed`,
     ...(problem === undefined ? [] : [`not up to date: ${problem}`]),

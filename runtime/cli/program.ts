@@ -38,6 +38,7 @@ export function createProgram(
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
       writeErr: (text) => terminal.err(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error: /, "gatewright: ")),
       getOutHasColors: () => terminal.outColor,
       getErrHasColors: () => terminal.errColor,
     })
@@ -80,13 +81,15 @@ export function createProgram(
     .description("say what would happen to a request, and why; nothing is sent to an upstream")
     .argument("<METHOD>", "for example GET")
     .argument("<URL>", "absolute, or a path on the config's first listener")
-    .option("-H, --header <LINE>", "a header field, 'name: value'; may be given again", collect, [])
+    .addOption(
+      manyOption("-H, --header <LINE>", "a header field, 'name: value'; may be given again"),
+    )
     .option("--client <ADDRESS>", "the client's address", "127.0.0.1")
-    .option(
-      "--response <LINE>",
-      "a field of an answer, 'name: value': would it be stored? May be given again",
-      collect,
-      [],
+    .addOption(
+      manyOption(
+        "--response <LINE>",
+        "a field of an answer, 'name: value': would it be stored? May be given again",
+      ),
     )
     .option("--status <STATUS>", "the status of that answer (default: 200)")
     .addOption(configOption())
@@ -118,7 +121,7 @@ export function createProgram(
     .description("remove stored responses from the cache of the proxy that runs, by its admin port")
     .option("--url <URL>", "one URL, all its variants")
     .option("--prefix <URL>", "all URLs that begin so")
-    .option("--tag <TAG>", "all with this tag; may be given again: with any of them", collect, [])
+    .addOption(manyOption("--tag <TAG>", "all with this tag; may be given again: with any of them"))
     .option("--all", "everything")
     .option("--soft", "keep them as stale: still used while the upstream is asked or fails")
     .option("--admin <URL>", "address of the admin port (default: the config's)")
@@ -133,8 +136,8 @@ export function createProgram(
     .command("list")
     .description("look at the IP lists of the proxy that runs, or change one, by its admin port")
     .argument("[NAME]", "the list")
-    .option("--add <RANGE>", "an address or CIDR range; may be given again", collect, [])
-    .option("--remove <RANGE>", "takes it out, whatever the source says", collect, [])
+    .addOption(manyOption("--add <RANGE>", "an address or CIDR range; may be given again"))
+    .addOption(manyOption("--remove <RANGE>", "takes it out, whatever the source says"))
     .option("--for <TIME>", "then it is as before: 10m, 2h (default: until the proxy ends)")
     .option("--has <ADDRESS>", "whether the list has it: exit code 0, or 1")
     .option("--admin <URL>", "address of the admin port (default: the config's)")
@@ -159,6 +162,9 @@ export function createProgram(
       done(await withJsonFailure(terminal, flags, (to) => runInit(to, cwd, dir, flags))),
     );
 
+  for (const command of program.commands) {
+    command.showHelpAfterError(`What it takes: gatewright ${command.name()} --help`);
+  }
   return program;
 }
 
@@ -178,6 +184,11 @@ function serveCommand(program: Command, name: string, description: string): Comm
 
 function configOption(): Option {
   return new Option("-c, --config <FILE>", `config file (default: ${DEFAULT_CONFIG})`);
+}
+
+/** One that may be given again. */
+function manyOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(collect).default([], "none");
 }
 
 function collect(value: string, previous: string[]): string[] {

@@ -11,11 +11,18 @@ export function targetDetails(
   attempts: AttemptPolicy | undefined,
 ): string[] {
   const total = attempts?.totalTimeoutMs;
+  if (plan.balance === undefined) {
+    const { responseHeadTimeoutMs, idleTimeoutMs } = times;
+    return [
+      "an app in this process",
+      `time limits: head ${responseHeadTimeoutMs} ms, silence ${limit(idleTimeoutMs)}, whole ${limit(total)}`,
+    ];
+  }
   const lines = [
     `time limits: connection ${times.connectTimeoutMs} ms, head ${times.responseHeadTimeoutMs} ms, ` +
       `silence ${limit(times.idleTimeoutMs)}, whole ${limit(total)}`,
   ];
-  if (plan.balance !== undefined) lines.unshift(`balance: ${plan.balance}`);
+  lines.unshift(`balance: ${plan.balance}`);
   const retry = attempts?.retry;
   if (retry === undefined) {
     lines.push("tried again: only where no connection could be made or a kept one had closed");

@@ -46,7 +46,8 @@ export function forward(flow: Flow, choice: UpstreamChoice): void {
   const idleTimeoutMs = flow.routePlan?.idleMs ?? plan.idleMs ?? parts.timeouts.idleMs;
   if (flow.trace !== null) {
     const times = { connectTimeoutMs, responseHeadTimeoutMs, idleTimeoutMs };
-    traceStep(flow, "target", `one of ${plan.name}`, targetDetails(plan, times, attempts));
+    const from = plan.balance === undefined ? plan.name : `one of ${plan.name}`;
+    traceStep(flow, "target", from, targetDetails(plan, times, attempts));
     traceForward(flow, plan, authority, path, fields);
     return;
   }

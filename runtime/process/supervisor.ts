@@ -4,6 +4,7 @@
  * admin listener. At most one load runs at a time; what changes during one causes exactly one more.
  */
 import type { ConfigIssue, ConfigReport, LoadedConfig, LoadResult } from "../config/load.ts";
+import { withPlaces } from "../config/placed-issues.ts";
 import type { ResolvedConfig, ResolvedListen } from "../config/resolved-config.ts";
 import { toPrepareIssues } from "../generation/prepare-error.ts";
 import type { AdminSource, PurgeOutcome } from "../inspect/admin.ts";
@@ -366,7 +367,8 @@ export class Supervisor implements AdminSource {
   }
 
   #reportOf(stage: ConfigReport["stage"], issues: readonly ConfigIssue[]): ConfigReport {
-    return { stage, file: this.#options.file, issues };
+    const { file } = this.#options;
+    return { stage, file, issues: withPlaces(issues, file) };
   }
 
   /** Prepare everywhere, then commit everywhere; or abort and leave all as it was. */

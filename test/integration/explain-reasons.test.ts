@@ -103,6 +103,18 @@ it("what the proxy answers by itself is told too", async () => {
   expect(trace.under("response")).toContainEqual(expect.stringMatching(/^Allow: GET/));
 });
 
+it("an app in this process has no targets to choose among and nothing to try again", async () => {
+  const { lines, under } = await explain({ upstreams: { app: { fetch: () => new Response() } } });
+  expect(lines).toContain("target: app");
+  expect(under("target")).toEqual([
+    "an app in this process",
+    expect.stringMatching(/^time limits: head \d+ ms/),
+  ]);
+  const api = await explain({ upstreams: { api: network(9000) } });
+  expect(api.lines).toContain("target: one of api");
+  expect(api.under("target")[0]).toBe("balance: round-robin; 1 target in the config");
+});
+
 it("a challenge that is not asked for says so, one that is says where to", async () => {
   const config: GatewrightConfig<string> = {
     upstreams: { api: network(9000) },

@@ -128,7 +128,7 @@ describe("lists by the admin port", () => {
 describe("gatewright list", () => {
   it("shows lists, changes one and asks it", async () => {
     const { command, from } = await administered();
-    expect((await command()).out).toContain("bad: blocks (block), 1 ranges (inline), 0 added");
+    expect((await command()).out).toContain("bad: blocks (block), 1 range (inline), 0 added");
     expect(await command("bad", "--add", "192.0.2.7", "--add", "192.0.2.8")).toMatchObject({
       code: 0,
     });

@@ -54,6 +54,9 @@ describe("--json", () => {
     [1, /no proxy answers/, ["purge", "--all", "--admin", "http://127.0.0.1:1"]],
     [1, /no proxy answers/, ["list", "--admin", "http://127.0.0.1:1"]],
     [2, /exactly one of/, ["purge"]],
+    [1, /^no proxy answers at \S+ \(ECONNREFUSED\)/, ["list", "--admin", "http://127.0.0.1:4"]],
+    [2, /--has nonsense is no IP address/, ["list", "x", "--has", "nonsense"]],
+    [2, /not an http or https URL. Write it as/, ["list", "--admin", "nonsense"]],
     [2, /Say which list/, ["list", "--has", "192.0.2.1"]],
     [2, /would be overwritten/, ["init", "."]],
     [2, /nothing\.ts/, ["explain", "GET", "/", "-c", "nothing.ts"]],
@@ -77,6 +80,15 @@ describe("--json", () => {
       expect(JSON.parse(out)).toEqual({ ok: false, error: expect.stringMatching(error) as string });
     },
   );
+
+  it("says on bad usage where to read what the command takes", async () => {
+    const { code, out, err } = await run("explain", "GET");
+    expect(code).toBe(2);
+    expect(out).toBe("");
+    expect(err).toBe(
+      "gatewright: missing required argument 'URL'\nWhat it takes: gatewright explain --help\n",
+    );
+  });
 
   it("changes nothing without it: complaints are text on the other output", async () => {
     const { code, out, err } = await run("purge");
