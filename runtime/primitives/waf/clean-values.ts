@@ -1,7 +1,7 @@
 /** What a table of values may cost in memory before its older half goes. */
 const MAX_CHARACTERS = 1 << 19;
 /** What an entry costs besides its characters. */
-const ENTRY_COST = 64;
+const ENTRY_COST = 96;
 /** Longer values hardly repeat. */
 const MAX_LENGTH = 2048;
 const SEEN_SLOTS = 1 << 13;
@@ -48,11 +48,18 @@ export class CleanValues {
   }
 }
 
+interface Entry {
+  readonly value: string;
+  readonly note: number;
+}
+
 export class CleanTable {
   readonly #all: CleanValues;
   readonly #salt: number;
-  #newer = new Map<string, number>();
-  #older = new Map<string, number>();
+  #newer = new Map<string, Entry>();
+  #older = new Map<string, Entry>();
+  /** What was found last: most fields say the same in every request. */
+  #last: Entry = { value: "", note: NEW };
 
   constructor(all: CleanValues, salt: number) {
     this.#all = all;
@@ -61,26 +68,31 @@ export class CleanTable {
 
   /** The number noted with a clean value, {@link UNKNOWN} or {@link NEW}. */
   get(value: string): number {
+    if (value === this.#last.value) return this.#last.note;
     // A hash of our own is a hint only: it spares new values a look into two large maps.
     if (!this.#all.wasSeen(hashOf(value, this.#salt))) return NEW;
-    const newer = this.#newer.get(value);
-    if (newer !== undefined) return newer;
-    if (this.#older.size === 0) return UNKNOWN;
-    const older = this.#older.get(value);
-    if (older === undefined) return UNKNOWN;
-    this.add(value, older);
-    return older;
+    let entry = this.#newer.get(value);
+    if (entry === undefined) {
+      entry = this.#older.size === 0 ? undefined : this.#older.get(value);
+      if (entry === undefined) return UNKNOWN;
+      this.#keep(entry);
+    }
+    this.#last = entry;
+    return entry.note;
   }
 
   add(value: string, note: number): void {
-    if (value.length > MAX_LENGTH) return;
-    this.#all.charge(value.length);
-    this.#newer.set(detached(value), note);
+    if (value.length <= MAX_LENGTH) this.#keep({ value: detached(value), note });
   }
 
   age(): void {
     this.#older = this.#newer;
     this.#newer = new Map();
+  }
+
+  #keep(entry: Entry): void {
+    this.#all.charge(entry.value.length);
+    this.#newer.set(entry.value, entry);
   }
 }
 

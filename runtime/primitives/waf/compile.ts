@@ -1,3 +1,4 @@
+import { isNamed } from "../../http/raw-fields.ts";
 import { CleanValues, detached, type CleanTable } from "./clean-values.ts";
 import { compileNeeds, compileOperator, type Filter, type Operation } from "./operator.ts";
 import {
@@ -54,11 +55,23 @@ export interface RuleSet {
   readonly chains: readonly (readonly WafTransformation[])[];
   /** What is tried on a value of this collection and name; undefined: nothing. */
   probesFor(collection: WafCollection, name: string): ProbeSet | undefined;
-  /** Fields of this name that have been inspected whole, undefined for names that are not kept. */
-  cleanFields(name: string): CleanTable | undefined;
+  /** What is known about fields of this name; undefined for names that are not kept. */
+  fieldsOf(name: string): KnownFields | undefined;
   readonly cleanTargets: CleanTable;
   /** What is tried on how many values there are: by `COLLECTION` or `COLLECTION:name`. */
   readonly counts: ReadonlyMap<string, readonly Probe[]>;
+  /** Values of the target are counted, so that each is needed; the same for cookies. */
+  readonly countsTarget: boolean;
+  readonly countsCookies: boolean;
+}
+
+/** Fields of one name that have been inspected. */
+export interface KnownFields {
+  /** Whole fields in which nothing was found. */
+  readonly clean: CleanTable;
+  readonly isCookie: boolean;
+  /** Nothing was found in the name itself. */
+  isNameClean: boolean;
 }
 
 /** Names whose probes are kept; parameters' names are the client's, so there can be any number of others. */
@@ -79,6 +92,23 @@ const REPEATED: ReadonlySet<WafCollection> = new Set<WafCollection>([
   "ARGS_POST",
   "ARGS_POST_NAMES",
   "GRAPHQL",
+  "REQUEST_COOKIES",
+  "REQUEST_COOKIES_NAMES",
+]);
+
+const IN_TARGET: ReadonlySet<WafCollection> = new Set<WafCollection>([
+  "ARGS_GET",
+  "ARGS_GET_NAMES",
+  "QUERY_STRING",
+  "REQUEST_BASENAME",
+  "REQUEST_FILENAME",
+  "REQUEST_LINE",
+  "REQUEST_METHOD",
+  "REQUEST_PROTOCOL",
+  "REQUEST_URI",
+  "REQUEST_URI_RAW",
+]);
+const IN_COOKIES: ReadonlySet<WafCollection> = new Set<WafCollection>([
   "REQUEST_COOKIES",
   "REQUEST_COOKIES_NAMES",
 ]);
@@ -112,8 +142,10 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
     chains,
     counts,
     probesFor: createLookup(byCollection, clean),
-    cleanFields: createFieldTables(clean),
+    fieldsOf: createFieldTables(clean),
     cleanTargets: clean.table(),
+    countsTarget: countsAny(counts, IN_TARGET),
+    countsCookies: countsAny(counts, IN_COOKIES),
   };
 
   function addCondition(rule: CompiledRule, condition: WafCondition, bit: number): void {
@@ -202,16 +234,20 @@ function probeSet(probes: readonly Probe[], clean: CleanValues | undefined): Pro
   };
 }
 
-function createFieldTables(clean: CleanValues): RuleSet["cleanFields"] {
-  const tables = new Map<string, CleanTable>();
+function createFieldTables(clean: CleanValues): RuleSet["fieldsOf"] {
+  const all = new Map<string, KnownFields>();
   return (name) => {
-    let table = tables.get(name);
-    if (table === undefined && tables.size < MAX_KEPT_NAMES && name.length <= MAX_KEPT_NAME) {
-      table = clean.table();
-      tables.set(detached(name), table);
+    let known = all.get(name);
+    if (known === undefined && all.size < MAX_KEPT_NAMES && name.length <= MAX_KEPT_NAME) {
+      known = { clean: clean.table(), isCookie: isNamed(name, "cookie"), isNameClean: false };
+      all.set(detached(name), known);
     }
-    return table;
+    return known;
   };
+}
+
+function countsAny(counts: RuleSet["counts"], collections: ReadonlySet<WafCollection>): boolean {
+  return [...counts.keys()].some((key) => collections.has(splitVariable(key).collection));
 }
 
 function chainsOf({

@@ -1,6 +1,6 @@
 import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";
-import type { Probe, RuleSet } from "./compile.ts";
+import type { KnownFields, Probe, RuleSet } from "./compile.ts";
 import { characterClasses, literalGroups } from "./detect/characters.ts";
 import { isExcluded, type Exclusion } from "./exclusion.ts";
 import { maskedText } from "./masked.ts";
@@ -9,7 +9,7 @@ import { readContent } from "./parse/content.ts";
 import { readCookies } from "./parse/cookies.ts";
 import { readForm } from "./parse/form.ts";
 import type { WafCollection, WafRule } from "./rule.ts";
-import { hasBadPercent, mayBeBase64, urlDecode } from "./transform.ts";
+import { hasBadPercent, isBase64, mayBeBase64, urlDecode } from "./transform.ts";
 import type { Anomaly, InspectBounds, ValueSink } from "./values.ts";
 import { Variants } from "./variants.ts";
 
@@ -97,8 +97,9 @@ export class Inspection implements ValueSink {
     const { method, protocol, rawPath, rawSearch, fields } = head;
     const line = `${method} ${rawPath}${rawSearch} ${protocol}`;
     this.#path = head.path ?? urlDecode(rawPath, false);
-    const { cleanTargets } = this.#ruleSet;
-    const knownTarget = this.#known(cleanTargets, line);
+    const { cleanTargets, countsTarget, countsCookies } = this.#ruleSet;
+    // What is counted is needed one by one.
+    const knownTarget = countsTarget ? NEW : this.#known(cleanTargets, line);
     if (knownTarget < 0) {
       const seen = this.#values;
       this.#inspectTarget(head, line);
@@ -107,14 +108,19 @@ export class Inspection implements ValueSink {
     for (let at = 0; at < fields.length; at += 2) {
       const name = fields[at] as string;
       const value = fields[at + 1] as string;
-      const clean = this.#ruleSet.cleanFields(name);
-      const known = this.#known(clean, value);
-      if (known >= 0) continue;
+      const field = this.#ruleSet.fieldsOf(name);
+      const isCookie = field === undefined ? isNamed(name, "cookie") : field.isCookie;
+      const known =
+        field === undefined || (isCookie && countsCookies) ? NEW : this.#known(field.clean, value);
+      if (known >= 0) {
+        if (this.#counts !== undefined) this.#countField(name);
+        continue;
+      }
       const seen = this.#values;
-      this.value("REQUEST_HEADERS_NAMES", name, name);
+      this.#fieldName(name, field);
       this.value("REQUEST_HEADERS", name, value);
-      if (isNamed(name, "cookie")) readCookies(value, this);
-      if (known === UNKNOWN) this.#note(clean, value, seen);
+      if (isCookie) readCookies(value, this);
+      if (known === UNKNOWN) this.#note(field?.clean, value, seen);
     }
     this.#tryCounts();
   }
@@ -141,10 +147,24 @@ export class Inspection implements ValueSink {
     }
   }
 
+  /** Names come again with new values. */
+  #fieldName(name: string, field: KnownFields | undefined): void {
+    if (field?.isNameClean === true && this.#values < this.bounds.maxValues) {
+      this.#values += 1;
+      if (this.#counts !== undefined) this.#count("REQUEST_HEADERS_NAMES", name);
+      return;
+    }
+    this.value("REQUEST_HEADERS_NAMES", name, name);
+    if (field !== undefined && !this.#isHit && !this.isFull) field.isNameClean = true;
+  }
+
+  #countField(name: string): void {
+    this.#count("REQUEST_HEADERS_NAMES", name);
+    this.#count("REQUEST_HEADERS", name);
+  }
+
   /** How many values were looked at before in this text, for an earlier request; {@link UNKNOWN}, {@link NEW}. */
-  #known(clean: CleanTable | undefined, text: string): number {
-    // Where values are counted each is needed.
-    if (clean === undefined || this.#counts !== undefined) return NEW;
+  #known(clean: CleanTable, text: string): number {
     const values = clean.get(text);
     if (values < 0) return values;
     if (this.#values + values > this.bounds.maxValues) return NEW;
@@ -248,7 +268,7 @@ export class Inspection implements ValueSink {
       set.classes !== EVERY &&
       (classes & set.classes) === 0 &&
       (groups & set.groups) === 0 &&
-      !mayBeBase64(value, classes)
+      !isBase64(value, classes)
     ) {
       return;
     }

@@ -1,8 +1,6 @@
 import { characterClasses, literalGroups } from "./detect/characters.ts";
 import type { WafTransformation } from "./rule.ts";
-import { DECODING, ENCODED_SIGNS, mayBeBase64, transformValue } from "./transform.ts";
-
-const BASE64: readonly WafTransformation[] = ["base64Decode"];
+import { changedClasses, DECODING, isDecoded, transformValue } from "./transform.ts";
 
 /**
  * One value in the forms that the chains of all rules give it. Different chains mostly give the same text, which is then
@@ -11,6 +9,7 @@ const BASE64: readonly WafTransformation[] = ["base64Decode"];
 export class Variants {
   readonly #chains: readonly (readonly WafTransformation[])[];
   readonly #decodesOnly: readonly boolean[];
+  readonly #changedBy: readonly number[];
   /** Number of the text that each chain gives; -1: not computed yet. */
   readonly #numbers: Int16Array;
   readonly #texts: string[] = [];
@@ -22,6 +21,7 @@ export class Variants {
 
   constructor(chains: readonly (readonly WafTransformation[])[]) {
     this.#chains = chains;
+    this.#changedBy = chains.map(changedClasses);
     this.#decodesOnly = chains.map((chain) => chain.every((name) => DECODING.has(name)));
     this.#numbers = new Int16Array(chains.length);
   }
@@ -30,9 +30,7 @@ export class Variants {
     this.#texts[0] = value;
     this.#classes[0] = classes;
     this.#groups[0] = groups;
-    this.isPlain =
-      (classes & ENCODED_SIGNS) === 0 &&
-      !(mayBeBase64(value, classes) && transformValue(value, BASE64) !== value);
+    this.isPlain = isDecoded(value, classes);
     this.#count = 1;
     this.#numbers.fill(-1);
   }
@@ -57,7 +55,10 @@ export class Variants {
 
   #compute(chain: number): number {
     let number = 0;
-    if (!this.#decodesOnly[chain] || !this.isPlain) {
+    const isUnchanged =
+      (this.#decodesOnly[chain] && this.isPlain) ||
+      ((this.#classes[0] as number) & (this.#changedBy[chain] as number)) === 0;
+    if (!isUnchanged) {
       const text = transformValue(
         this.#texts[0] as string,
         this.#chains[chain] as readonly WafTransformation[],

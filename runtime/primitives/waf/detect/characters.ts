@@ -84,9 +84,9 @@ const MAX_GRAMS = 2048;
 let grams = 0;
 let nextGroup = 0;
 
-/** Registers words of four characters or more and returns their bit. Any case. At most 31 groups. */
+/** Registers words of four characters or more and returns their bit. Any case. At most 32 groups. */
 export function literalGroup(words: readonly string[]): number {
-  if (nextGroup > 30) throw new RangeError("no bit is left for another group of words");
+  if (nextGroup > 31) throw new RangeError("no bit is left for another group of words");
   const bit = 1 << nextGroup++;
   for (const word of words) {
     if (word.length < 4) throw new RangeError(`${word} is too short for a group`);
@@ -101,6 +101,15 @@ export function literalGroup(words: readonly string[]): number {
     GRAM_GROUPS[slot]! |= bit;
   }
   return bit;
+}
+
+/** A word in which `_` is every character that `\s` stands for, those above ASCII by one of them: for short words. */
+export function spaced(word: string): readonly string[] {
+  const at = word.indexOf("_");
+  if (at === -1) return [word];
+  return Array.from(" \t\n\v\f\r\u00a0").flatMap((space) =>
+    spaced(word.slice(0, at) + space + word.slice(at + 1)),
+  );
 }
 
 function groupsOf(gram: number, hash: number): number {
@@ -177,7 +186,14 @@ function scan(value: string, slot: number): void {
 /** The bits of the groups whose words `value` may hold. */
 export function literalGroups(value: string): number {
   characterClasses(value);
-  return lastGroups;
+  return lastGroups | assumedGroups;
+}
+
+let assumedGroups = 0;
+
+/** For tests, which compare what is found with and without the filter: every value may hold words of these groups. */
+export function assumeGroups(groups: number): void {
+  assumedGroups = groups;
 }
 
 /** The class bit of one character. */

@@ -14,10 +14,12 @@ import {
   OTHER,
   PAREN,
   PERCENT,
+  PIPE,
   QUOTE,
   WIDE,
   literalGroup,
   literalGroups,
+  spaced,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
 
@@ -36,7 +38,6 @@ const LOOKUP = [
   /jndi\s{0,4}:\s{0,4}(?:ldaps?|rmi|dns|iiop|nis|nds|corba|https?|\$\{)/i,
   /(?:\$|&dollar;?|\\u0024|\\x24|%24|&#x?0{0,6}24;?|&#0{0,6}36;?)(?:\{|&lbrace;?|&lcub;?|\\u007b|\\x7b|%7b|&#x?0{0,6}7b;?|&#0{0,6}123;?) {0,4};? {0,4}(?:jndi|\$\{)/i,
 ];
-const LOOKUP_HINT = /jndi|24|36|dollar/i;
 /** Also in honest code: a sign only where the value is a line of it and nothing else. */
 const NODE_SOFT =
   /(?:^|[^`\w.]\s{0,2})process\s?\.\s?(?:env|version)\b|\brequire\s?\(\s?["'`](?:fs|net|http|https|vm|os|dns|cluster|repl|process|util|v8|worker_threads)\b|\bmodule\.exports\s?=|\bconsole\s?(?:\.\s?(?:info|debug|trace)\s?[(.]|\[\s?["'])|\bnew\s{1,4}Function\s?\(|\bBuffer\.from\s?\(/;
@@ -209,12 +210,13 @@ const RUBY_WORDS = literalGroup([
   "io.p",
   "io.s",
   "io.r",
+  ...spaced("io._"),
+  ...spaced("io_."),
   "pen3",
   "ile.",
   "dir.",
   "system",
-  "end(",
-  "nd (",
+  "send",
   "_eval",
   "tantize",
   "erb.",
@@ -223,12 +225,13 @@ const RUBY_WORDS = literalGroup([
   "{sys",
   "{@sy",
   "{exe",
+  "{@ex",
   "{eva",
+  "{@ev",
   "{php",
+  "{@ph",
   "perl",
   "open",
-  "%x('",
-  '%x("',
 ]);
 const DOTNET_WORDS = literalGroup([
   "tem.",
@@ -239,6 +242,7 @@ const DOTNET_WORDS = literalGroup([
   "peConfuse",
   "$type",
 ]);
+const LOOKUP_WORDS = literalGroup(["jndi", "dollar"]);
 /** How objects of Java begin in base64 and in hexadecimal. */
 export const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced"]);
 
@@ -280,19 +284,21 @@ export function detectCode(value: string): Finding | undefined {
         : undefined) ??
       ((literalGroups(value) & PYTHON_WORDS) !== 0 ? sign(value, PYTHON, "python") : undefined) ??
       ((literalGroups(value) & RUBY_WORDS) !== 0 ||
+      ((classes & PERCENT) !== 0 && value.includes("%x")) ||
+      value.includes("qx") ||
       (classes & (QUOTE | HASH | BRACE)) === (QUOTE | HASH | BRACE)
         ? sign(value, RUBY, "ruby")
         : undefined) ??
       ((literalGroups(value) & DOTNET_WORDS) !== 0 ? sign(value, DOTNET, "dotnet") : undefined);
     if (found !== undefined && !inProse(value, found)) return found;
-    if ((classes & EQUAL) !== 0 || value.charCodeAt(0) < 0x41) {
+    if (mayBeFormula(value, classes)) {
       const formula = sign(value, FORMULA, "formula");
       if (formula !== undefined) return formula;
     }
   }
   if ((classes & (COLON | DOLLAR | PERCENT)) !== 0) {
     const found =
-      (classes & DOLLAR) !== 0 || LOOKUP_HINT.test(value)
+      (classes & DOLLAR) !== 0 || mayHoldLookup(value, classes)
         ? sign(value, LOOKUP, "lookup")
         : undefined;
     if (found !== undefined) return found;
@@ -319,6 +325,22 @@ export function detectCode(value: string): Finding | undefined {
   return (literalGroups(value) & SERIALIZED_WORDS) !== 0
     ? sign(value, SERIALIZED_JAVA, "serialized")
     : undefined;
+}
+
+// =… +… -… @… and, with an equals sign or behind a sign or a digit, …|…
+function mayBeFormula(value: string, classes: number): boolean {
+  const first = value.charCodeAt(0);
+  if (first === 0x3d || first === 0x2b || first === 0x2d || first === 0x40) return true;
+  return (classes & PIPE) !== 0 && ((classes & EQUAL) !== 0 || first < 0x41) && value.includes("|");
+}
+
+// Without a dollar sign: "jndi:", or the sign in another spelling.
+function mayHoldLookup(value: string, classes: number): boolean {
+  return (
+    (literalGroups(value) & LOOKUP_WORDS) !== 0 ||
+    ((classes & PIPE) !== 0 && value.includes("&#")) ||
+    ((classes & (BACKSLASH | PERCENT)) !== 0 && value.includes("24"))
+  );
 }
 
 function softNode(value: string): Finding | undefined {

@@ -7,6 +7,7 @@ import {
   QUOTE,
   literalGroup,
   literalGroups,
+  spaced,
 } from "./characters.ts";
 import { decodeEntities } from "./entities.ts";
 import type { Finding } from "./finding.ts";
@@ -66,11 +67,11 @@ const CALL_NAMES = literalGroup([
 const OBJECT_NAMES = literalGroup([
   "ocument",
   "ocation",
-  "dow.",
-  "elf.",
+  "indow",
+  "self",
   "top.",
-  "ent.",
-  "mes.",
+  ...spaced("top_"),
+  "parent",
   "harCode",
   "odePoint",
   "nstructor",
@@ -81,10 +82,10 @@ const OBJECT_NAMES = literalGroup([
   "confirm",
   "prompt",
   "eval",
-  "new ",
+  ...spaced("new_"),
   "ndBeacon",
-  "$.ge",
-  "$.gl",
+  "getScript",
+  "balEval",
   "etch",
   "import",
   "rHTM",

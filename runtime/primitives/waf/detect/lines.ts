@@ -1,4 +1,13 @@
-import { BREAK, characterClasses, COLON, LESS, PERCENT, PLUS, WIDE } from "./characters.ts";
+import {
+  BACKSLASH,
+  BREAK,
+  characterClasses,
+  COLON,
+  LESS,
+  PERCENT,
+  PLUS,
+  WIDE,
+} from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
 
 // Line ends that begin another field, another message or another mail command; and XML that asks
@@ -19,7 +28,12 @@ const MAIL_FIELD =
 /** Response splitting, request smuggling and mail commands hidden behind a line end. */
 export function detectLineBreak(value: string): Finding | undefined {
   const classes = characterClasses(value);
-  if ((classes & (BREAK | PERCENT | WIDE)) === 0 && !/\\[rn]/.test(value)) return undefined;
+  if (
+    (classes & (BREAK | PERCENT | WIDE)) === 0 &&
+    ((classes & BACKSLASH) === 0 || !/\\[rn]/.test(value))
+  ) {
+    return undefined;
+  }
   if (value.length < 6) return undefined;
   if ((classes & COLON) !== 0) {
     const found = sign(value, FIELDS, "field");

@@ -6,6 +6,7 @@ import {
   DOT,
   DOTS,
   isLetterCode,
+  isWordCode,
   PERCENT,
   SLASH,
   WIDE,
@@ -37,14 +38,39 @@ export function detectTraversal(value: string): Finding | undefined {
   if (value.length < 3) return undefined;
   if ((classes & DOTS) === 0) {
     const isHidden =
-      (classes & (PERCENT | BACKSLASH | CONTROL | WIDE)) !== 0 ||
-      (literalGroups(value) & HIDDEN_DOTS) !== 0;
+      (classes & (BACKSLASH | CONTROL | WIDE)) !== 0 ||
+      (literalGroups(value) & HIDDEN_DOTS) !== 0 ||
+      ((classes & PERCENT) !== 0 && mayEncodeDots(value));
     if (!isHidden || !SPELLINGS.test(value)) return undefined;
   }
   const odd = STRANGE_SEPARATOR.exec(value);
   if (odd !== null) return { sign: "walk", start: odd.index, end: odd.index + odd[0].length };
   const folded = fold(value);
   return walk(folded, value.length);
+}
+
+// %2e, %25…, overlong forms, %u002e, %uff0e and %%32%65: nothing else with a percent sign becomes a dot.
+function mayEncodeDots(value: string): boolean {
+  for (let at = value.indexOf("%"); at >= 0; at = value.indexOf("%", at + 1)) {
+    const second = value.charCodeAt(at + 2) | 0x20;
+    switch (value.charCodeAt(at + 1) | 0x20) {
+      case 0x32: // 2e 25
+        if (second === 0x65 || second === 0x35) return true;
+        break;
+      case 0x63: // c0 c1
+      case 0x65: // e0
+      case 0x66: // f0 f8
+        if (second === 0x30 || second === 0x31 || second === 0x38) return true;
+        break;
+      case 0x75: // u0 uf
+        if (second === 0x30 || second === 0x66) return true;
+        break;
+      case 0x25:
+        return true;
+      default:
+    }
+  }
+  return false;
 }
 
 /** Separators and dots in one spelling. */
@@ -224,12 +250,12 @@ const APPLICATION_NAMES = literalGroup([
   ".log",
   "-log",
   "logs",
-  "lpd.err",
+  ".out",
+  ".passwd",
   "sql.",
   "ysql",
   ".err",
 ]);
-const HIDDEN = /(?:^|[^\w.-])\.[a-z_]/i;
 
 /** Paths of files that hold secrets or tell about the system, as a value names them. */
 export function detectFileAccess(value: string): Finding | undefined {
@@ -237,34 +263,46 @@ export function detectFileAccess(value: string): Finding | undefined {
   if ((classes & (SLASH | DOT | BACKSLASH | COLON | PERCENT)) === 0 || value.length < 5)
     return undefined;
   const folded = (classes & PERCENT) === 0 && (classes & BACKSLASH) === 0 ? value : fold(value);
+  const groups = literalGroups(folded);
   if ((classes & (SLASH | BACKSLASH | PERCENT)) !== 0) {
-    const compact =
-      folded.includes("/./") || folded.includes("//")
-        ? folded.replace(/\/(?:\.?\/)+/g, "/")
-        : folded;
-    const found =
-      (literalGroups(value) & UNIX_FOLDERS) !== 0
-        ? foldedSign(compact, UNIX_FILES, "system-file", value.length)
-        : undefined;
-    // A sentence that mentions a path: "edit /etc/hosts and restart"
-    if (found !== undefined && !mentioned(compact, found)) return found;
+    if ((groups & UNIX_FOLDERS) !== 0) {
+      const compact =
+        folded.includes("/./") || folded.includes("//")
+          ? folded.replace(/\/(?:\.?\/)+/g, "/")
+          : folded;
+      const found = foldedSign(compact, UNIX_FILES, "system-file", value.length);
+      // A sentence that mentions a path: "edit /etc/hosts and restart"
+      if (found !== undefined && !mentioned(compact, found)) return found;
+    }
   }
   if ((classes & (BACKSLASH | SLASH | DOT)) !== 0) {
     const found =
-      (literalGroups(value) & WINDOWS_NAMES) !== 0
+      (groups & WINDOWS_NAMES) !== 0
         ? foldedSign(folded, WINDOWS_FILES, "windows-file", value.length)
         : undefined;
     if (found !== undefined && !mentioned(folded, found)) return found;
   }
   if ((classes & (DOT | SLASH | BACKSLASH)) !== 0) {
     const found =
-      (HIDDEN.test(folded) ? foldedSign(folded, DOT_FILES, "dot-file", value.length) : undefined) ??
-      ((literalGroups(value) & APPLICATION_NAMES) !== 0
+      (namesHidden(folded) ? foldedSign(folded, DOT_FILES, "dot-file", value.length) : undefined) ??
+      ((groups & APPLICATION_NAMES) !== 0
         ? foldedSign(folded, APPLICATION_FILES, "application-file", value.length)
         : undefined);
     if (found !== undefined && !mentioned(folded, found)) return found;
   }
   return undefined;
+}
+
+// A dot before a letter, where a name may begin.
+function namesHidden(text: string): boolean {
+  for (let at = text.indexOf("."); at >= 0; at = text.indexOf(".", at + 1)) {
+    const next = text.charCodeAt(at + 1);
+    if (!isLetterCode(next) && next !== 0x5f) continue;
+    const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
+    const isInside = before === 0x2e || before === 0x2d || (before < 0x80 && isWordCode(before));
+    if (!isInside) return true;
+  }
+  return false;
 }
 
 /** Positions in a folded text, which may be longer than the value. */

@@ -9,6 +9,8 @@ import {
   isSpaceCode,
   isWordCode,
   LESS,
+  literalGroup,
+  literalGroups,
   PAREN,
   QUOTE,
 } from "./characters.ts";
@@ -71,6 +73,9 @@ const SETTING =
 const SERIALIZED =
   /(?:^|[^\w])[oc]:\+?\d{1,6}:"[^"]{0,120}":\d{1,6}:\{|\ba:\d{1,4}:\{[is]:\d{1,6}[:;][^{}]{0,200}[oc]:\d{1,4}:"/i;
 
+/** What {@link SUPERGLOBAL} holds besides a dollar sign. */
+const GLOBAL_WORDS = literalGroup(["php:", "php_", "ory_separator", "iconv", "rot13"]);
+
 export function detectPhp(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if (
@@ -82,7 +87,11 @@ export function detectPhp(value: string): Finding | undefined {
     const found = sign(value, TAG, "tag");
     if (found !== undefined) return found;
   }
-  if ((classes & (DOLLAR | COLON)) !== 0 || value.includes("convert.iconv.")) {
+  if (
+    (classes & DOLLAR) !== 0 ||
+    ((literalGroups(value) & GLOBAL_WORDS) !== 0 &&
+      ((classes & COLON) !== 0 || value.includes("convert.iconv.")))
+  ) {
     const found = sign(value, SUPERGLOBAL, "superglobal");
     if (found !== undefined) return found;
   }

@@ -6,11 +6,14 @@ import {
   COLON,
   DOLLAR,
   EQUAL,
+  literalGroup,
+  literalGroups,
   PAREN,
   PIPE,
   QUOTE,
   SEMICOLON,
   SLASH,
+  spaced,
   STAR,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
@@ -26,6 +29,13 @@ const NOSQL_KEY = new RegExp(
 const NOSQL_CODE =
   /\bdb\s?\.\s?[\w.[\]"']{1,60}\.\s?(?:insert|find|remove|update|drop|count|aggregate|save|ensureIndex|mapReduce|findOne|deleteMany|getCollectionNames)(?:One|Many)?\s?\(|\bdb\.(?:getCollectionNames|dropDatabase|adminCommand|version|getName)\s?\(|\bthis\.[\w.]{1,40}\s{0,4}(?:\.\s?(?:match|charAt|indexOf|length|substring)\b|={2,3}|!=|[<>])|["']\s{0,4}(?:\|\||&&)\s{0,4}(?:["']?\d{1,6}["']?\s{0,4}={2,3}|["'][^"']{0,20}["']\s{0,4}={2,3}|this\b|true\b|!?!?\d\b)|["']\s?[;}]\s{0,4}return\s{1,4}(?:["'\w(]|!)|\btojson\s?\(\s?[\w.]{2,30}\s?\)|\bObjectId\s?\(\s?["']|(?:["';}]|\d)\s{0,4};\s{0,4}(?:var\s\w{1,20}\s?=\s?new\sDate|while\s?\(|sleep\s?\(\s?\d|return\s(?:true|false|this)\b)|\bdo\s?\{\s?\w{1,20}\s?=\s?new\sDate\b|while\s?\(\s?(?:true|1|!0|!1|![^\s)]{0,40}|[-+]?(?:1|Infinity)|new\sDate|this|String|\(true\){1,3})\s?\)|\bgetCollection\s?\(/i;
 
+/** Of which {@link NOSQL_CODE} holds one, unless it begins with a logical operator. */
+const NOSQL_WORDS = literalGroup(
+  "insert find remove update drop count aggregate save ensurei mapr delete getc getn admin version this. return date while sleep tojson objectid".split(
+    " ",
+  ),
+);
+
 /** Operators and code for document stores, in a value or in a parameter's name. */
 export function detectNosql(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -36,17 +46,26 @@ export function detectNosql(value: string): Finding | undefined {
     if (found !== undefined) return found;
   }
   if ((classes & (PAREN | PIPE | SEMICOLON | EQUAL)) === 0) return undefined;
-  return sign(value, NOSQL_CODE, "code");
+  const mayBeCode =
+    (literalGroups(value) & NOSQL_WORDS) !== 0 ||
+    ((classes & PIPE) !== 0 && (value.includes("||") || value.includes("&&")));
+  return mayBeCode ? sign(value, NOSQL_CODE, "code") : undefined;
 }
 
 const LDAP =
   /^\s?[*)(]{0,3}\*?\)\s{0,4}\(\s{0,4}[|&!]|\(\s?[|&!]\s?\(\s?[\w.;:-]{1,60}\s?(?:[~<>:]?=)|^\s?\(\s?[&|!]\s?\(|\)\s?\(\s?[|&!]?\(?\s?[\w-]{1,40}\s?[~<>]?=\s?[^()]{0,60}\*?\)?|\b(?:objectclass|userpassword|sAMAccountName|memberOf|uidNumber|givenName|distinguishedName)\s?(?:=\s?\*|:[\d.]{3,40}:=|[~<>]=|=\*\))|^\*\)\)|\*\)\)%00|\)\)\(\|?\(|^\*\(\|\(/i;
+
+/** Attributes that are a sign without a bracket. */
+const LDAP_WORDS = literalGroup(
+  "objectclass userp samac memberof uidnumber givenname distinguished".split(" "),
+);
 
 /** Filters for directories that break out of the application's own. */
 export function detectLdap(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & (PAREN | EQUAL | COLON)) === 0 || value.length < 4) return undefined;
   if ((classes & (EQUAL | STAR | PIPE)) === 0) return undefined;
+  if ((classes & PAREN) === 0 && (literalGroups(value) & LDAP_WORDS) === 0) return undefined;
   const found = sign(value, LDAP, "filter");
   if (found === undefined) return undefined;
   // f(a)(b=c): code; a closing bracket that begins a filter stands before an attribute's name
@@ -62,6 +81,15 @@ export function detectLdap(value: string): Finding | undefined {
 const XPATH =
   /["')\]]\s{0,4}(?:or|and|\|)\s{0,4}(?:\/\/|["'(]{0,3}(?:count|name|local-name|string-length|substring|starts-with|contains|position|text|last|string|node|concat|doc|translate|normalize-space)\s?\()|(?:^|["'\])|(\s])\/{1,2}(?:\*|\w{1,40})\[[^\]]{0,100}(?:=|\(|@|\d)|\]\s?\|\s?\/{1,2}|["']\]|\b(?:count|string-length|name|local-name|substring|string)\s?\(\s?(?:\/{1,2}[\w*@]|\.{1,2}\/|(?:\*|child|parent|self|following|ancestor|descendant|preceding|attribute)(?:::|\[|\/|\)))|\b(?:child|parent|self|ancestor|descendant|following|preceding|attribute|following-sibling|preceding-sibling|ancestor-or-self|descendant-or-self)::(?:node\(|\*|text\(|comment\(|\w{1,40}\[|\w{1,40}\/)|\/text\(\)|\/node\(\)|\bdoc(?:-available)?\s?\(\s?(?:concat\s?\(|["'](?:https?|file|ftp):)|["'\]]\s{0,4}\|\s{0,4}\/{1,2}[\w*]|\bposition\s?\(\)\s?[=<>]/i;
 
+/** Of which an expression holds one that has brackets, but no quote, no square bracket and no slash. */
+const XPATH_WORDS = literalGroup([
+  ..."count name length substring string with contains position text last node concat translate space".split(
+    " ",
+  ),
+  "doc(",
+  ...spaced("doc_"),
+]);
+
 /** XPath and XQuery that go on where the application's expression ends. */
 export function detectXpath(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -71,6 +99,12 @@ export function detectXpath(value: string): Finding | undefined {
     value.length < 6
   )
     return undefined;
+  if ((classes & (QUOTE | BRACKET)) === 0) {
+    const isCalled =
+      (classes & PAREN) !== 0 &&
+      ((classes & SLASH) !== 0 || (literalGroups(value) & XPATH_WORDS) !== 0);
+    if (!isCalled && ((classes & COLON) === 0 || !value.includes("::"))) return undefined;
+  }
   const found = sign(value, XPATH, "expression");
   if (found === undefined) return undefined;
   // '] alone closes an array in any script

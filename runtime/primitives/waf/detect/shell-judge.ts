@@ -27,7 +27,7 @@ export function judge(
   const start = from;
   for (
     let steps = 0;
-    steps < 3 && PREFIXES.test(name) && isSpaceCode(value.charCodeAt(wordEnd));
+    steps < 3 && isSpaceCode(value.charCodeAt(wordEnd)) && PREFIXES.test(name);
     steps++
   ) {
     const end = wordEnd;

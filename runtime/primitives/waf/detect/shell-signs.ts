@@ -1,5 +1,6 @@
 import {
   BRACE,
+  DASH,
   DOLLAR,
   EQUAL,
   isWordCode,
@@ -33,19 +34,21 @@ const REVERSE_WORDS = literalGroup([
   "socket",
   "socat",
   "ockopen",
-  " -e ",
-  " -c ",
   "exec",
 ]);
+const NC = /\bnc\s/i;
 const BRACES =
   /(?:^|[\s;|&`(=])\{(?:[a-z/]{0,12},)(?:[a-z/.-]{0,24}(?:,[^{}\s"':]{0,24}){0,3})\}|(?:^|[;|&`(=])[a-z]{0,4}\{[a-z]{1,6},[a-z-]{1,8}\}[a-z]{0,4}(?:$|[\s;|&])/;
 const ALIAS = /(?:^|[;|&\n])\s{0,4}alias\s{1,4}(?:[+-][a-z+]{1,6}\s{1,4})?["']?[\w.-]{1,20}["']?=/;
 
 /** Signs that tell a shell by themselves, wherever they stand. */
 export function literalSign(value: string, classes: number): Finding | undefined {
+  const isRedirected = (classes & LESS) !== 0 || ((classes & EQUAL) !== 0 && value.includes(">"));
   if ((classes & (SLASH | EQUAL)) !== 0 && (classes & (SLASH | PIPE)) !== 0) {
     const found =
-      value.includes("/dev/") || value.includes("&") ? sign(value, DEVICE, "device") : undefined;
+      value.includes("/dev/") || (isRedirected && value.includes("&"))
+        ? sign(value, DEVICE, "device")
+        : undefined;
     if (found !== undefined && !/<\s?&\s?[0-9]/.test(value.slice(found.start, found.start + 1)))
       return found;
   }
@@ -74,21 +77,24 @@ export function literalSign(value: string, classes: number): Finding | undefined
     )
       return found;
   }
-  if ((classes & (LESS | EQUAL)) !== 0) {
+  if (isRedirected) {
     const found = sign(value, PROCESS, "process-substitution");
     if (found !== undefined && !(value.charCodeAt(found.start) === 0x3c && value.includes("</")))
       return found;
   }
-  if ((classes & PIPE) !== 0) {
+  if ((classes & PIPE) !== 0 && value.includes("|")) {
     const found = sign(value, ENCODED, "piped-shell");
     if (found !== undefined && !/^\|\s?(?:sh|bash)\s?\|/.test(value.slice(found.start)))
       return found;
   }
   if ((classes & (SPACE | PIPE)) !== 0) {
     const found =
-      ((literalGroups(value) & REVERSE_WORDS) !== 0
+      ((literalGroups(value) & REVERSE_WORDS) !== 0 || ((classes & DASH) !== 0 && NC.test(value))
         ? sign(value, REVERSE_SHELL, "reverse-shell")
-        : undefined) ?? ((classes & EQUAL) === 0 ? undefined : sign(value, ALIAS, "alias"));
+        : undefined) ??
+      ((classes & EQUAL) === 0 || !value.includes("alias")
+        ? undefined
+        : sign(value, ALIAS, "alias"));
     if (found !== undefined) return found;
   }
   return (classes & SLASH) === 0 ? undefined : globbedPath(value, classes);

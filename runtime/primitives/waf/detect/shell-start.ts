@@ -23,7 +23,7 @@ export function startsWithCommand(value: string): Finding | undefined {
   let prefixed = false;
   for (
     let steps = 0;
-    steps < 3 && PREFIXES.test(name.toLowerCase()) && isSpaceCode(value.charCodeAt(wordEnd));
+    steps < 3 && isSpaceCode(value.charCodeAt(wordEnd)) && PREFIXES.test(name.toLowerCase());
     steps++
   ) {
     name = commandWord(value, wordEnd);

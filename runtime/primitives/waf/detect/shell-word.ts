@@ -11,6 +11,8 @@ export const LONE =
 export const PREFIXES =
   /^(?:time|nohup|strace|ltrace|sudo|doas|exec|command|builtin|env|nice|ionice|setsid|stdbuf|xargs|busybox|then|do|else|eval)$/;
 
+const MAX_NAME = 32;
+
 export let wordEnd = 0;
 /** The name was written with quotes, backslashes or variables inside. */
 export let wordSplit = false;
@@ -48,10 +50,16 @@ export function commandWord(value: string, from: number): string {
     }
     break;
   }
-  let name = "";
-  let letters = 0;
   wordSplit = false;
   wordPath = false;
+  // Nearly every word is written plainly: then it is a slice.
+  const end = plainEnd(value, at, limit);
+  if (end - at <= MAX_NAME && (end === limit || !isInsideName(value.charCodeAt(end)))) {
+    wordEnd = end;
+    return value.slice(at, end);
+  }
+  let name = "";
+  let letters = 0;
   for (; at < limit; at++) {
     const code = value.charCodeAt(at);
     if (code === 0x27 || code === 0x22 || code === 0x5c) {
@@ -90,13 +98,32 @@ export function commandWord(value: string, from: number): string {
     ) {
       name += value[at];
       letters++;
-      if (letters > 32) break;
+      if (letters > MAX_NAME) break;
       continue;
     }
     break;
   }
   wordEnd = at;
   return name;
+}
+
+function plainEnd(value: string, from: number, limit: number): number {
+  let at = from;
+  for (; at < limit; at++) {
+    const code = value.charCodeAt(at);
+    const isPart =
+      isLetterCode(code) ||
+      isDigitCode(code) ||
+      code === 0x5f ||
+      (at > from && (code === 0x2d || code === 0x2e));
+    if (!isPart) break;
+  }
+  return at;
+}
+
+/** Quotes, backslashes, `$` and `/` do not end what the shell takes for a name. */
+function isInsideName(code: number): boolean {
+  return code === 0x27 || code === 0x22 || code === 0x5c || code === 0x24 || code === 0x2f;
 }
 
 const VERSIONED = /^(?:python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/;

@@ -1,7 +1,9 @@
 import {
   characterClasses,
+  COLON,
   DASHES,
   DIGIT,
+  DOT,
   EQUAL,
   HASH,
   isLetterCode,
@@ -13,6 +15,7 @@ import {
   PIPE,
   QUOTE,
   SEMICOLON,
+  spaced,
   STAR,
   WIDE,
 } from "./characters.ts";
@@ -84,7 +87,7 @@ export function detectSql(value: string): Finding | undefined {
       !worded &&
       !((classes & PAREN) !== 0 && value.length < 24) &&
       (classes & DASHES) === 0 &&
-      !/\/\*|\|\||&&|\.e[(.]|::/i.test(value)
+      !holdsMarkOfTwo(value, classes)
     ) {
       return undefined;
     }
@@ -110,6 +113,16 @@ export function detectSql(value: string): Finding | undefined {
   return undefined;
 }
 
+// Comments, logic, a cast, MySQL's 1.e( and 1.e.column
+function holdsMarkOfTwo(value: string, classes: number): boolean {
+  return (
+    ((classes & STAR) !== 0 && value.includes("/*")) ||
+    ((classes & PIPE) !== 0 && (value.includes("||") || value.includes("&&"))) ||
+    ((classes & COLON) !== 0 && value.includes("::")) ||
+    ((classes & DOT) !== 0 && /\.e[(.]/i.test(value))
+  );
+}
+
 /** Words that begin, continue or fill a query. */
 export const SQL_WORDS = literalGroup([
   ..."union intersect except minus select order group having waitfor procedure exec declare drop delete insert update truncate create alter shutdown replace merge sleep case between into outfile then rlike regexp limit values where from load copy backup restore".split(
@@ -123,9 +136,7 @@ export const SQL_WORDS = literalGroup([
 ]);
 /** Words that go on with a condition; sentences are full of them. */
 export const LOGIC_WORDS = literalGroup(
-  " or | and| xor|\tor |\nor |)or(| or(|)and|(and|(or |1or |0or |2or |\u00a0or |) or|) and".split(
-    "|",
-  ),
+  "_or_|_and|_xor|)or(| or(|)and|(and|(or |1or |0or |2or |) or|) and".split("|").flatMap(spaced),
 );
 /** What a condition of words alone compares with. */
 const BARE_COMPARISON = /\b(?:r?like|regexp|i[sn]|between|null|true|false|not|exists)\b/i;

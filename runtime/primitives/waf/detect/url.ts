@@ -1,4 +1,13 @@
-import { characterClasses, COLON, DOT, SLASH } from "./characters.ts";
+import {
+  characterClasses,
+  COLON,
+  DOT,
+  isDigitCode,
+  literalGroup,
+  literalGroups,
+  SLASH,
+  WIDE,
+} from "./characters.ts";
 import type { Finding } from "./finding.ts";
 
 // Where a URL in a value leads: to the machine itself, to the metadata service of a cloud, or
@@ -26,6 +35,18 @@ const EMBEDDED_ADDRESS =
 const AUTHORITY =
   /(?:^|[\s"'`=(<>,;@[])(?:(https?|ftps?|wss?|gopher|dict|ldap):|(?=\/\/))(?:\/{0,4}|\\{1,4}|[/\\]{2})(?:[^\s/@\\?#"'<>]{0,200}@)?(\[[0-9a-f:.%a-z]{2,60}\]?|[^\s/\\?#:"'<>@,;&|(){}]{1,253})(?::(\d{1,5}))?([/?#][^\s"'<>]{0,300})?/gi;
 
+// Without one of these there is nothing for the patterns to find.
+const SCHEME_ENDS = literalGroup(
+  "her: ict: ile: php: har: ect: lib: ip2: lob: ogg: rar: sh2: zip: jar: doc: dap: aps: api: ftp: map: op3: smb: svn: net: tmp: ipt: iop: rba: rmi: ndi: dns: ata:".split(
+    " ",
+  ),
+);
+const HOST_WORDS = literalGroup(
+  "metadata instance-data 169. rancher kubernetes docker containers localhost localdomain localtest loopback lvh.me spoofed customer1 oast burpcollaborator interact.sh r87. ngrok requestbin dnslog ceye bxss ip6- ipv6- .nip.io .sslip .xip.io".split(
+    " ",
+  ),
+);
+
 /** URLs that make the application ask for what the client may not. */
 export function detectServerSideRequest(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -35,7 +56,8 @@ export function detectServerSideRequest(value: string): Finding | undefined {
     value.length < 7
   )
     return undefined;
-  if ((classes & COLON) !== 0) {
+  const groups = literalGroups(value);
+  if ((groups & SCHEME_ENDS) !== 0) {
     SCHEMES.lastIndex = 0;
     for (
       let match = SCHEMES.exec(value), tries = 0;
@@ -54,6 +76,8 @@ export function detectServerSideRequest(value: string): Finding | undefined {
     !/(?:http|ftp|ws|gopher|dict|ldap)s?:/i.test(value)
   )
     return localName(value);
+  // Other characters may be folded into those of a name.
+  const mayBeNamed = (groups & HOST_WORDS) !== 0 || (classes & WIDE) !== 0;
   AUTHORITY.lastIndex = 0;
   for (
     let match = AUTHORITY.exec(value), tries = 0;
@@ -62,6 +86,7 @@ export function detectServerSideRequest(value: string): Finding | undefined {
   ) {
     const sign = hostSign(
       match[2]!,
+      mayBeNamed,
       match[3],
       match[4] ?? "",
       value.length === match.index + match[0].length && match.index <= 1,
@@ -109,14 +134,15 @@ function dangerousMild(value: string, at: number, scheme: string): boolean {
 
 function hostSign(
   rawHost: string,
+  mayBeNamed: boolean,
   port: string | undefined,
   path: string,
   whole: boolean,
 ): string | undefined {
   const host = rawHost.toLowerCase().replace(/\.$/, "");
-  if (METADATA_HOSTS.test(host)) return "metadata-host";
-  if (EMBEDDED_ADDRESS.test(host)) return "embedded-address";
-  if (LOCAL_NAMES.test(host)) {
+  if (mayBeNamed && METADATA_HOSTS.test(host)) return "metadata-host";
+  if (mayBeNamed && EMBEDDED_ADDRESS.test(host)) return "embedded-address";
+  if ((mayBeNamed || host === "0") && LOCAL_NAMES.test(host)) {
     // A developer's own application calls back to localhost:3000.
     const number = port === undefined ? 80 : Number(port);
     return number >= 1024 &&
@@ -136,6 +162,7 @@ function hostSign(
     if (LOCAL_IPV6.some((pattern) => pattern.test(inner))) return "local-address";
     return undefined;
   }
+  if (!isDigitCode(host.charCodeAt(0)) && host.charCodeAt(0) < 0x80) return undefined;
   const number = ipv4Number(normalizeDigits(host));
   if (number < 0) return undefined;
   const first = Math.floor(number / 0x1000000);

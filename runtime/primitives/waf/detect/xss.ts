@@ -3,10 +3,12 @@ import {
   BACKSLASH,
   characterClasses,
   COLON,
+  DASH,
   EQUAL,
   isLetterCode,
   isSpaceCode,
   LESS,
+  PAREN,
   PIPE,
 } from "./characters.ts";
 import { decodeEntities } from "./entities.ts";
@@ -66,7 +68,7 @@ function scan(value: string, classes: number): Finding | undefined {
   if ((classes & COLON) !== 0) {
     const found = mayHoldScheme(value) ? scanSchemes(value) : undefined;
     if (found !== undefined) return found;
-    if ((classes & (EQUAL | AT | BACKSLASH)) !== 0) {
+    if ((classes & (EQUAL | AT | BACKSLASH)) !== 0 && (classes & (PAREN | DASH)) !== 0) {
       const style =
         /(?::\s{0,4}url\s{0,4}\(\s{0,4}["']?\s{0,4}(?:java|vb)script|-moz-binding\s?:\s?url)/i.exec(
           value,

@@ -12,9 +12,11 @@ export function readJson(text: string, sink: ValueSink): boolean {
 
 const MAX_PATH = 256;
 const SPACE = /[\t\n\r ]*/y;
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // oxlint-disable-next-line no-control-regex -- RFC 8259 §7: control characters must be escaped
 const PLAIN = /[^"\\\0-\x1f]*/y;
+
+/** Characters of a string that are looked at one by one. */
+const SHORT = 32;
 
 class JsonReader {
   readonly #text: string;
@@ -56,13 +58,12 @@ class JsonReader {
     this.#at += 1;
     this.#space();
     if (this.#take(0x7d)) return true;
-    const keys = new Set<string>();
+    const keys = new Keys();
     for (;;) {
       this.#space();
       const key = this.#text.charCodeAt(this.#at) === 0x22 ? this.#string() : undefined;
       if (key === undefined) return false;
-      if (keys.has(key)) this.#sink.anomaly("json-duplicate-key", key);
-      keys.add(key);
+      if (!keys.add(key)) this.#sink.anomaly("json-duplicate-key", key);
       let path = name === "" ? key : `${name}.${key}`;
       if (path.length > MAX_PATH) path = path.slice(0, MAX_PATH);
       this.#sink.value("ARGS_POST_NAMES", path, key);
@@ -88,9 +89,7 @@ class JsonReader {
 
   #string(): string | undefined {
     const start = this.#at + 1;
-    PLAIN.lastIndex = start;
-    PLAIN.test(this.#text);
-    let end = PLAIN.lastIndex;
+    let end = this.#plainEnd(start);
     if (this.#text.charCodeAt(end) === 0x22) {
       this.#at = end + 1;
       return this.#text.slice(start, end);
@@ -109,10 +108,39 @@ class JsonReader {
     }
   }
 
+  /** Where characters end that stand for themselves. Most strings are short, and then a pattern costs more than its work. */
+  #plainEnd(start: number): number {
+    const text = this.#text;
+    const far = start + SHORT;
+    for (let at = start; at < far; at++) {
+      const code = text.charCodeAt(at);
+      if (code === 0x22 || code === 0x5c || !(code >= 0x20)) return at;
+    }
+    PLAIN.lastIndex = far;
+    PLAIN.test(text);
+    return PLAIN.lastIndex;
+  }
+
   #number(): boolean {
-    NUMBER.lastIndex = this.#at;
-    if (!NUMBER.test(this.#text)) return false;
-    this.#at = NUMBER.lastIndex;
+    const text = this.#text;
+    let at = this.#at;
+    if (text.charCodeAt(at) === 0x2d) at += 1;
+    const first = at;
+    at = digitsEnd(text, at);
+    if (at === first) return false;
+    // Nothing stands behind a leading zero.
+    if (text.charCodeAt(first) === 0x30) at = first + 1;
+    if (text.charCodeAt(at) === 0x2e) {
+      const end = digitsEnd(text, at + 1);
+      if (end > at + 1) at = end;
+    }
+    if ((text.charCodeAt(at) | 0x20) === 0x65) {
+      const sign = text.charCodeAt(at + 1);
+      const from = sign === 0x2b || sign === 0x2d ? at + 2 : at + 1;
+      const end = digitsEnd(text, from);
+      if (end > from) at = end;
+    }
+    this.#at = at;
     return true;
   }
 
@@ -134,5 +162,35 @@ class JsonReader {
     SPACE.lastIndex = this.#at;
     SPACE.test(this.#text);
     this.#at = SPACE.lastIndex;
+  }
+}
+
+const FEW_KEYS = 8;
+
+/** The keys of one object. Most have a few, which are compared sooner than hashed. */
+class Keys {
+  readonly #few: string[] = [];
+  #all: Set<string> | undefined;
+
+  /** False: it was there before. */
+  add(key: string): boolean {
+    if (this.#all !== undefined) {
+      if (this.#all.has(key)) return false;
+      this.#all.add(key);
+      return true;
+    }
+    if (this.#few.includes(key)) return false;
+    this.#few.push(key);
+    if (this.#few.length > FEW_KEYS) this.#all = new Set(this.#few);
+    return true;
+  }
+}
+
+function digitsEnd(text: string, from: number): number {
+  let at = from;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (!(code >= 0x30 && code <= 0x39)) return at;
+    at += 1;
   }
 }

@@ -1,7 +1,19 @@
-import { DOTS, PERCENT, WIDE } from "../detect/characters.ts";
+import { DOTS, literalGroup, PERCENT, WIDE } from "../detect/characters.ts";
 import { detectFileAccess, detectTraversal, HIDDEN_DOTS } from "../detect/path.ts";
 import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
+
+/** Of which a restricted path holds one. */
+const RESTRICTED_PATHS = literalGroup([
+  ..."etc/ roc/ sys/ @fs/ @id/ -inf wp-c web.c ppsettings .sql .mdb .tar .tgz .zip .bz2 .rar id_r id_d id_e dock vagrant phpinfo er-s er-i ser. e-lo yarn. gemfile gs.p fig. iner c99. r57. wso. 74k. ell.".split(
+    " ",
+  ),
+  // Shorter than a word of a group, and behind any character of a name.
+  ...Array.from("abcdefghijklmnopqrstuvwxyz0123456789-_", (before) => [
+    `${before}.gz`,
+    `${before}.7z`,
+  ]).flat(),
+]);
 
 export const FILE_RULES: readonly Rule[] = [
   {
@@ -30,7 +42,7 @@ export const FILE_RULES: readonly Rule[] = [
     ],
     transformations: DECODED,
     operator: { detect: detectFileAccess },
-    needs: { minLength: 5, characters: "/\\." },
+    needs: { minLength: 5, characters: "/\\.%" },
   },
   {
     id: "restricted-file",
@@ -52,6 +64,7 @@ export const FILE_RULES: readonly Rule[] = [
     operator: {
       rx: /(?:^|\/)(?:etc\/(?:passwd|shadow|hosts|group|issue)|proc\/(?:self|version|cpuinfo|interrupts|meminfo|mounts|net)|sys\/(?:class|devices|fs|kernel)|@fs\/|@id\/__x00__|WEB-INF\/|META-INF\/(?:MANIFEST|context|maven)|wp-content\/(?:debug|errors?)\.log|wp-config[._-]?(?:php)?(?:\.?(?:bak|old|orig|save|swp|txt|dist|backup)|~)|web\.config|appsettings(?:\.\w{1,20})?\.json|(?:backup|dump|database|db|mysql|data|site|www)[\w-]{0,20}\.(?:sql|sqlite3?|mdb|tar|tgz|gz|zip|bz2|rar|7z)(?:\.(?:gz|zip|bz2))?|id_(?:rsa|dsa|ecdsa|ed25519)|docker-compose\.ya?ml|Dockerfile|Vagrantfile|phpinfo\.php|server-(?:status|info)|composer\.(?:json|lock)|package-lock\.json|yarn\.lock|Gemfile(?:\.lock)?|local_settings\.py|settings\.py|config\.(?:php|inc|yml|ini)(?:\.\w{1,10}|~)|adminer(?:-[\d.]{1,10})?\.php|(?:c99|r57|wso|b374k|shell|webshell)\.(?:php\d?|aspx?|jsp))(?=$|[\s/?;])/i,
     },
+    needs: { groups: RESTRICTED_PATHS },
   },
   {
     id: "restricted-extension",
