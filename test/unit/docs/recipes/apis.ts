@@ -96,6 +96,13 @@ export const apis: Readonly<Record<string, Recipe>> = {
         upstream: "sessions",
       },
       {
+        does: "lets them log in",
+        ask: "GET /login",
+        status: 200,
+        text: "user null",
+        upstream: "app",
+      },
+      {
         does: "lets nobody in where the session service is broken",
         ask: "GET /account",
         fields: { cookie: "session=broken" },

@@ -7,7 +7,13 @@ const BATCH = "http://127.0.0.1:3003";
 
 export const traffic: Readonly<Record<string, Recipe>> = {
   canary: {
-    upstreams: { stable: named("stable"), next: named("next") },
+    upstreams: {
+      stable: named("stable"),
+      next(request) {
+        if (request.url.endsWith("/crash")) throw new Error("the new version breaks off");
+        return new Response("next");
+      },
+    },
     checks: [
       {
         does: "gives testers the new version",
@@ -41,6 +47,31 @@ export const traffic: Readonly<Record<string, Recipe>> = {
           expect(share).toBeLessThan(25);
           expect(await versions()).toEqual(first);
         },
+      },
+      {
+        does: "asks the old version for a page that the new one breaks off",
+        ask: "GET /crash",
+        fields: { cookie: "canary=always" },
+        status: 200,
+        answer: { "x-version": "stable" },
+      },
+      {
+        does: "sends no order twice",
+        ask: "POST /crash",
+        fields: { cookie: "canary=always" },
+        content: "a=1",
+        status: 502,
+        upstream: "next",
+      },
+      {
+        does: "sends one that the new version never got",
+        ask: "POST /orders",
+        fields: { cookie: "canary=always" },
+        content: "a=1",
+        before: (proxy) => proxy.disconnect(NEXT),
+        status: 200,
+        upstream: "stable",
+        sees: { content: "a=1" },
       },
       {
         does: "falls back to the old version where the new one is gone",
