@@ -17,11 +17,13 @@ import { content } from "./recipes/content.ts";
 import { gates } from "./recipes/gates.ts";
 import { migrations } from "./recipes/migrations.ts";
 import type { Ask, Page, Recipe } from "./recipes/recipe.ts";
+import { streams } from "./recipes/streams.ts";
 import { traffic } from "./recipes/traffic.ts";
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
   ...traffic,
   ...apis,
+  ...streams,
   ...gates,
   ...content,
   ...migrations,

@@ -5,7 +5,6 @@ import { named, pages, type Recipe } from "./recipe.ts";
 const KEY = { "x-api-key": "key-of-acme" };
 const FREE = { "x-api-key": "key-of-ada" };
 const APP = { origin: "https://app.example" };
-const CALL = { "content-type": "application/grpc", te: "trailers" };
 
 export const apis: Readonly<Record<string, Recipe>> = {
   "api-gateway": {
@@ -96,8 +95,9 @@ export const apis: Readonly<Record<string, Recipe>> = {
         upstream: "sessions",
       },
       {
-        does: "lets them log in",
+        does: "lets them log in, and believes nothing they say",
         ask: "GET /login",
+        fields: { "x-user": "root" },
         status: 200,
         text: "user null",
         upstream: "app",
@@ -164,7 +164,10 @@ export const apis: Readonly<Record<string, Recipe>> = {
   },
 
   "request-ids": {
-    upstreams: { app: named("app") },
+    upstreams: {
+      app: (request) =>
+        new Response("app", { status: request.url.endsWith("/broken") ? 500 : 200 }),
+    },
     checks: [
       {
         does: "gives client and upstream the same id, which a stranger does not choose",
@@ -191,6 +194,15 @@ export const apis: Readonly<Record<string, Recipe>> = {
         fields: { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` },
         status: 200,
         sees: { fields: { traceparent: /^00-a{32}-(?!b{16})[0-9a-f]{16}-01$/ } },
+      },
+      {
+        does: "logs the trace of what failed, and of nothing else",
+        async run(proxy) {
+          const headers = { traceparent: `00-${"c".repeat(32)}-${"b".repeat(16)}-01` };
+          await proxy.fetch("/broken", { headers });
+          const lines = proxy.logs.filter(({ msg }) => msg === "a request failed");
+          expect(lines).toMatchObject([{ trace: "c".repeat(32), status: 500 }]);
+        },
       },
     ],
   },
@@ -224,94 +236,6 @@ export const apis: Readonly<Record<string, Recipe>> = {
         fields: FREE,
         before: (proxy) => proxy.advance("1s"),
         status: 200,
-      },
-    ],
-  },
-
-  grpc: {
-    upstreams: { notes: named("notes") },
-    page: "gRPC needs its own client: test/integration/recipes.test.ts",
-    checks: [
-      {
-        does: "lets a call with a token through",
-        ask: "POST /notes.v1.Notes/Get",
-        fields: { ...CALL, authorization: "Bearer let-me-in" },
-        content: "\0\0\0\0\0",
-        client: { protocol: "HTTP/2" },
-        status: 200,
-        upstream: "notes",
-      },
-      {
-        does: "refuses one without",
-        ask: "POST /notes.v1.Notes/Get",
-        fields: CALL,
-        content: "\0\0\0\0\0",
-        client: { protocol: "HTTP/2" },
-        status: 401,
-        upstream: null,
-      },
-      {
-        does: "asks for no token at the health service",
-        ask: "POST /grpc.health.v1.Health/Check",
-        fields: CALL,
-        client: { protocol: "HTTP/2" },
-        status: 200,
-        upstream: "notes",
-      },
-      {
-        does: "knows no other method",
-        ask: "POST /notes.v1.Notes/Delete",
-        fields: { ...CALL, authorization: "Bearer let-me-in" },
-        client: { protocol: "HTTP/2" },
-        status: 404,
-        upstream: null,
-      },
-    ],
-  },
-
-  websocket: {
-    upstreams: { app: named("app"), chat: named("chat") },
-    page: "sockets need a listener: test/integration/recipes.test.ts",
-    checks: [
-      {
-        does: "tells the service who it is",
-        ask: "GET /chat",
-        fields: { cookie: "user=ada", "x-user": "root" },
-        status: 200,
-        upstream: "chat",
-        sees: { fields: { "x-user": "ada" } },
-      },
-      { does: "wants a cookie", ask: "GET /chat", status: 401, upstream: null },
-      { does: "leaves other paths alone", ask: "GET /", status: 200, upstream: "app" },
-    ],
-  },
-
-  "server-sent-events": {
-    upstreams: {
-      app: (_request, _context) => new Promise<Response>(() => {}),
-      events: () =>
-        new Response("data: 1\n\ndata: 2\n\n", {
-          headers: { "content-type": "text/event-stream" },
-        }),
-    },
-    checks: [
-      {
-        does: "passes events on",
-        ask: "GET /events/orders",
-        fields: { cookie: "session=1" },
-        status: 200,
-        answer: { "content-type": "text/event-stream" },
-        text: "data: 1\n\ndata: 2\n\n",
-        upstream: "events",
-      },
-      { does: "wants a session", ask: "GET /events/orders", status: 401, upstream: null },
-      {
-        does: "bounds everything else",
-        async run(proxy) {
-          const asked = proxy.fetch("/");
-          await proxy.advance("31s");
-          expect((await asked).status).toBe(504);
-        },
       },
     ],
   },

@@ -152,7 +152,14 @@ export const gates: Readonly<Record<string, Recipe>> = {
         status: 403,
         upstream: null,
       },
-      { does: "answers health checks", ask: "GET /health", status: 200, upstream: "billing" },
+      {
+        does: "answers health checks, and believes nobody there",
+        ask: "GET /health",
+        fields: { "x-partner": "root" },
+        status: 200,
+        upstream: "billing",
+        sees: { fields: { "x-partner": null } },
+      },
     ],
   },
 

@@ -1,3 +1,5 @@
+import { expect } from "vitest";
+
 import { html, named, type Recipe } from "./recipe.ts";
 
 const INSIDE = { address: "10.1.2.3" };
@@ -149,7 +151,8 @@ export const migrations: Readonly<Record<string, Recipe>> = {
 
   "from-http-proxy": {
     upstreams: {
-      app: named("app"),
+      app: (request) =>
+        request.url.endsWith("/silent") ? new Promise<Response>(() => {}) : new Response("app"),
       api: () =>
         new Response("api", {
           headers: { "set-cookie": "a=1; Path=/; Domain=app.internal", "x-powered-by": "x" },
@@ -172,6 +175,14 @@ export const migrations: Readonly<Record<string, Recipe>> = {
         sees: { fields: { host: "shop.example", "x-forwarded-proto": "http" } },
       },
       { does: "refuses what is internal", ask: "GET /internal/a", status: 403, upstream: null },
+      {
+        does: "waits no longer than ten seconds",
+        async run(proxy) {
+          const asked = proxy.fetch("/silent");
+          await proxy.advance("11s");
+          expect((await asked).status).toBe(504);
+        },
+      },
       {
         does: "answers for a service that is gone",
         ask: "GET /",
@@ -221,6 +232,7 @@ export const migrations: Readonly<Record<string, Recipe>> = {
         ask: "GET /api/a",
         fields: { authorization: "Bearer t" },
         status: 200,
+        answer: { "x-served-by": null },
         upstream: "api",
         sees: { fields: { host: "api.internal.example" } },
       },

@@ -1,5 +1,5 @@
 /** What the tests know of a recipe beside its page: who stands behind the proxy, and what must be true of it. */
-import type { FakeUpstream, TestClient, TestProxy } from "gatewright/testing";
+import type { FakeUpstream, TestClient, TestClock, TestProxy } from "gatewright/testing";
 
 export interface Recipe {
   /** Who stands behind the proxy. */
@@ -10,8 +10,8 @@ export interface Recipe {
   readonly files?: Readonly<Record<string, string>>;
   /** Takes the place of the global `fetch` of packages. */
   readonly web?: (url: string) => Response;
-  /** Default: a clock that stands still. */
-  readonly clock?: "system";
+  /** Default: one of its own, which stands still. */
+  readonly clock?: "system" | TestClock;
   /** In this order, on one proxy. */
   readonly checks: readonly Check[];
   /** How the page's own lines are run. A text: they are not, and why. */
