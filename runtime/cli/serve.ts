@@ -3,7 +3,7 @@ import type { ConfigReport } from "../config/load.ts";
 import { createLog, type RootLog } from "../log.ts";
 import { startSingle } from "../process/single.ts";
 import { StartError } from "../process/supervisor.ts";
-import { findConfig, shownPath } from "./config-file.ts";
+import { DEFAULT_CONFIG, findConfig, shownPath } from "./config-file.ts";
 import type { ExitCode, Terminal } from "./terminal.ts";
 
 export interface ServeOptions {
@@ -116,7 +116,8 @@ class Announcer {
   started(): void {
     const url = this.#urls[0];
     if (url === undefined) return;
-    const explain = `gatewright explain GET ${url}/`;
+    const config = this.#file === DEFAULT_CONFIG ? "" : ` --config ${this.#file}`;
+    const explain = `gatewright explain GET ${url}/${config}`;
     const edit = this.#isWatched
       ? `edit ${this.#file}: it is live when you save it`
       : `edit ${this.#file}, then: kill -HUP ${process.pid}`;

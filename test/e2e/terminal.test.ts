@@ -1,7 +1,7 @@
 /** What somebody at a terminal sees, from the real command in a real terminal (`script` of util-linux makes one). */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
@@ -53,7 +53,7 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
 const plain = (): string => stripVTControlCharacters(seen).replaceAll("\r\n", "\n");
 
 async function until(pattern: RegExp): Promise<RegExpExecArray> {
-  await expect.poll(plain, { timeout: 12_000, interval: 20 }).toMatch(pattern);
+  await expect.poll(plain, { timeout: 30_000, interval: 20 }).toMatch(pattern);
   return pattern.exec(plain()) as RegExpExecArray;
 }
 
@@ -64,7 +64,7 @@ const edit = (from: string, to: string): void => {
   writeFileSync(file, text.replace(from, to));
 };
 
-describe.runIf(hasScript)("at a terminal", () => {
+describe.runIf(hasScript)("at a terminal", { timeout: 90_000 }, () => {
   it("dev shows a compact line for each request, and what a reload made of it", async () => {
     run(["dev", "--port", "0"]);
     const [, url] = await until(/^listening (http:\/\/127\.0\.0\.1:\d+)$/m);
@@ -104,8 +104,10 @@ describe.runIf(hasScript)("at a terminal", () => {
   });
 
   it("start --json prints JSON lines there too", async () => {
-    run(["start", "--json", "--port", "0"]);
+    renameSync(join(dir, "proxy.config.ts"), join(dir, "other.config.ts"));
+    run(["start", "--json", "--port", "0", "--config", "other.config.ts"]);
     await until(/"msg":"listening"/);
+    await until(/gatewright explain GET http:\S+ --config other\.config\.ts"/);
     for (const line of plain().trim().split("\n")) JSON.parse(line);
     const [, pid] = await until(/"pid":(\d+)/);
     const over = once(child as ChildProcess, "close");

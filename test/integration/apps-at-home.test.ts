@@ -173,7 +173,7 @@ describe("a Hono app, mounted as it is, answers as at home:", () => {
   it("work that it gave to `executionCtx.waitUntil` comes to its end", async () => {
     const proxy = await mount(hono);
     expect(await (await fetch(`${proxy.url}/later?name=one`)).text()).toBe("in a moment");
-    await expect.poll(() => finishedByHono).toContain("one");
+    await expect.poll(() => finishedByHono, { timeout: 12_000 }).toContain("one");
   });
 });
 
