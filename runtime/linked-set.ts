@@ -3,7 +3,7 @@
  *
  * Not a Set. V8 gives a Set a new table each time its slots are used up, and the old table keeps what was in it and
  * leads to the new one. One such table that the garbage collector has moved to the old generation keeps all that come
- * after it, and every request that was under way when one was replaced, until a full collection: a third of what
+ * after it, and every request that was under way when one was replaced, until a full collection: a quarter of what
  * requests allocate was copied for nothing.
  */
 export interface Linked {

@@ -1,3 +1,4 @@
+import { isNamed } from "../http/raw-fields.ts";
 import type { Target } from "./target.ts";
 import type { UpstreamRequest } from "./upstream.ts";
 
@@ -11,7 +12,7 @@ export function requestHeaders(request: UpstreamRequest, target: Target): string
   const headers = ["host", request.authority ?? target.authority];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (OWNED_LENGTHS[name.length] === true && OWNED.has(name.toLowerCase())) continue;
+    if (isOwned(name)) continue;
     headers.push(name, fields[i + 1] as string);
   }
   const length = content?.length;
@@ -21,20 +22,26 @@ export function requestHeaders(request: UpstreamRequest, target: Target): string
   return headers;
 }
 
-const OWNED = new Set([
-  "te",
-  "host",
-  "expect",
-  "trailer",
-  "upgrade",
-  "connection",
-  "keep-alive",
-  "content-length",
-  "proxy-connection",
-  "transfer-encoding",
-]);
-
-/** Most names are settled by their length. */
-const OWNED_LENGTHS: boolean[] = [];
-for (const name of OWNED) OWNED_LENGTHS[name.length] = true;
-for (let i = 0; i < OWNED_LENGTHS.length; i++) OWNED_LENGTHS[i] ??= false;
+/** By length first: most names are settled by it, and none is converted. */
+function isOwned(name: string): boolean {
+  switch (name.length) {
+    case 2:
+      return isNamed(name, "te");
+    case 4:
+      return isNamed(name, "host");
+    case 6:
+      return isNamed(name, "expect");
+    case 7:
+      return isNamed(name, "trailer") || isNamed(name, "upgrade");
+    case 10:
+      return isNamed(name, "connection") || isNamed(name, "keep-alive");
+    case 14:
+      return isNamed(name, "content-length");
+    case 16:
+      return isNamed(name, "proxy-connection");
+    case 17:
+      return isNamed(name, "transfer-encoding");
+    default:
+      return false;
+  }
+}
