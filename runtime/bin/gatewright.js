@@ -3,10 +3,6 @@
 // module: no import or export, no syntax younger than ES5. Otherwise an old Node would answer with a SyntaxError
 // where the user needs one sentence.
 var MINIMUM_MAJOR = 24;
-// The engine lets the room for new objects grow to 32 MB and more. That is more than a core's cache holds, and buffers
-// that have been sent wait there until it is full: then they are what starts whole collections. With this much, a
-// response of 100 KiB that is compressed costs a tenth less, and pauses are shorter.
-var YOUNG_HEAP_OPTION = "--max-semi-space-size=8";
 
 if (parseInt(process.versions.node, 10) < MINIMUM_MAJOR) {
   console.error(
@@ -34,38 +30,10 @@ function start() {
     process.env.UV_THREADPOOL_SIZE = String(Math.max(4, Math.min(cores * 2, 16)));
   }
 
-  if (isServer() && !isYoungHeapSet() && canBecome()) {
-    // The same process in a new image: its id, its terminal and its signals stay. Costs 20 ms.
-    process.execve(
-      process.execPath,
-      [process.execPath].concat(process.execArgv, YOUNG_HEAP_OPTION, process.argv.slice(1)),
-      process.env,
-    );
-  }
-
   // node_modules/.bin holds a link: the package is where it points to. In the workspace the sources run as they are;
   // the published package carries only dist.
   var here = path.dirname(fs.realpathSync(process.argv[1]));
   var source = path.join(here, "..", "cli.ts");
   var entry = fs.existsSync(source) ? source : path.join(here, "..", "dist", "cli.js");
   process.getBuiltinModule("node:module").createRequire(entry)(entry).main(process.argv.slice(2));
-}
-
-// Others end before it would matter.
-function isServer() {
-  return process.argv[2] === "start" || process.argv[2] === "dev";
-}
-
-function isYoungHeapSet() {
-  var options = process.execArgv.concat(process.env.NODE_OPTIONS || "").join(" ");
-  return /semi[-_]space/.test(options);
-}
-
-// Windows has no such call, and a parent's channel would be closed by it.
-function canBecome() {
-  return (
-    process.platform !== "win32" &&
-    typeof process.execve === "function" &&
-    process.send === undefined
-  );
 }
