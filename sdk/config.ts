@@ -184,10 +184,10 @@ export interface UpstreamTimeouts {
    */
   idle?: Duration;
   /**
-   * For all attempts and the whole response, upgrades excepted. Default: none. Error: `PROXY_UPSTREAM_TOTAL_TIMEOUT`
-   * (504; after the head the message is cut).
+   * For all attempts and the whole response, upgrades excepted. `false`: none, where an upstream or the top level has
+   * one. Default: none. Error: `PROXY_UPSTREAM_TOTAL_TIMEOUT` (504; after the head the message is cut).
    */
-  total?: Duration;
+  total?: Duration | false;
 }
 
 /** One address of an upstream. */

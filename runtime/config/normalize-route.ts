@@ -71,12 +71,12 @@ function toTimeouts(own: UpstreamTimeouts | undefined): Partial<ResolvedTimeouts
   const connectMs = parseDuration(own?.connect);
   const responseHeadMs = parseDuration(own?.responseHead);
   const idleMs = parseDuration(own?.idle);
-  const totalMs = parseDuration(own?.total);
   return Object.freeze({
     ...(connectMs === undefined ? {} : { connectMs }),
     ...(responseHeadMs === undefined ? {} : { responseHeadMs }),
     ...(idleMs === undefined ? {} : { idleMs }),
-    ...(totalMs === undefined ? {} : { totalMs }),
+    // `false` is there, with no value: it lifts the upstream's.
+    ...(own?.total === undefined ? {} : { totalMs: parseDuration(own.total) }),
   });
 }
 

@@ -236,7 +236,7 @@ function toTimeouts(own: UpstreamTimeouts | undefined, base: ResolvedTimeouts): 
     connectMs: parseDuration(own?.connect) ?? base.connectMs,
     responseHeadMs: parseDuration(own?.responseHead) ?? base.responseHeadMs,
     idleMs: parseDuration(own?.idle) ?? base.idleMs,
-    totalMs: parseDuration(own?.total) ?? base.totalMs,
+    totalMs: own?.total === undefined ? base.totalMs : parseDuration(own.total),
   });
 }
 

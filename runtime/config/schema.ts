@@ -69,7 +69,7 @@ const upstreamTimeouts = {
   connect: duration.optional(),
   responseHead: duration.optional(),
   idle: duration.optional(),
-  total: duration.optional(),
+  total: pick((value) => (value === false ? z.unknown() : duration)).optional(),
 };
 
 const networkUpstream = z.strictObject({

@@ -48,7 +48,7 @@ export function createAttemptPolicies(options: AttemptPoliciesOptions): AttemptP
     const own = upstream.kind === "network" ? upstream : undefined;
     const retry = retryRules(own?.retry, route.retry);
     const hedge = hedgeRules(own?.hedge, route.hedge);
-    const totalTimeoutMs = route.timeouts.totalMs ?? upstream.timeouts.totalMs;
+    const { totalMs: totalTimeoutMs } = { ...upstream.timeouts, ...route.timeouts };
     if (retry === undefined && hedge === undefined && totalTimeoutMs === undefined) {
       return undefined;
     }
@@ -85,7 +85,7 @@ export function createAttemptPolicies(options: AttemptPoliciesOptions): AttemptP
     of: (upstream) => policy(upstream, NO_OPTIONS),
     forRoute(route) {
       const { retry, hedge, timeouts } = route;
-      if (retry === undefined && hedge === undefined && timeouts.totalMs === undefined) {
+      if (retry === undefined && hedge === undefined && !("totalMs" in timeouts)) {
         return undefined;
       }
       const policies = new Map<string, AttemptPolicy>();

@@ -6,6 +6,7 @@ import { connect, type AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { GatewrightConfig, UpstreamConfig, UpstreamTimeouts } from "@gatewright/sdk";
+import { createTestClock, createTestProxy } from "gatewright/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { startProxy, type TestProxy } from "../helpers/start-proxy.ts";
@@ -308,6 +309,12 @@ describe("connect", () => {
 });
 
 describe("total", () => {
+  const clock = createTestClock();
+  const slow = async (): Promise<Response> => {
+    await clock.sleep("30s");
+    return new Response("late");
+  };
+
   it("is 504 before the head, and names the target", async () => {
     const origin = await toy({ onRequest: () => {} });
     const proxy = await startProxy({
@@ -359,6 +366,28 @@ describe("total", () => {
     for (let i = 0; i < 8; i++) statuses.push((await fetch(proxy.url)).status);
     expect(statuses.filter((status) => status === 504)).toHaveLength(1);
     proxy.takeErrors();
+  });
+
+  it("is lifted by a route, and by an upstream, that says false", async () => {
+    await using proxy = await createTestProxy(
+      {
+        timeouts: { total: "1s" },
+        upstreams: {
+          api: { targets: ["http://10.0.0.1:9000"] },
+          free: { targets: ["http://10.0.0.2:9000"], timeouts: { total: false } },
+        },
+        routes: [
+          { match: { path: "/events" }, upstream: "api", timeouts: { total: false } },
+          { match: { path: "/free" }, upstream: "free" },
+          { match: { path: "/*" }, upstream: "api" },
+        ],
+      },
+      { clock, upstreams: { api: slow, free: slow } },
+    );
+    const paths = ["/events", "/free", "/"];
+    const asked = paths.map(async (path) => (await proxy.fetch(path)).status);
+    await proxy.advance("1m");
+    expect(await Promise.all(asked)).toEqual([200, 200, 504]);
   });
 
   it("counts the time in the queue", async () => {

@@ -37,6 +37,7 @@ describe("retry and hedge", () => {
     [{ retry: { budget: { share: 0, minPerSecond: 0.5 } } }],
     [{ hedge: { after: "200ms", max: 5 } }, { hedge: { max: 1 } }],
     [{ timeouts: { idle: "1d", total: "5m" } }, { timeouts: { idle: 50, total: "1s" } }],
+    [{ timeouts: { total: false } }, { timeouts: { total: false } }],
   ])("take %j on an upstream and %j on a route", (api, route) => {
     expect(issuesOf(api, route)).toEqual([]);
   });
@@ -60,6 +61,7 @@ describe("retry and hedge", () => {
     [{ hedge: "200ms" }, "hedge"],
     [{ timeouts: { idle: 0 } }, "timeouts.idle"],
     [{ timeouts: { total: "never" } }, "timeouts.total"],
+    [{ timeouts: { idle: false } }, "timeouts.idle"],
   ])("refuse %j at %s, on an upstream and on a route", (options, path) => {
     expect(issuesOf(options)).toContain(`upstreams.api.${path}`);
     expect(issuesOf({}, options)).toEqual([`routes[0].${path}`]);
