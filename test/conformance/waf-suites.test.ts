@@ -5,20 +5,17 @@
  *
  * `GATEWRIGHT_CRS_TESTS` and `GATEWRIGHT_GOTESTWAF` name checkouts of the two; without them nothing is tested.
  */
-import { connect } from "node:net";
-
 import { describe, expect, it } from "vitest";
 
-import { ANOMALY_RULES } from "../../runtime/primitives/waf/anomaly-rules.ts";
-import { createWafEngine } from "../../runtime/primitives/waf/engine.ts";
-import { RULES } from "../../runtime/primitives/waf/rules/rules.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
+import { isStoppedByEngine } from "../helpers/waf-engine.ts";
 import {
   coreRuleSetRequests,
   gotestwafRequests,
   SuiteTable,
   type SuiteRequest,
 } from "../helpers/waf-suites.ts";
+import { statusOverTheWire } from "../helpers/wire-status.ts";
 
 interface Suite {
   readonly name: string;
@@ -47,56 +44,6 @@ const SUITES: readonly Suite[] = [
     floor: { stopped: 94.2, stoppedOnWire: 91.3, passed: 100 },
   },
 ];
-
-const THRESHOLD = 5;
-const ENGINE = createWafEngine({
-  rules: [...ANOMALY_RULES, ...RULES],
-  paranoia: 1,
-  exclude: [],
-  bounds: { maxValues: 100_000, maxDepth: 64, maxValueLength: 65_536 },
-});
-
-function isStoppedByEngine({ method, target, fields, content }: SuiteRequest): boolean {
-  const question = target.indexOf("?");
-  const inspection = ENGINE.inspect({
-    method,
-    protocol: "HTTP/1.1",
-    rawPath: question === -1 ? target : target.slice(0, question),
-    rawSearch: question === -1 ? "" : target.slice(question),
-    fields: fields.flat(),
-  });
-  const type = fields.find(([name]) => name.toLowerCase() === "content-type")?.[1];
-  if (content !== undefined) inspection.inspectContent(content, type);
-  return inspection.score >= THRESHOLD;
-}
-
-/** The status that a connection of its own gets for it; 0: none. */
-function statusOverTheWire(port: number, request: SuiteRequest): Promise<number> {
-  const { method, target, fields, content } = request;
-  const names = new Set(fields.map(([name]) => name.toLowerCase()));
-  const head = [`${method} ${target} HTTP/1.1`];
-  if (!names.has("host")) head.push("Host: localhost");
-  for (const [name, value] of fields) {
-    if (!/^(?:content-length|transfer-encoding|connection|expect)$/i.test(name)) {
-      head.push(`${name}: ${value}`);
-    }
-  }
-  head.push("Connection: close", `Content-Length: ${content?.byteLength ?? 0}`, "", "");
-  return new Promise((resolve) => {
-    let answer = "";
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.write(head.join("\r\n"), "utf8");
-      if (content !== undefined) socket.write(content);
-    });
-    socket.on("data", (chunk) => (answer += chunk.toString("latin1")));
-    socket.on("error", () => {});
-    socket.on("close", () => {
-      // An interim answer may come first.
-      const last = [...answer.matchAll(/HTTP\/1\.1 ([2-5]\d\d) /g)].at(0)?.[1];
-      resolve(Number(last ?? 0));
-    });
-  });
-}
 
 describe.each(SUITES)("$name", ({ folder, requests, floor }) => {
   it.skipIf(folder === undefined)(

@@ -85,6 +85,27 @@ describe("the WAF, on the content of a request", () => {
   });
 
   it.each([
+    ["a quote, blanks and letters", SQLI, "\\u0027\\u0020\\u004f\\u0052\\u00201=1--"],
+    ["a letter of a tag's name", "<script>alert(1)</script>", "<\\u0073cript>alert(1)</script>"],
+    ["all of a path", "../../etc/passwd", escapedAll("../../etc/passwd")],
+    ["an honest name", "O'Neil", escapedAll("O'Neil")],
+    ["honest markup", "a < b > c", escapedAll("a < b > c")],
+  ])(
+    "has one verdict for JSON with and without escapes: %s (PUB-34)",
+    async (_name, plain, escaped) => {
+      const through = await behindWaf();
+      const verdicts: number[] = [];
+      for (const value of [plain, escaped]) {
+        verdicts.push(await post(through, `{"q":"${value}"}`, { type: JSON_TYPE }));
+        verdicts.push(await post(through, `{"${value}":1}`, { type: JSON_TYPE }));
+      }
+      const verdict =
+        plain.includes("=") || plain.includes("script") || plain.includes("..") ? 403 : 200;
+      expect(verdicts).toEqual(Array.from({ length: 4 }, () => verdict));
+    },
+  );
+
+  it.each([
     ["two charsets", `${JSON_TYPE}; charset=utf-8; charset=utf-7`, '{"q":"shoes"}'],
     ["an EBCDIC charset", `${FORM}; charset=ibm037`, "q=shoes"],
     ["UTF-16 with a BOM", "text/plain", Buffer.from("\ufeffshoes", "utf16le")],
@@ -108,6 +129,15 @@ describe("the WAF, on the content of a request", () => {
     const charset = `${FORM}; charset=utf-8`;
     expect(await post(through, "q=%C3%A9t%C3%A9", { type: charset })).toBe(200);
     expect(await post(through, '{"q":"été"}', { type: `${JSON_TYPE}; charset=UTF-8` })).toBe(200);
+    const latin = Buffer.from("q=\xe9t\xe9", "latin1");
+    expect(await post(through, latin, { type: `${FORM}; charset=iso-8859-1` })).toBe(200);
+    const named = `${part("f", "x", '; filename="it\\"s.png"')}--b--\r\n`;
+    expect(await post(through, named, { type: MULTIPART })).toBe(200);
+    const utf8 = part("q", "été").replace(
+      "\r\n\r\n",
+      "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
+    );
+    expect(await post(through, `${utf8}--b--\r\n`, { type: MULTIPART })).toBe(200);
   });
 
   it("refuses two types for one content, whatever the threshold (PUB-35)", async () => {
@@ -335,4 +365,11 @@ describe("waf.onMatch, after the content", () => {
 
 function utf7Part(): string {
   return `--b\r\nContent-Disposition: form-data; name="q"\r\nContent-Type: text/plain; charset=utf-7\r\n\r\nshoes\r\n--b--\r\n`;
+}
+
+function escapedAll(text: string): string {
+  return Array.from(
+    text,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  ).join("");
 }

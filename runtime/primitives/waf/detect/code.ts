@@ -28,7 +28,7 @@ import { sign, type Finding } from "./finding.ts";
 const JAVA_CLASS =
   /(?:^|[^\w.])(?:java\.(?:lang\.(?:Runtime|ProcessBuilder|ProcessImpl|ClassLoader|Class(?:\b(?!\w))|System\b|Thread\b|Process\b|reflect\b|invoke\b|Shutdown)|net\.(?:URL|URLClassLoader|Socket|ServerSocket|InetAddress)\b|io\.(?:File\w{0,20}|\w{0,30}Stream|\w{0,20}Reader|\w{0,20}Writer)\b|util\.(?:Scanner|PriorityQueue|HashMap|Base64)\b|nio\.file|beans\.(?:XMLDecoder|EventHandler)|rmi\.|security\.|sql\.DriverManager|Runtime\b|ProcessBuilder\b)|javax\.(?:script|naming|management|el|swing|xml\.transform)\.|com\.sun\.|sun\.(?:misc|reflect|rmi|net)\.|jdk\.(?:internal|nashorn)|org\.(?:apache\.(?:commons|struts2?|catalina|xalan|velocity|log4j|shiro|tomcat|xbean|tapestry|el|bcel|ibatis|groovy|logging|jasper|coyote)\b|springframework\.(?:context|beans|expression|cglib|util|web|core|aop|jndi)\b|omg\.CORBA|codehaus\.groovy|hibernate\.|mozilla\.javascript|python\.|jboss\.|eclipse\.jetty|yaml\.snakeyaml|h2\.)|com\.(?:opensymphony|mchange|alibaba\.fastjson|rometools|caucho|bea\.core|mysql\.jdbc|zaxxer|tangosol|newrelic\.agent)\b|freemarker\.(?:template|core)|groovy\.(?:lang|util)\.|ognl\.|bsh\.[A-Z]|clojure\.(?:core|lang|main)|weblogic\.|net\.sf\.(?:json|ehcache)|ch\.qos\.logback)/;
 const JAVA_NAME =
-  /^(?:java\.lang\.[A-Z]\w{2,40}|java\.util\.[A-Z]\w{2,40}|\.?org\.apache(?:\.\w{1,40}){1,8}|\.?(?:java|javax|sun|com\.sun)(?:\.\w{1,40}){1,8})$/;
+  /^(?:java\.lang\.[A-Z]\w{2,40}|java\.util\.[A-Z]\w{2,40}|\.?org\.apache(?:\.\w{1,40}){1,8}|\.?(?:java|javax(?!\.faces\.)|sun|com\.sun)(?:\.\w{1,40}){1,8})$/;
 const JAVA_CALL = [
   /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName/i,
   /\b(?:clone|instantiate|invoker|chained|constant|map|switch)transformer\b|\b(?:prototype(?:clone|serialization)|instantiate)factory\b|\b(?:for|while|transformer|chained|switch|if)closure\b|\btemplatesimpl\b|\bjdbcrowsetimpl\b|\bclass\.(?:module|classloader|protectiondomain)\b|\bclass\[["']?(?:module|classLoader)|\bunmarshaller\b|\bbase64data\b|\bxmldecoder\b|\bSpringMacroRequestContext\b|@type["']?\s?[:=]\s?["'][\w.$]{6}/i,
@@ -44,11 +44,11 @@ const NODE_SOFT =
 const NODE =
   /_\$\$ND_FUNC\$\$_|\b__js_function\b|\bprocess\s?(?:\.\s?(?:mainModule|binding|kill\s?\(|dlopen)|\[\s?(?:["'`]|[a-z]))|\brequire\s?(?:\(\s?["'`](?:node:)?child_process\b|\[|\.\s?main\b|\.\s?resolve\s?\()|\bchild_process["'`]?\s?(?:\)|\.\s?(?:exec|spawn|fork))|\bspawn(?:Sync)?\s?\(\s?["'`\w]|\bexec(?:Sync|File|FileSync)\s?\(\s?["'`]|\bmainModule\b|\bglobal(?:This)?\s?(?:\.\s?process|\[\s?["'`])|\bthis\.constructor\b|\bconstructor\s?\.\s?constructor\b|:constructor:constructor|["'\\]__proto__|\breaddir(?:Sync)?\s?\(|\breadFile(?:Sync)?\s?\(\s?["'`]|\bfs\.(?:readFile|writeFile|readdir|unlink|createReadStream)|\beval\s?\(\s?(?:String\.from|atob|["'`]|\w{1,30}\s?[(+])|resolved_model/;
 const PROTOTYPE =
-  /(?:^|[[."'{&?,\s])__proto__(?:$|[\].[":={\s])|\bconstructor\s?(?:\]\s?\[|\.|\[)\s?["']?prototype\b|\bprototype\s?\]\s?\[/;
+  /(?:^|[[."'{&?,\s])__proto__(?:$|[\].[":={\s])|\bconstructor\s?(?:\]\s?\[|\.|\[)\s?["']?prototype\b|\bprototype\s?\]\s?\[|\bconstructor["']\s?:\s?\{\s?["']prototype\b/;
 const PYTHON =
   /\b__import__\s?\(|\bos\.(?:system|popen\d?|exec[lv]p?e?|spawn\w{0,4}|environ|listdir|getcwd)\s?[([.]|\bsubprocess\.(?:Popen|call|run|check_output|getoutput|check_call)|\bcommands\.getoutput\s?\(|\bpty\.spawn\s?\(|__(?:builtins|subclasses|globals|class|mro|bases|reduce|code)__|\bsocket\.(?:socket|gethostbyname)\s?\(|!!?(?:python|ruby|javax?|perl|js|com\.|org\.|sun\.)[/.:]\w|!!?\w{0,20}\/(?:object|function|module|name|hash|regexp)\b|\bc(?:os|posix|nt|subprocess|__builtin__)\n(?:system|popen|Popen|eval|exec)|\bimport\s(?:os|subprocess|pty|socket|commands)\s{0,2};|\bexec\s?\(\s?["'](?:import|print)|\bcompile\s?\(\s?["']|\bopen\s?\(\s?["']\/(?:etc|proc|flag|tmp|var|home|root)|\btime\.sleep\s?\(\s?\d{1,3}\s?\)\s?(?:$|["'+#])|\bpickle\.loads\b/;
 const RUBY =
-  /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}-e|\bopen\s?\(\s?["']\|/;
+  /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\b(?:os\.execute|io\.popen|loadstring)\s?\(|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}(?:-[\w:]{1,40}\s{1,4}){0,3}-e|\bopen\s?\(\s?["']\|/;
 const DOTNET = [
   /\bSystem\.(?:Diagnostics\.Process|IO\.(?:File|Directory)|Reflection|Net\.WebClient|Text\.Encoding|Environment)\b|\bSystem\.Web\.\w|\bProcess\.Start\s?\(|\bProcessStartInfo\b/i,
   /\bAAEAAAD\/{4}|\bActivator\.CreateInstance|\bObjectDataProvider\b|\bTypeConfuseDelegate\b|\$type["']\s?:\s?["']System\./i,
@@ -58,9 +58,9 @@ const SERIALIZED_JAVA =
 const LATEX =
   /\\(?:input|include|lstinputlisting|verbatiminput|usepackage\{verbatim|openin|openout|newread|newwrite|write18|immediate\\write|read\\|catcode|def\\|csname|url\{file:)[\s{\\`|$=-]|\\(?:input|include)\{\/|\\begin\{filecontents/;
 const FORMULA =
-  /^[=+\-@]\s?(?:cmd|[A-Z]{3,12}\s?\(.{0,80}(?:\||https?:|cmd|!)|\d[+\-*/]\d.{0,8}cmd|[\w"']{0,20}\|\s?['"]?\s?\/c\b|HYPERLINK\s?\(|IMPORT\w{2,8}\s?\(|WEBSERVICE\s?\(|rundll32\b|DDE\s?\()|\bcmd\|\s?'|\|'\s?\/c\s|\bMSEXCEL\|/i;
+  /^[=+\-@]\s?(?:cmd|[A-Z]{3,12}\s?\(.{0,80}(?:\||https?:|cmd)|\d[+\-*/]\d.{0,8}cmd|[\w"']{0,20}\|\s?['"]?\s?\/c\b|HYPERLINK\s?\(|IMPORT\w{2,8}\s?\(|WEBSERVICE\s?\(|rundll32\b|DDE\s?\()|\bcmd\|\s?'|\|'\s?\/c\s|\bMSEXCEL\|/i;
 const EDGE_INCLUDE =
-  /<esi:(?:include|inline|debug|vars|remove|assign|eval|try)\b|<xsl:(?:value-of|include|import|script|copy-of|variable|stylesheet|template|for-each|param)\b|<msxsl:|<jsp:|<c:(?:import|url|out|redirect)\b|<cfexecute|<cf(?:file|http|query)\b|xmlns:(?:php|exploit|ptswarm|rt|ob|date|fn|user)\s?=\s?["'](?:http:\/\/(?:php\.net|xml\.apache\.org\/xalan|saxon|exslt)|urn:)/i;
+  /<esi:(?:include|inline|debug|vars|remove|assign|eval|try)\b|<xsl:(?:value-of|include|import|script|copy-of|variable|stylesheet|template|for-each|param)\b|<msxsl:|<jsp:|<c:(?:import|url|out|redirect)\b|<cfexecute|<dynamic-proxy>|<cf(?:file|http|query)\b|xmlns:(?:php|exploit|ptswarm|rt|ob|date|fn|user)\s?=\s?["'](?:http:\/\/(?:php\.net|xml\.apache\.org\/xalan|saxon|exslt)|urn:)/i;
 
 // Without one of these beginnings there is nothing for the patterns to find.
 const JAVA_PACKAGES = literalGroup([
@@ -232,6 +232,8 @@ const RUBY_WORDS = literalGroup([
   "{@ph",
   "perl",
   "open",
+  "os.e",
+  "loads",
 ]);
 const DOTNET_WORDS = literalGroup([
   "tem.",
@@ -244,7 +246,7 @@ const DOTNET_WORDS = literalGroup([
 ]);
 const LOOKUP_WORDS = literalGroup(["jndi", "dollar"]);
 /** How objects of Java begin in base64 and in hexadecimal. */
-export const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced"]);
+export const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced", "aaea"]);
 
 /** Code of server platforms other than PHP, and objects in their serialised forms. */
 export function detectCode(value: string): Finding | undefined {

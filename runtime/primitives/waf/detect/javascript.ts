@@ -36,7 +36,7 @@ const FUNCTION_CONSTRUCTOR = /(?:^|[^\w$.])(?:new\s{1,8})?Function\s{0,8}(?:\(|`
 const TIMER =
   /(?:^|[^\w$.])set(?:Timeout|Interval|Immediate)\s{0,4}(?:\(\s{0,4}(?:["'`]|[\w$.]{1,40}\s{0,4}[,)]|[\w$]{1,40}\()|`)/;
 const SECRET =
-  /\bdocument\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\??\.\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:cookie|domain|write(?:ln)?\s?\(|location|URL\b|documentElement|referrer|body\.(?:innerHTML|appendChild)|head\.appendChild|querySelector\s?\(|createElement\s?\(|execCommand|defaultView|baseURI|implementation)/;
+  /\bdocument\s{0,8}(?:\/\*[^*]{0,40}\*\/\s{0,8})?\??\.\s{0,8}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:cookie|domain|write(?:ln)?\s?\(|location|URL\b|documentElement|referrer|body\.(?:innerHTML|appendChild)|head\.appendChild|querySelector\s?\(|createElement\s?\(|execCommand|defaultView|baseURI|implementation)/;
 const LOCATION =
   /(?:\b(?:window|self|top|parent|document|frames)\s{0,4}\.\s{0,4}location\b|(?:^|[^\w$-])location\s?(?:\.\s?(?:href|hash|search|assign|replace)\b|=\s?(?:["'`/]|name\b|window|javascript|\w{1,20}\())|\b(?:window|self|top|parent)\s?\.\s?(?:name|open|opener|onerror|eval|document)\b\s?[=(.+;)\]])/;
 const SUBSCRIPT =
@@ -48,7 +48,8 @@ const EXFILTRATION =
 /** Only brackets, signs and plus: letters are made from `![]` and its kin. */
 const SYMBOLS =
   /^\s?!{1,2}\[\]\s?$|!\[\]\s\[\]|!\+?\[\s?\]\s?(?:[+)!\]]|\[[(+!])|\[\s?\]\s?\[\s?\(|\(\s?!?\[\s?\]\s?\+|\+!{1,2}\[\]|\+\{\}\)\[|\$=~\[\]|_=~\[\]|ﾟωﾟ|ﾟДﾟ/;
-const THROWN = /\bonerror\s?=\s?[\w$.]{1,30}\s?[;,}\n]|\bthrow\s?(?:\/|\+|onerror|["'`]\s?=)/;
+const THROWN =
+  /\bonerror\s?=\s?[\w$.]{1,30}\s?[;,}\n]|\bthrow\s?(?:\/|\+|onerror|["'`]\s?=)|(?:^|[^\w$.])[\w$]{1,20}\s?=\s?(?:alert|confirm|prompt|eval)\s{0,2}[,;]\s{0,2}[\w$]{1,20}\s?\(/;
 
 const CALL_NAMES = literalGroup([
   "alert",

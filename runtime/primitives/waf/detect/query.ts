@@ -53,7 +53,7 @@ export function detectNosql(value: string): Finding | undefined {
 }
 
 const LDAP =
-  /^\s?[*)(]{0,3}\*?\)\s{0,4}\(\s{0,4}[|&!]|\(\s?[|&!]\s?\(\s?[\w.;:-]{1,60}\s?(?:[~<>:]?=)|^\s?\(\s?[&|!]\s?\(|\)\s?\(\s?[|&!]?\(?\s?[\w-]{1,40}\s?[~<>]?=\s?[^()]{0,60}\*?\)?|\b(?:objectclass|userpassword|sAMAccountName|memberOf|uidNumber|givenName|distinguishedName)\s?(?:=\s?\*|:[\d.]{3,40}:=|[~<>]=|=\*\))|^\*\)\)|\*\)\)%00|\)\)\(\|?\(|^\*\(\|\(/i;
+  /^\s?[*)(]{0,3}\*?\)\s{0,4}\(\s{0,4}[|&!]|\(\s?[|&!]\s?\(\s?[\w.;:-]{1,60}\s?(?:[~<>:]?=)|^\s?\(\s?[&|!]\s?\(|\)\s?\(\s?[|&!]?\(?\s?[\w-]{1,40}\s?[~<>]?=\s?[^()]{0,60}\*?\)?|\b(?:objectclass|userpassword|sAMAccountName|memberOf|uidNumber|givenName|distinguishedName)\s?(?:=\s?\*|:[\d.]{3,40}:=|[~<>]=|=\*\))|^\*\)\)|\*\)\)%00|\)\)\(\|?\(|\)\s?\(&\)|^\*\(\|\(/i;
 
 /** Attributes that are a sign without a bracket. */
 const LDAP_WORDS = literalGroup(
@@ -71,7 +71,7 @@ export function detectLdap(value: string): Finding | undefined {
   // f(a)(b=c): code; a closing bracket that begins a filter stands before an attribute's name
   const text = value.slice(found.start, found.end);
   return /^\)\s?\(/.test(text) &&
-    !/\*|[|&!]\(|^\)\(\s?(?:uid|cn|sn|mail|ou|dc|objectclass|password|user\w*|login|name)\s?[~<>]?=/i.test(
+    !/\*|[|&!]\(|&\)|^\)\(\s?(?:uid|cn|sn|mail|ou|dc|objectclass|password|user\w*|login|name)\s?[~<>]?=/i.test(
       text,
     )
     ? undefined
@@ -79,7 +79,7 @@ export function detectLdap(value: string): Finding | undefined {
 }
 
 const XPATH =
-  /["')\]]\s{0,4}(?:or|and|\|)\s{0,4}(?:\/\/|["'(]{0,3}(?:count|name|local-name|string-length|substring|starts-with|contains|position|text|last|string|node|concat|doc|translate|normalize-space)\s?\()|(?:^|["'\])|(\s])\/{1,2}(?:\*|\w{1,40})\[[^\]]{0,100}(?:=|\(|@|\d)|\]\s?\|\s?\/{1,2}|["']\]|\b(?:count|string-length|name|local-name|substring|string)\s?\(\s?(?:\/{1,2}[\w*@]|\.{1,2}\/|(?:\*|child|parent|self|following|ancestor|descendant|preceding|attribute)(?:::|\[|\/|\)))|\b(?:child|parent|self|ancestor|descendant|following|preceding|attribute|following-sibling|preceding-sibling|ancestor-or-self|descendant-or-self)::(?:node\(|\*|text\(|comment\(|\w{1,40}\[|\w{1,40}\/)|\/text\(\)|\/node\(\)|\bdoc(?:-available)?\s?\(\s?(?:concat\s?\(|["'](?:https?|file|ftp):)|["'\]]\s{0,4}\|\s{0,4}\/{1,2}[\w*]|\bposition\s?\(\)\s?[=<>]/i;
+  /["')\]]\s{0,4}(?:or|and|\|)\s{0,4}(?:\/\/|["'(]{0,3}(?:count|name|local-name|string-length|substring|starts-with|contains|position|text|last|string|node|concat|doc|translate|normalize-space)\s?\()|(?:^|["'\])|(\s])\/{1,2}(?:\*|\w{1,40})\[[^\]]{0,100}(?:=|\(|@|\d)|\]\s?\|\s?\/{1,2}|["']\]|\b(?:count|string-length|name|local-name|substring|string)\s?\(\s?(?:\/{1,2}[\w*@]|\.{1,2}\/|\*[[/]|(?:child|parent|self|following|ancestor|descendant|preceding|attribute)(?:::|\[|\/|\)))|\b(?:child|parent|self|ancestor|descendant|following|preceding|attribute|following-sibling|preceding-sibling|ancestor-or-self|descendant-or-self)::(?:node\(|\*|text\(|comment\(|\w{1,40}\[|\w{1,40}\/)|\/text\(\)|\/node\(\)|\bdoc(?:-available)?\s?\(\s?(?:concat\s?\(|["'](?:https?|file|ftp):)|["'\]]\s{0,4}\|\s{0,4}\/{1,2}[\w*]|\bposition\s?\(\)\s?[=<>]/i;
 
 /** Of which an expression holds one that has brackets, but no quote, no square bracket and no slash. */
 const XPATH_WORDS = literalGroup([

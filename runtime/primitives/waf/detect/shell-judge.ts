@@ -47,7 +47,7 @@ export function judge(
   if (wordSplit && name.length > 1) {
     // can't, o'clock: a lone apostrophe is not a split name
     const text = value.slice(start, wordEnd);
-    if (/["'].{0,20}["']|\\|\$/.test(text)) return "split-command";
+    if (/["'].{0,20}["']|\\|\$|`/.test(text)) return "split-command";
   }
   // a=1&id=5, key: value, "& word;" as in &lt;
   if (next === 0x3d || next === 0x3a) return undefined;
@@ -67,6 +67,8 @@ export function judge(
         at < 40
       )
         return "command";
+      if (separator === "&" && endsCommand(value, wordEnd) && isAskedAlone(value, at, name))
+        return "command";
       if (wordPath && kind === 2 && separator === "&") return "command";
       return argumentsLook(value, wordEnd, kind, name) &&
         (separator === "\n" || !isQueryName(value, wordEnd))
@@ -83,6 +85,16 @@ export function judge(
   return undefined;
 }
 
+// 1&id, & whoami: but not "x=1&id" of a query, "passport & id", "docker & git"
+function isAskedAlone(value: string, at: number, name: string): boolean {
+  if (!ASKED.test(name) || /[?=&]/.test(value.slice(Math.max(0, at - 40), at))) return false;
+  return UNMISTAKABLE.test(name) || at === 0 || !wordsOnly(value, at);
+}
+
+/** Names that show something when run alone. */
+const ASKED = /^(?:id|pwd|ls|whoami|uname|ifconfig|netstat|printenv|lsb_release)$/;
+const UNMISTAKABLE = /^(?:whoami|uname|ifconfig|printenv|lsb_release)$/;
+
 function isQueryName(value: string, end: number): boolean {
   return value.charCodeAt(end) === 0x3d;
 }
@@ -92,7 +104,10 @@ function wordsOnly(value: string, at: number): boolean {
   const before = value.slice(Math.max(0, at - 40), at).trim();
   if (before === "") return at > 40;
   if (PREFIXES.test(before)) return false;
-  if (/[a-z]{2}["']?$/i.test(before)) return !/^[\w.-]+\.[a-z]{2,6}$|^\/|[=$`/\\]/i.test(before);
+  // "x|false||id", "x;if true;then id": a command stands there already
+  const last = /[;|&]\s{0,4}([a-z]{2,12})(?:\s{1,4}[a-z]{1,12})?\s{0,4}[;|&]?$/.exec(before)?.[1];
+  if (last !== undefined && knownKind(last) > 0) return false;
+  if (/[a-z]{2}["']?$/i.test(before)) return !/^[\w.@+-]+\.[a-z]{2,6}$|^\/|[=$`/\\]/i.test(before);
   return /[.!?)]$/.test(before) && /\s/.test(before);
 }
 
@@ -113,7 +128,13 @@ function endsCommand(value: string, from: number): boolean {
   return (code === 0x22 || code === 0x27) && at === from && at + 2 >= value.length;
 }
 
+/** What `ip` shows. */
+const IP_OBJECT =
+  /^(?:a|addr|address|r|route|link|neigh)(?:\s{1,4}(?:show|list|ls))?\s{0,4}(?:$|[;|&#"'`)])/;
+
 const TECHNICAL_ARGUMENTS = [
+  /^\/\s{1,4}-[a-z]/i,
+  /^\.[a-z_]{2,20}(?:$|[\s;|&#"'`)])/i,
   /^(?:-{1,2}[a-z][\w-]{0,30}(?:$|[\s=,;|&"'`)/.]|\d)|-\d|[~.]{0,2}\/[\w.?*[$~/{-]|~(?:$|[\s;/])|[$`]|https?:|ftp:|\d{1,3}(?:\.\d{1,3}){3}|["'](?:[-/$;]|http|import |echo |print|console|\w{1,40} ?\(|$)|[<>]{1,2}\s?[\w/$~.&(-]|\*(?:$|[\s.;|])|%[a-z]|[a-z]:\\|\\\\|\\[a-z/]|\{\}|\d{2,5}(?:$|[;|&)]))/i,
   /^[\w.-]{1,60}\/[\w./-]{2,80}(?:$|[\s;|&"'`)])/i,
   /^[\w-]{1,40}\.(?:txt|sh|py|pl|php|js|rb|conf|cfg|log|bak|sql|xml|ini|exe|bat|ps1|jsp|html?|cgi|gz|zip|tar|zst|key|pem)\b/i,
@@ -136,10 +157,21 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
   // an HTML tag or a comparison in a sentence
   if (/^<\/?[a-z]/i.test(rest) && /^<\/?[a-z]+[\s>]/i.test(rest)) return false;
   if (name === "sleep" || name === "timeout")
-    return /^\d{1,6}[smhd]?\s{0,4}(?:$|[;|&#"'`)\n])/.test(rest);
+    return (
+      /^\d{1,6}(?:\.\d{1,6})?[smhd]?\s{0,4}(?:$|[;|&#"'`)\n])/.test(rest) ||
+      (name === "timeout" && /^(?:-\S{1,12}\s{1,4})?\d{1,6}[smhd]?\s{1,4}[a-z]{2,12}\b/.test(rest))
+    );
+  if (name === "expr") return /^\d{1,10}\s{1,4}(?:[+-]|\\?\*|["'/])/.test(rest);
+  if (name === "ip") return IP_OBJECT.test(rest);
+  // ". name" and "type name" ask about a program
+  if (
+    (name === "type" || name === "which") &&
+    knownKind(/^[\w-]{0,20}/.exec(rest)?.[0] ?? "") === 2
+  )
+    return /^[\w-]{1,20}\s{0,4}(?:$|[;|&#"'`)])/.test(rest);
   if (name === "echo" || name === "printf")
     return (
-      /^["'$\\-]|^\w{1,40}\s{0,4}(?:$|[;|&#`>)])/.test(rest) &&
+      /^["'$\\-]|^(?:\w{1,40}|\*)\s{0,4}(?:$|[;|&#`>)])/.test(rest) &&
       !/^["'][^"']*$/.test(rest.slice(0, 4) === '"' ? rest : "x")
     );
   if (
@@ -154,20 +186,25 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
       ? /^[a-z]{1,10}(?:;|&&)/i.test(rest)
       : name === "export" || name === "set"
         ? /^[A-Za-z_]\w{0,20}=/.test(rest)
-        : (name === "trap" || name === "source") && /^["'/]/.test(rest);
+        : (name === "trap" &&
+            /^(?:["'/]|\w{1,20}\s{1,4}(?:\d{1,2}|EXIT|ERR|INT|TERM|DEBUG)\b)/.test(rest)) ||
+          (name === "source" && /^["'/]/.test(rest));
   return /^\w[\w.-]{0,30}\s{1,4}(?:-{1,2}[a-z]|\/\w|\d{1,5}(?:$|[\s;|&])|https?:|"|'|\$)/i.test(
     rest,
   );
 }
 
 function shortArguments(value: string, from: number): boolean {
-  const rest = value.slice(from, from + 64);
+  let rest = value.slice(from, from + 64);
+  if (rest.startsWith("+")) rest = rest.replaceAll("+", " ");
   return /^\s{1,4}[\w.:@/=-]{1,40}(?:\s{1,4}[\w.:@/=-]{1,40})?\s{0,4}(?:$|[;|&`)#"'])/.test(rest);
 }
 
 // Markdown writes code between back ticks: `ls -la` in a sentence is none.
 function backtick(value: string, at: number, kind: number): boolean {
   const close = value.indexOf("`", at + 1);
+  // a`id`b: Markdown's code has space around it
+  if (close === wordEnd && ASKED.test(value.slice(at + 1, close)) && !/\s/.test(value)) return true;
   const before = at === 0 ? 0 : value.charCodeAt(at - 1);
   const after = close < 0 ? 0 : value.charCodeAt(close + 1);
   if (before === 0x60 || after === 0x60) return false;
@@ -189,25 +226,29 @@ function backtick(value: string, at: number, kind: number): boolean {
 }
 
 function substitution(value: string, next: number, kind: number, name: string): boolean {
+  let end = wordEnd;
+  while (end < wordEnd + 4 && isSpaceCode(value.charCodeAt(end))) end++;
+  if (value.charCodeAt(end) === 0x29) return closedAlone(value, end, name);
   if (kind === 2 && !Number.isNaN(next))
     return next === 0x29 || isSpaceCode(next) || next === 0x3c || next === 0x24;
-  if (next === 0x29) {
-    if (value.length <= 24 && value.charCodeAt(0) === 0x24 && wordEnd === value.length - 1)
-      return true;
-    // $(id).hide(): a library of scripts
-    const close = value.indexOf(")", wordEnd);
-    return (
-      value.charCodeAt(close + 1) !== 0x2e &&
-      name !== "this" &&
-      name !== "true" &&
-      name !== "w" &&
-      name !== "x"
-    );
-  }
   return (
     next === 0x24 ||
     (isSpaceCode(next) &&
       (argumentsLook(value, wordEnd, kind, name) ||
         /^\s\w/.test(value.slice(wordEnd, wordEnd + 2))))
+  );
+}
+
+// $(id), $( id )
+function closedAlone(value: string, close: number, name: string): boolean {
+  if (knownKind(name) === 2) return true;
+  if (value.length <= 24 && value.charCodeAt(0) === 0x24 && close === value.length - 1) return true;
+  // $(id).hide(): a library of scripts
+  return (
+    value.charCodeAt(close + 1) !== 0x2e &&
+    name !== "this" &&
+    name !== "true" &&
+    name !== "w" &&
+    name !== "x"
   );
 }

@@ -6,6 +6,7 @@ import {
   isWordCode,
   LESS,
   PIPE,
+  SEMICOLON,
   SLASH,
   SPACE,
   literalGroup,
@@ -19,12 +20,17 @@ import { globbedPath } from "./shell-glob.ts";
 const DEVICE = /\/dev\/(?:tcp|udp)\/|[<>]\s?&\s?[0-9]\s{0,2}(?:[;0-9|]|$)|\b(?:0|1|2)>&(?:1|2)\b/;
 const SHELLSHOCK = /\(\s{0,4}\)\s{0,4}\{/;
 const FIELD_SEPARATOR =
-  /\$\{?IFS\b|\$\{?PATH[:#%]|\$\{?(?:BASH|SHELL|HOSTNAME|HOME|PWD|SHLVL|LS_COLORS)(?:[:#%][^}]{0,20})?\}?(?:\s|$|[|;&])\s{0,4}-?|\$\{[#!]?[A-Za-z_]{0,20}[#%:][^}]{0,20}\}(?=[\w/])|\$'\\(?:x[0-9a-f]{2}|[0-7]{3})/;
+  /\$\{?IFS\b|\$\{?PATH[:#%]|\$\{?(?:BASH|SHELL|HOSTNAME|HOME|PWD|SHLVL|LS_COLORS)(?:[:#%][^}]{0,20})?\}?(?:$|\s{0,4}(?:$|[|;&-]))|\$\{[#!]?[A-Za-z_]{0,20}[#%:][^}]{0,20}\}(?=[\w/])|\$'\\(?:x[0-9a-f]{2}|[0-7]{3})/;
 const PROCESS = /(?:^|[\s;|&=])[<>]\((?:cmd|[a-z]{2,12}(?:\)|\s))|<<<\s{0,4}["'$\w(]/;
 const SUM =
   /\$\(\(\s?-?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\)\)|\$\[\s?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\]|\bexpr\s{1,4}[0-9]{1,10}\s{1,4}[*+-]/;
 const ENCODED =
   /\|\s{0,4}(?:base64|base32|xxd|openssl|rev|tac)\b[^|]{0,40}\|\s{0,4}(?:ba|z|k|c|da)?sh\b|\|\s{0,4}(?:ba|z|k|da)?sh\s{0,4}(?:$|[-;|&"'`)<])/;
+/** Loops, conditions and cases on one line. */
+const CONTROL =
+  /;\s{0,4}(?:then|do|else)\s[^;]{1,120};\s{0,4}(?:fi|done|else|elif)(?:\s|$|[;|&)])|;;\s{0,4}esac\b/;
+const FUNCTION =
+  /(?:^|[;|&\s])([A-Za-z_]\w{0,15})\(\)\s{0,2}\{[^{}]{1,120};\s{0,4}\}\s{0,4};\s{0,4}([A-Za-z_]\w{0,15})\s{0,4}(?:$|[;|&#])/;
 const REVERSE_SHELL =
   /\b(?:nc|ncat|netcat)\s(?:-?[\w.:]{1,40}\s){0,4}-[a-z]{0,3}[ec]\s|\bmkfifo\s\/|\bsocat\s[\w:.,-]{1,40}\s(?:exec|system):|\bIO::Socket|\bTCPSocket\.(?:new|open)|\bsocket\.socket\s?\(/i;
 const REVERSE_WORDS = literalGroup([
@@ -63,6 +69,9 @@ export function literalSign(value: string, classes: number): Finding | undefined
       !isWordCode(value.charCodeAt(found.start - 1))
     )
       return found;
+    const called = FUNCTION.exec(value);
+    if (called !== null && called[1] === called[2])
+      return { sign: "function", start: called.index, end: called.index + called[0].length };
     const braces = sign(value, BRACES, "brace-expansion");
     if (braces !== undefined && value.length < 200) return braces;
   }
@@ -81,6 +90,10 @@ export function literalSign(value: string, classes: number): Finding | undefined
     const found = sign(value, PROCESS, "process-substitution");
     if (found !== undefined && !(value.charCodeAt(found.start) === 0x3c && value.includes("</")))
       return found;
+  }
+  if ((classes & SEMICOLON) !== 0) {
+    const found = sign(value, CONTROL, "control");
+    if (found !== undefined) return found;
   }
   if ((classes & PIPE) !== 0 && value.includes("|")) {
     const found = sign(value, ENCODED, "piped-shell");

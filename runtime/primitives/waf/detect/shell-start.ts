@@ -1,13 +1,24 @@
 import { isSpaceCode } from "./characters.ts";
 import type { Finding } from "./finding.ts";
+import { namelessCommand } from "./shell-nameless.ts";
 import { commandWord, knownKind, PREFIXES, wordEnd, wordPath, wordSplit } from "./shell-word.ts";
 
 const START_ARGUMENT =
   /^(?:\/(?:etc|bin|usr|var|tmp|proc|dev|home|root|opt|sys)(?:\/|$|\s)|~\/|https?:\/\/|ftp:\/\/|\d{1,3}(?:\.\d{1,3}){3}\b|-[ce]\s{1,4}["']?\w|\$\{?[A-Za-z(]|["']\/|\/(?:$|\s)|[a-z]:\\|>\s?\/|\\|\.\.?\/)/i;
 
+/** Options with which ssh, git, tar and their kin start a program. */
+const OPTION =
+  /^(?:-o\s?ProxyCommand\s?=|--(?:upload|receive)-pack=|--exec=|--use-askpass=|--checkpoint-action=exec|--to-command=|-c\s?core\.\w{1,20}=)/i;
+
 /** A value that is a command and nothing else. */
 export function startsWithCommand(value: string): Finding | undefined {
   let from = 0;
+  if (value.charCodeAt(0) === 0x2d) {
+    const option = OPTION.exec(value);
+    return option === null ? undefined : { sign: "option", start: 0, end: option[0].length };
+  }
+  if (value.charCodeAt(0) === 0x2f && namelessCommand(value, 0, 0) !== undefined)
+    return { sign: "guessed-program", start: 0, end: Math.min(value.length, 60) };
   if (value.charCodeAt(0) === 0x27 || value.charCodeAt(0) === 0x22) from = 1;
   let name = commandWord(value, from);
   const first = name;
@@ -47,7 +58,7 @@ export function startsWithCommand(value: string): Finding | undefined {
   if (prefixed && kind === 2 && /^(?:-|\w+\s?$)/.test(rest))
     return { sign: "command-line", start: 0, end: wordEnd };
   // Options first, then the argument that tells.
-  const argument = rest.replace(/^(?:-{1,2}[\w=-]{1,24}\s{1,4}(?:\d{1,6}\s{1,4})?){1,4}/, "");
+  const argument = rest.replace(/^(?:-{1,2}[\w=:-]{1,24}\s{1,4}(?:\d{1,6}\s{1,4})?){1,4}/, "");
   if (START_ARGUMENT.test(argument) || START_ARGUMENT.test(rest)) {
     // "curl https://… gives me an error": a question about it
     if (

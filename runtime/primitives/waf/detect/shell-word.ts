@@ -67,8 +67,22 @@ export function commandWord(value: string, from: number): string {
         wordSplit = true;
       continue;
     }
+    // i`true`d: what shows nothing inside a name
+    if (code === 0x60 && letters > 0) {
+      const close = value.indexOf("`", at + 1);
+      if (close < 0 || close > at + 12 || !isLetterCode(value.charCodeAt(close + 1))) break;
+      wordSplit = true;
+      at = close;
+      continue;
+    }
     if (code === 0x24) {
       const next = value.charCodeAt(at + 1);
+      // wh$()oami
+      if (next === 0x28 && value.charCodeAt(at + 2) === 0x29 && letters > 0) {
+        wordSplit = true;
+        at += 2;
+        continue;
+      }
       if (next === 0x40 || next === 0x2a || isDigitCode(next)) {
         wordSplit = true;
         at++;
@@ -121,9 +135,16 @@ function plainEnd(value: string, from: number, limit: number): number {
   return at;
 }
 
-/** Quotes, backslashes, `$` and `/` do not end what the shell takes for a name. */
+/** Quotes of all kinds, backslashes, `$` and `/` do not end what the shell takes for a name. */
 function isInsideName(code: number): boolean {
-  return code === 0x27 || code === 0x22 || code === 0x5c || code === 0x24 || code === 0x2f;
+  return (
+    code === 0x27 ||
+    code === 0x22 ||
+    code === 0x60 ||
+    code === 0x5c ||
+    code === 0x24 ||
+    code === 0x2f
+  );
 }
 
 const VERSIONED = /^(?:python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/;

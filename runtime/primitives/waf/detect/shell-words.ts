@@ -28,7 +28,7 @@ export const TECHNICAL: ReadonlySet<string> = set(`
   lastlog lastlogin lastb getfacl setfacl mount umount fdisk mkfs shred cpulimit ionice stdbuf
   timeout tcpdump arp ifup ifdown iwconfig nmcli ip6tables cron sendmail mailx mutt bsdtar telinit reboot
   poweroff halt getcap setcap ldd ldconfig readelf objdump nm xmodmap xterm wish tclsh tmux
-  byobu sysctl loginctl hostnamectl timedatectl chsh chfn vipw newgrp logname stty tty eval exec env
+  byobu sysctl expr loginctl hostnamectl timedatectl chsh chfn vipw newgrp logname stty tty eval exec env
   ncal base64url printf crontab awk gtester jrunscript java javac openvpn capsh cpio
   dosbox dmsetup run-parts start-stop-daemon systemd-run sshpass smbclient rlwrap rview rvim whois wc uniq`);
 
@@ -48,7 +48,7 @@ export const WINDOWS: ReadonlySet<string> = set(`
   powershell powershell_ise pwsh cmd certutil bitsadmin mshta rundll32 regsvr32 regedit regedt32 wmic cscript wscript
   schtasks tasklist taskkill systeminfo netsh nbtstat ipconfig icacls cacls takeown bcdedit bcdboot vssadmin diskpart
   installutil msbuild msiexec odbcconf cmstp forfiles pcalua esentutl findstr attrib xcopy robocopy fsutil sc
-  runas gpresult qwinsta quser net net1 nltest dsquery csvde ldifde mstsc hh ieexec ftp expand makecab extrac32
+  runas gpresult qwinsta quser net net1 nltest dsquery csvde ldifde mstsc hh ieexec ftp calc timeout expand makecab extrac32
   print replace syncappvpublishingserver wevtutil whoami wsl curl reg assoc ftype chkdsk getmac driverquery
   arp hostname pathping query route tracert ver vol dir type del erase copy move rd md ren start call set echo`);
 

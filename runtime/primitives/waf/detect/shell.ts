@@ -20,6 +20,7 @@ import {
 } from "./characters.ts";
 import type { Finding } from "./finding.ts";
 import { judge } from "./shell-judge.ts";
+import { namelessCommand } from "./shell-nameless.ts";
 import { literalSign } from "./shell-signs.ts";
 import { startsWithCommand } from "./shell-start.ts";
 
@@ -103,7 +104,7 @@ function scanPositions(value: string, classes: number): Finding | undefined {
       default:
     }
     if (separator === "") continue;
-    const found = judge(value, at, from, separator);
+    const found = judge(value, at, from, separator) ?? namelessCommand(value, at, from);
     if (found !== undefined && !(separator !== "`" && spanOpen >= 0 && isCodeSpan(value, spanOpen)))
       return { sign: found, start: at, end: Math.min(value.length, from + 60) };
     at = from - 1;

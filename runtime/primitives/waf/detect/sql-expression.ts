@@ -4,6 +4,7 @@ import {
   cutOff,
   kindAt,
   operand,
+  operandIsSql,
   operandKind,
   textAt,
   tokens,
@@ -53,10 +54,11 @@ export function clause(index: number): string | undefined {
       return "having";
   }
   if (word === "group" && wordAt(index + 1) === "by") {
-    for (let at = index + 2; at < Math.min(tokens.count, index + 16); at++) {
+    for (let at = index + 2; at < Math.min(tokens.count, index + 24); at++) {
       if (wordAt(at) !== "having") continue;
       const after = operand(at + 1);
-      if (after > 0 && comparison(after)) return "group-having";
+      if (after > 0 && (comparison(after) || (operandIsSql && touches(at + 1))))
+        return "group-having";
     }
   }
   if (word === "case" && wordAt(index + 1) === "when") {

@@ -3,6 +3,7 @@ import { SqlTokens } from "./sql-tokens.ts";
 import {
   ARITHMETIC,
   ATTACK_FUNCTIONS,
+  CAST,
   CLAUSE,
   CLOSE,
   COMMENT,
@@ -82,7 +83,7 @@ export function operand(index: number, depth = 0): number {
         operandIsOpen = true;
         return Math.min(tokens.count - 1, at + STRING_TOKENS);
       }
-      return close + 1;
+      return afterCast(close + 1);
     }
     case OPEN: {
       if (depth > 3) return -1;
@@ -138,7 +139,12 @@ function arithmeticTail(index: number, depth: number, kind: number): number {
     operandKind = kind;
     if (after > 0) return after;
   }
-  return at;
+  return afterCast(at);
+}
+
+/** 1::int */
+function afterCast(index: number): number {
+  return kindAt(index) === CAST && kindAt(index + 1) === WORD ? index + 2 : index;
 }
 
 export function dotted(index: number): number {

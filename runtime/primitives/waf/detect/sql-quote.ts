@@ -165,6 +165,14 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
   if (left === NUMBER && (kindAt(after) === LOGIC || kindAt(after) === CLOSE))
     return "quote-condition";
   if (left === LITERAL && worded && kindAt(after) === EDGE) return "quote-condition";
+  // ' or true limit 1,1
+  if (
+    (left === NUMBER || left === LITERAL) &&
+    worded &&
+    kindAt(after) === CLAUSE &&
+    (kindAt(after + 1) === NUMBER || wordAt(after + 1) === "by")
+  )
+    return "quote-condition";
   if (left === QUOTE_MARK && open && worded && !isOpening(index) && tokens.count - after <= 1) {
     // ' or 'a : the application's own quote will close it
     const rest = tokens.value.slice(tokens.end[next]!);

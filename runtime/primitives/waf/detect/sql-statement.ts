@@ -188,6 +188,8 @@ export function select(index: number): string | undefined {
     tokens.odd[index - 1] === 1 &&
     tokens.value.charCodeAt(tokens.start[index - 1]!) !== 0x60 &&
     (selected(index + 1) || kindAt(index + 2) === EDGE) &&
+    // 'select': a word in quotes
+    !(kindAt(index + 1) === QUOTE_MARK && touches(index) && touches(index - 1)) &&
     tokens.count < 200
   )
     return "quote-select";
@@ -208,6 +210,17 @@ export function select(index: number): string | undefined {
       return "select-statement";
   }
   return undefined;
+}
+
+// "; select members from the executive committee": words after words, and no clause among them
+function isSentence(source: number): boolean {
+  let words = 0;
+  for (let at = source; at < source + 5; at++) {
+    const kind = kindAt(at);
+    if (kind === WORD) words++;
+    else return words >= 3 && kind !== CLAUSE && kind !== COMMENT;
+  }
+  return true;
 }
 
 function fromFollows(index: number): number {
@@ -265,7 +278,7 @@ export function stacked(index: number): string | undefined {
     const quoted = kindAt(index - 1) === QUOTE_MARK && tokens.odd[index - 1] === 1;
     if (quoted && kindAt(at + 1) !== EDGE) return "stacked-select";
     return (selected(at + 1) && kindAt(at + 1) !== WORD) ||
-      (fromFollows(at) > 0 && selected(at + 1)) ||
+      (fromFollows(at) > 0 && selected(at + 1) && !isSentence(at + fromFollows(at) + 1)) ||
       (fromFollows(at) > 0 && kindAt(index - 1) === NUMBER)
       ? "stacked-select"
       : undefined;
@@ -282,6 +295,12 @@ export function stacked(index: number): string | undefined {
     if (name === "sleep" && kindAt(at + 1) === OPEN && kindAt(at + 2) === NUMBER)
       return "stacked-call";
     if (name === "set" && kindAt(at + 1) === VARIABLE) return "stacked-statement";
+    if (name === "prepare" && kindAt(at + 1) === WORD && kindAt(at + 2) === FROM)
+      return "stacked-statement";
+    if (name === "do" && kindAt(at + 2) === OPEN && touches(at + 1)) {
+      const called = wordAt(at + 1);
+      if (called === "sleep" || ATTACK_FUNCTIONS.has(called)) return "stacked-statement";
+    }
     if (name === "if" && kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT)
       return "stacked-statement";
   }

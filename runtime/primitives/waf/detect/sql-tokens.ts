@@ -114,15 +114,17 @@ export class SqlTokens {
         (isDigitCode(value.charCodeAt(digits)) || value.charCodeAt(digits) === 0x2e)
       )
         digits++;
+      // 1e0union: an exponent ends there, too
+      if ((value.charCodeAt(digits) | 0x20) === 0x65 && isDigitCode(value.charCodeAt(digits + 1))) {
+        digits += 2;
+        while (digits < end && isDigitCode(value.charCodeAt(digits))) digits++;
+      }
       if (digits < end) {
         const word = value.slice(digits, Math.min(end, digits + 12)).toLowerCase();
-        const cut = word.charCodeAt(0) === 0x65 && isDigitCode(word.charCodeAt(1)) ? 0 : digits;
         if (
-          cut > 0 &&
           /^(?:e?(?:and|or|xor|union|like|in|is|div|mod|order|group|having|limit)\d*$)/.test(word)
-        ) {
-          end = cut;
-        }
+        )
+          end = digits;
       }
     }
     this.#push(NUMBER, at, end);

@@ -15,7 +15,7 @@ import type { Finding } from "./finding.ts";
 // of 127.0.0.1 (decimal, octal, hexadecimal, shortened, IPv4 inside IPv6) is one.
 
 const SCHEMES =
-  /(?:^|[^\w.+-])(?:gopher|dict|file|php|phar|expect|zlib|compress\.(?:zlib|bzip2)|glob|ogg|rar|ssh2|zip|jar|netdoc|ldaps?|ldapi|tftp|sftp|imaps?|pop3|smb|svn|telnet|rtmp|vbscript|iiop|corba|rmi|jndi|dns|data):(?:\/{2,3}|(?=file:|https?:|text\/|application\/|;base64|,|\/))[^\s]/gi;
+  /(?:^|[^\w.+-])(?:gopher|dict|file|php|phar|expect|zlib|compress\.(?:zlib|bzip2)|glob|ogg|rar|ssh2(?:\.\w{1,10})?|zip|jar|netdoc|ldaps?|ldapi|tftp|sftp|imaps?|pop3|smb|svn|telnet|rtmp|vbscript|iiop|corba|rmi|jndi|dns|data):(?:\/{2,3}|(?=file:|https?:|text\/|application\/|;base64|,|\/))[^\s]/gi;
 /** Schemes an honest value may hold as well, in an attachment, an image, a directory's address. */
 const MILD = /^(?:data|sftp|svn|ldaps?|imaps?|file|smb|rtmp|telnet|zip|jar|dns|pop3)$/i;
 
@@ -173,7 +173,7 @@ function hostSign(
       /^\/(?:callback|auth|oauth)/.test(path)
       ? undefined
       : "local-address";
-  if (number === 0xa9fea9fe || number === 0xc00000c0 || number === 0x646464c8)
+  if (Math.floor(number / 0x10000) === 0xa9fe || number === 0xc00000c0 || number === 0x646464c8)
     return "metadata-address";
   // Not dotted in four: only someone who hides an address writes it so.
   if (!/^\d{1,3}(?:\.\d{1,3}){3}$/.test(host) || /(?:^|\.)0\d/.test(host)) return "odd-address";

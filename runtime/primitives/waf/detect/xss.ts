@@ -42,11 +42,18 @@ const DATA_SCHEME =
 const ACTIVE_STYLE =
   /expression\s{0,4}\(|url\s{0,4}\(\s{0,4}["']?\s{0,4}(?:java|vb|live)script|-moz-binding|behaviou?r\s{0,4}:|@\s?im\\?port|-o-link|\\[0-9a-f]{2,6}\s?[a-z\\]/i;
 
+// onClick={save}, onClick={() => save(id)}: as HTML it would name or make a function and call none.
+const JSX_HANDLER =
+  /\bon[A-Z]\w{2,30}=\{\s{0,2}(?:(?:async\s{1,2})?(?:\([\w$,\s]{0,60}\)|[\w$]{1,30})\s{0,2}=>\s{0,4})?[\w$.]{1,60}(?:\([\w$.,\s"'!]{0,80}\))?\s{0,2}\}(?=[\s/>])/g;
+
 /** Script by markup, by a handler that breaks out of an attribute, or by a scheme. */
 export function detectXss(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & (LESS | EQUAL | COLON | PIPE)) === 0 || value.length < 6) return undefined;
-  const found = scan(value, classes);
+  const found = scan(
+    (classes & EQUAL) !== 0 && value.includes("={") ? value.replace(JSX_HANDLER, "") : value,
+    classes,
+  );
   if (found !== undefined || (classes & PIPE) === 0 || (classes & LESS) !== 0) return found;
   // Escaped text that is unescaped once more before it is shown. Text that holds real markup as
   // well comes from an editor, whose escapes are there to be read.

@@ -1,6 +1,6 @@
 import { DOTS, literalGroup, PERCENT, WIDE } from "../detect/characters.ts";
 import { detectFileAccess, detectTraversal, HIDDEN_DOTS } from "../detect/path.ts";
-import type { Rule } from "../rule.ts";
+import type { Rule, WafVariable } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
 /** Of which a restricted path holds one. */
@@ -14,6 +14,11 @@ const RESTRICTED_PATHS = literalGroup([
     `${before}.7z`,
   ]).flat(),
 ]);
+
+/** Files of a commit, as code hosts report a push. */
+const PUSHED_FILES: readonly WafVariable[] = ["commits", "head_commit"].flatMap((name) =>
+  ["added", "removed", "modified"].map((list): WafVariable => `ARGS_POST:${name}.${list}`),
+);
 
 export const FILE_RULES: readonly Rule[] = [
   {
@@ -40,6 +45,7 @@ export const FILE_RULES: readonly Rule[] = [
       "GRAPHQL",
       "FILES",
     ],
+    except: PUSHED_FILES,
     transformations: DECODED,
     operator: { detect: detectFileAccess },
     needs: { minLength: 5, characters: "/\\.%" },

@@ -16,6 +16,8 @@ export const REQUEST_RULES: readonly WafRule[] = [
       "XML_ATTRIBUTES",
       "GRAPHQL",
     ],
+    // Where a client wants to be sent back to: an application on the user's own machine (RFC 8252 §7.3).
+    except: ["ARGS:redirect_uri", "ARGS:redirect_url", "ARGS:post_logout_redirect_uri"],
     transformations: DECODED,
     operator: { detect: detectServerSideRequest },
     needs: { minLength: 7, characters: ":/" },

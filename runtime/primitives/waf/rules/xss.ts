@@ -24,7 +24,7 @@ export const XSS_RULES: readonly WafRule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectJavascript },
-    needs: { minLength: 5, characters: "(`[.=" },
+    needs: { minLength: 5, characters: "(`[.=&" },
   },
   {
     id: "xss-element",
