@@ -37,7 +37,7 @@ const AUTHORITY =
 
 // Without one of these there is nothing for the patterns to find.
 const SCHEME_ENDS = literalGroup(
-  "her: ict: ile: php: har: ect: lib: ip2: lob: ogg: rar: sh2: zip: jar: doc: dap: aps: api: ftp: map: op3: smb: svn: net: tmp: ipt: iop: rba: rmi: ndi: dns: ata:".split(
+  "ssh2 her: ict: ile: php: har: ect: lib: ip2: lob: ogg: rar: sh2: zip: jar: doc: dap: aps: api: ftp: map: op3: smb: svn: net: tmp: ipt: iop: rba: rmi: ndi: dns: ata:".split(
     " ",
   ),
 );
