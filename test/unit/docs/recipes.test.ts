@@ -84,6 +84,12 @@ describe.each(Object.entries(RECIPES))("%s", (name, recipe) => {
   });
 });
 
+it("from-workers: mounts a Worker as it is", async () => {
+  const recipe: Recipe = { upstreams: {}, checks: [] };
+  await using proxy = await start("from-workers", recipe, {}, 1);
+  expect(await (await proxy.fetch("/x")).text()).toBe("Hello, /x\n");
+});
+
 describe("curl", () => {
   const asked = names.filter((name) => typeof RECIPES[name]?.page !== "string");
 
@@ -125,8 +131,8 @@ describe("curl", () => {
   });
 });
 
-async function start(name: string, recipe: Recipe, page: Page): Promise<TestProxy> {
-  const [block] = blocksOf(name, "ts");
+async function start(name: string, recipe: Recipe, page: Page, at = 0): Promise<TestProxy> {
+  const block = blocksOf(name, "ts")[at];
   const dir = folder(name);
   const [from, to] = page.edit ?? ["", ""];
   if (!block?.code.includes(from)) throw new Error(`${name} has no ${from}`);

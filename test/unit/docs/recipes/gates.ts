@@ -265,7 +265,7 @@ export const gates: Readonly<Record<string, Recipe>> = {
 
   "flash-crowd": {
     upstreams: { shop: () => html("shop") },
-    page: { edit: ["requestsPerSecond > 300", "requestsPerSecond > -1"] },
+    page: { edit: ["requestsPerSecond > 300", "requestsPerSecond > 0"] },
     checks: [
       {
         does: "lets everybody in on a quiet day",
