@@ -2,7 +2,8 @@
  * Emits dist/ of the packages with tsc, then checks what `npm pack` would ship of all: no sources, no tests, `exports` that
  * every resolver agrees on.
  *
- * `node scripts/build.ts` builds and checks; `--no-check` only builds; `--into DIR` puts whole packages into DIR/sdk,
+ * `node scripts/build.ts` builds and checks; `--no-check` only builds, and without `--all` not the packages of
+ * `examples/packages`; `--into DIR` puts whole packages into DIR/sdk,
  * DIR/runtime and so on, and leaves the workspace without dist; `--list` only says which packages that are.
  */
 import { spawnSync } from "node:child_process";
@@ -14,14 +15,16 @@ const root = resolve(import.meta.dirname, "..");
 const { values: flags } = parseArgs({
   options: {
     "no-check": { type: "boolean" },
+    all: { type: "boolean" },
     into: { type: "string" },
     list: { type: "boolean" },
   },
 });
 /** In order: the others compile against the SDK's declarations. */
 const packages = ["sdk", "runtime", "examples/handler-package"];
-// A build for tests has no use for them.
-if (flags["no-check"] !== true) packages.push(...foldersWithPackages("examples/packages"));
+// Most tests of what is built have no use for them.
+if (flags["no-check"] !== true || flags.all === true)
+  packages.push(...foldersWithPackages("examples/packages"));
 /** Nothing to build: a command in plain JavaScript. */
 const plain = ["runtime/create"];
 const target = resolve(flags.into ?? root);

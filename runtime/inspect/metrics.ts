@@ -151,8 +151,8 @@ function ofTraffic({ served, refusals, failedHandshakes }: Counts): Family[] {
       "Attempts beyond the first.",
       served.retries.map(({ upstream, count }) => [{ upstream }, count]),
     ),
-    counter("gatewright_hook_seconds_total", "Time in hooks, waiting included.", [
-      [{}, served.hookSeconds],
+    histogram("gatewright_hook_duration_seconds", "Of a request in hooks, waiting included.", [
+      [{}, served.hooks],
     ]),
     counter(
       "gatewright_request_outcomes_total",

@@ -64,7 +64,8 @@ export interface TallyFigures {
   /** Seconds to the response head, by upstream. */
   readonly upstreamHeads: readonly { readonly upstream: string; readonly seconds: Distribution }[];
   readonly retries: readonly { readonly upstream: string; readonly count: number }[];
-  readonly hookSeconds: number;
+  /** Seconds in hooks, of requests that had some. */
+  readonly hooks: Distribution;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly errors: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
@@ -79,7 +80,7 @@ export class TrafficTally {
   readonly #refused = new Map<string, number>();
   #size = 0;
   #flagged = 0;
-  #hookSeconds = 0;
+  readonly #hooks = new Histogram();
 
   count(served: Served): void {
     this.#seriesOf(served).add(served);
@@ -88,7 +89,7 @@ export class TrafficTally {
       if (served.upstreamMs > 0) counts.heads.observe(served.upstreamMs / 1000);
       if (served.attempts > 1) counts.retries += served.attempts - 1;
     }
-    this.#hookSeconds += served.hooksMs / 1000;
+    if (served.hooksMs > 0) this.#hooks.observe(served.hooksMs / 1000);
     increase(this.#outcomes, served.outcome);
     if (served.error !== undefined) increase(this.#errors, served.error);
     if (served.refusedBy !== undefined) increase(this.#refused, served.refusedBy);
@@ -110,7 +111,7 @@ export class TrafficTally {
         seconds: heads.figures,
       })),
       retries: upstreams.map(([upstream, { retries }]) => ({ upstream, count: retries })),
-      hookSeconds: this.#hookSeconds,
+      hooks: this.#hooks.figures,
       outcomes: Object.fromEntries(this.#outcomes),
       errors: Object.fromEntries(this.#errors),
       refused: Object.fromEntries(this.#refused),

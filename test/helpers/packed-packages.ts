@@ -1,17 +1,26 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import type { Tarball } from "./npm-registry.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** Builds and packs what is published. In a copy: the workspace itself stays without dist, which other tests rely on. */
-export function packPackages(into: string): Tarball[] {
+/**
+ * Builds and packs what is published. In a copy: the workspace itself stays without dist, which other tests rely on.
+ * `"all"`: those in `examples/packages` too.
+ */
+export function packPackages(into: string, which: "main" | "all" = "main"): Tarball[] {
   const stage = join(into, "stage");
   const build = [join(root, "scripts/build.ts"), "--no-check", "--into", stage];
+  if (which === "all") build.push("--all");
   execFileSync(process.execPath, build, { cwd: root });
   const names = ["sdk", "runtime", "runtime/create", "examples/handler-package"];
+  if (which === "all") {
+    names.push(
+      ...readdirSync(join(stage, "examples/packages")).map((name) => `examples/packages/${name}`),
+    );
+  }
   return names.map((name) => packFolder(join(stage, name), into));
 }
 

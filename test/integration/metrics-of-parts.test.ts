@@ -76,6 +76,21 @@ describe("upstreams", () => {
   });
 });
 
+it("hooks show how long a request is in them, and count none where there is none", async () => {
+  const { proxy, ask, value } = await start({
+    upstreams: { app },
+    onRequest: (request) =>
+      request.path === "/slow" ? new Promise((resolve) => setTimeout(resolve, 20)) : undefined,
+  });
+  await ask();
+  await ask("/slow");
+  expect(await value("hook_duration_seconds_count")).toBe(2);
+  expect(await value("hook_duration_seconds_sum")).toBeGreaterThan(0.015);
+  await proxy.update({ admin: { port: 0 }, upstreams: { app } });
+  await ask();
+  expect(await value("hook_duration_seconds_count")).toBe(2);
+});
+
 describe("what stands before everything else", () => {
   it("shows how full the table of each limit is, and who waits", async () => {
     const { ask, value } = await start({

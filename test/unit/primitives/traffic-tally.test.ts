@@ -60,10 +60,10 @@ it("counts attempts beyond the first as retries, errors by code, and time in hoo
   tally.count({ ...SERVED, attempts: 3 });
   tally.count({ ...SERVED, attempts: 0, error: "PROXY_UPSTREAM_CONNECT", status: 502 });
   tally.count({ ...SERVED, flagged: true });
-  const { retries, errors, hookSeconds, flagged } = tally.figures;
+  const { retries, errors, hooks, flagged } = tally.figures;
   expect(retries).toEqual([{ upstream: "origin", count: 2 }]);
   expect(errors).toEqual({ PROXY_UPSTREAM_CONNECT: 1 });
-  expect(hookSeconds).toBeCloseTo(0.003);
+  expect(hooks.sum).toBeCloseTo(0.003);
   expect(flagged).toBe(1);
 });
 
