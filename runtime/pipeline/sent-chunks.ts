@@ -1,13 +1,12 @@
 import type { Exchange } from "../downstream/exchange.ts";
+import { freeChunk } from "../http/chunk-memory.ts";
 
 /** Smaller ones are cheaper left to a collection. */
 export const LARGE_CHUNK_BYTES = 16 * 1024;
 
 /**
  * Large chunks of an upstream's connection that were written to a client. As soon as the client's side has taken all of
- * them their memory is freed: left to a collection, dead chunks pile up to some 64 MiB before the engine begins one, and
- * cold memory costs more to write than warm. Only where a chunk is all of its memory; parts of a shared one belong to
- * others too.
+ * them their memory is freed: cold memory costs more to write than warm.
  */
 export class SentChunks {
   readonly #exchange: Exchange;
@@ -25,9 +24,7 @@ export class SentChunks {
 
   #free(): void {
     if (this.#chunks.length === 0) return;
-    for (const { buffer, byteLength } of this.#chunks) {
-      if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
-    }
+    for (const chunk of this.#chunks) freeChunk(chunk);
     this.#chunks = [];
   }
 }

@@ -1,5 +1,6 @@
 import { ProxyError, toProxyError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
+import { freeChunk } from "../../http/chunk-memory.ts";
 import type { ContentSink, ContentSource } from "../../http/content.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
 import type { ReplayBuffer } from "./content-buffer.ts";
@@ -283,7 +284,7 @@ class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
     const chunks = held.take();
     this.#file?.write(chunks, this.#written, (error) => {
       this.#writing = false;
-      letGo(chunks);
+      for (const chunk of chunks) freeChunk(chunk);
       if (this.#state !== "arriving") return;
       counted.giveMemory(pinned);
       if (error !== undefined) {
@@ -347,17 +348,6 @@ class SpillingBuffer implements RequestBuffer, ContentSink, ReplayOwner {
     this.#counted?.close();
     this.#file?.close();
     // Bytes that are in memory stay for whoever has hold of them; they go with the buffer.
-  }
-}
-
-/**
- * Frees the memory of chunks that nobody will look at again, instead of leaving it to a collection: an upload of a
- * gigabyte would otherwise let tens of megabytes of dead chunks pile up between two of them. Only where a chunk is all of
- * its memory; parts of a shared one belong to others too.
- */
-function letGo(chunks: readonly Uint8Array[]): void {
-  for (const { buffer, byteLength } of chunks) {
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Transform } from "node:stream";
 
+import { freeChunk } from "../../http/chunk-memory.ts";
 import type { ContentSink, ContentSource } from "../../http/content.ts";
 import { trailersWithoutDigests } from "../../http/digest-fields.ts";
 import type { RawFields } from "../../http/raw-fields.ts";
@@ -124,7 +125,12 @@ export class CodedContent implements ContentSource, ContentSink {
     const last = chunks.length - 1;
     this.#dirty = true;
     if (this.#step.endsByItself) {
-      coder.write(joined(chunks), () => this.#finishCoder());
+      const bytes = joined(chunks);
+      coder.write(bytes, () => {
+        // A copy of ours, and the coder has read it.
+        if (chunks.length > 1) freeChunk(bytes);
+        this.#finishCoder();
+      });
       return;
     }
     for (const [at, chunk] of chunks.entries()) {
