@@ -11,7 +11,7 @@ import { readForm } from "./parse/form.ts";
 import type { WafCollection, WafRule } from "./rule.ts";
 import { hasBadPercent, isBase64, mayBeBase64, urlDecode } from "./transform.ts";
 import type { Anomaly, InspectBounds, ValueSink } from "./values.ts";
-import { Variants } from "./variants.ts";
+import { NOTHING, Variants } from "./variants.ts";
 
 /** The head of a request, as it came. */
 export interface RequestHead {
@@ -303,7 +303,8 @@ export class Inspection implements ValueSink {
       }
       let tried = 0;
       for (const chain of probe.chains) {
-        const number = variants.after(chain);
+        const number = variants.after(chain, probe.filter);
+        if (number === NOTHING) continue;
         // Beyond 31 forms of one value, trying one twice is the smaller evil.
         if (number < 31) {
           if ((tried & (1 << number)) !== 0) continue;

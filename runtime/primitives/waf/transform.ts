@@ -1,6 +1,9 @@
 import {
   BACKSLASH,
+  classOf,
   CONTROL,
+  DASHES,
+  DOTS,
   NO_BASE64,
   PERCENT,
   PIPE,
@@ -49,20 +52,34 @@ export function encodedClasses(chain: readonly WafTransformation[]): number {
   return classes;
 }
 
-/** Classes of characters without all of which this chain leaves a value alone; -1: it may change any. */
+/**
+ * Classes of characters without all of which this chain leaves a value alone that is no base64; -1: it may change any.
+ */
 export function changedClasses(chain: readonly WafTransformation[]): number {
   let classes = 0;
   for (const name of chain) {
     const own = ENCODED_BY[name] ?? 0;
-    classes |= own === 0 ? -1 : own;
+    classes |= own === 0 && name !== "base64Decode" ? -1 : own;
   }
   return classes;
+}
+
+/**
+ * Classes of the characters that {@link DECODING}, base64 left out, may put into a value in place of percent sequences and
+ * escapes; -1: any.
+ */
+export function decodedClasses(value: string, classes: number): number {
+  const decoded = (classes & PERCENT) === 0 ? 0 : percentClasses(value);
+  return ((classes | decoded) & BACKSLASH) !== 0 ||
+    ((classes & WIDE) !== 0 && foldUnicode(value) !== value)
+    ? -1
+    : decoded;
 }
 
 /** Whether each of {@link DECODING} leaves a value of these classes alone, and so whatever is made of them. */
 export function isDecoded(value: string, classes: number): boolean {
   return (
-    ((classes & PERCENT) === 0 || urlDecodeDeep(value) === value) &&
+    ((classes & PERCENT) === 0 || !holdsPercentSequence(value)) &&
     ((classes & BACKSLASH) === 0 || (jsDecode(value) === value && cssDecode(value) === value)) &&
     ((classes & WIDE) === 0 || foldUnicode(value) === value) &&
     !isBase64(value, classes)
@@ -133,41 +150,80 @@ const TRANSFORMATIONS: Readonly<Record<WafTransformation, (text: string) => stri
  * as lenient decoders read it: a filter must not see less than the application behind it.
  */
 export function urlDecode(text: string, plus: boolean): string {
-  const hasPlus = plus && text.includes("+");
-  if (!hasPlus && !text.includes("%")) return text;
+  const spaced = plus && text.includes("+") ? text.replaceAll("+", " ") : text;
+  return percentDecode(spaced);
+}
+
+function percentDecode(text: string): string {
   let out = "";
-  const end = text.length;
   let from = 0;
-  let at = 0;
-  while (at < end) {
-    const code = text.charCodeAt(at);
-    if (code === 0x2b && plus) {
-      out += `${text.slice(from, at)} `;
-      from = ++at;
-      continue;
-    }
-    if (code !== 0x25) {
-      at += 1;
-      continue;
-    }
+  let at = text.indexOf("%");
+  while (at !== -1) {
     const byte = hexByte(text, at + 1);
-    if (byte >= 0) {
+    let end = at + 3;
+    if (byte >= 0 && byte < 0x80) {
+      out += text.slice(from, at) + String.fromCharCode(byte);
+      from = end;
+    } else if (byte >= 0) {
       const character = readUtf8(text, at, byte);
       out += text.slice(from, at) + character.text;
-      from = at = character.end;
-      continue;
-    }
-    const next = text.charCodeAt(at + 1) | 0x20;
-    const high = next === 0x75 ? hexByte(text, at + 2) : -1;
-    const low = high < 0 ? -1 : hexByte(text, at + 4);
-    if (low >= 0) {
-      out += text.slice(from, at) + foldWide((high << 8) | low);
-      from = at = at + 6;
+      from = end = character.end;
     } else {
-      at += 1;
+      const wide = wideCode(text, at);
+      if (wide >= 0) {
+        out += text.slice(from, at) + foldWide(wide);
+        from = end = at + 6;
+      } else {
+        end = at + 1;
+      }
     }
+    at = text.indexOf("%", end);
   }
   return from === 0 ? text : out + text.slice(from);
+}
+
+/** What `%uXXXX` stands for, or -1. */
+function wideCode(text: string, at: number): number {
+  if ((text.charCodeAt(at + 1) | 0x20) !== 0x75) return -1;
+  const high = hexByte(text, at + 2);
+  const low = high < 0 ? -1 : hexByte(text, at + 4);
+  return low < 0 ? -1 : (high << 8) | low;
+}
+
+function holdsPercentSequence(text: string): boolean {
+  for (let at = text.indexOf("%"); at !== -1; at = text.indexOf("%", at + 1)) {
+    if (hexByte(text, at + 1) >= 0 || wideCode(text, at) >= 0) return true;
+  }
+  return false;
+}
+
+/**
+ * Classes of the characters that percent sequences of a text stand for, read as often as anything reads them, and folded to
+ * ASCII; -1: any. What most of them stand for is plain, and then no rule that looks for something else needs the text.
+ */
+function percentClasses(text: string): number {
+  let classes = 0;
+  for (let at = text.indexOf("%"); at !== -1; at = text.indexOf("%", at + 1)) {
+    const byte = hexByte(text, at + 1);
+    // Of which the next round may make a sequence.
+    if (byte < 0 || byte === 0x25) return -1;
+    if (byte < 0x80) {
+      classes |= classOf(byte);
+      if (byte === 0x2d) classes |= DASHES;
+      if (byte === 0x2e) classes |= DOTS;
+    } else {
+      if (byte >= 0xc0 && mayBeFolded(byte, hexByte(text, at + 4))) return -1;
+      classes |= WIDE;
+    }
+  }
+  return classes;
+}
+
+/** Overlong forms of ASCII, and U+F000 to U+FFFF, among them full-width forms. */
+function mayBeFolded(first: number, second: number): boolean {
+  if (first === 0xe0) return second < 0xa0;
+  if (first === 0xf0) return second < 0x90;
+  return first < 0xc2 || first === 0xef || first > 0xf4;
 }
 
 /** True where a percent sign begins no sequence, or a sequence is no UTF-8, overlong forms included. */

@@ -1,6 +1,18 @@
-import { characterClasses, literalGroups } from "./detect/characters.ts";
+import { characterClasses, groupsWithin, literalGroups, PERCENT } from "./detect/characters.ts";
+import { EVERY, type Filter } from "./operator.ts";
 import type { WafTransformation } from "./rule.ts";
-import { changedClasses, DECODING, isDecoded, transformValue } from "./transform.ts";
+import {
+  changedClasses,
+  DECODING,
+  decodedClasses,
+  isBase64,
+  isDecoded,
+  transformValue,
+} from "./transform.ts";
+
+/** A chain gives nothing that passes the filter. */
+export const NOTHING = -1;
+const UNKNOWN = -1;
 
 /**
  * One value in the forms that the chains of all rules give it. Different chains mostly give the same text, which is then
@@ -10,12 +22,17 @@ export class Variants {
   readonly #chains: readonly (readonly WafTransformation[])[];
   readonly #decodesOnly: readonly boolean[];
   readonly #changedBy: readonly number[];
+  readonly #takesBase64: readonly boolean[];
   /** Number of the text that each chain gives; -1: not computed yet. */
   readonly #numbers: Int16Array;
   readonly #texts: string[] = [];
   readonly #classes: number[] = [];
   readonly #groups: number[] = [];
   #count = 0;
+  /** What a decoded form may hold at most, if that is known. */
+  #reachedClasses = EVERY;
+  #reachedGroups = EVERY;
+  #isBase64 = false;
   /** Nothing is encoded in it: whatever only decodes leaves it alone. */
   isPlain = false;
 
@@ -23,6 +40,7 @@ export class Variants {
     this.#chains = chains;
     this.#changedBy = chains.map(changedClasses);
     this.#decodesOnly = chains.map((chain) => chain.every((name) => DECODING.has(name)));
+    this.#takesBase64 = chains.map((chain) => chain.includes("base64Decode"));
     this.#numbers = new Int16Array(chains.length);
   }
 
@@ -30,15 +48,39 @@ export class Variants {
     this.#texts[0] = value;
     this.#classes[0] = classes;
     this.#groups[0] = groups;
-    this.isPlain = isDecoded(value, classes);
     this.#count = 1;
-    this.#numbers.fill(-1);
+    this.#numbers.fill(UNKNOWN);
+    this.isPlain = isDecoded(value, classes);
+    this.#isBase64 = !this.isPlain && isBase64(value, classes);
+    if (this.isPlain) return;
+    const decoded = decodedClasses(value, classes);
+    this.#reachedClasses = decoded === EVERY ? EVERY : (classes & ~PERCENT) | decoded;
+    this.#reachedGroups = decoded === EVERY ? EVERY : groups | groupsWithin(decoded);
   }
 
-  /** Number of the text after this chain. */
-  after(chain: number): number {
+  /** Number of the text after this chain; {@link NOTHING} where it is known beforehand that the filter stops it. */
+  after(chain: number, { classes, groups }: Filter): number {
     const known = this.#numbers[chain] as number;
-    return known === -1 ? this.#compute(chain) : known;
+    if (known !== UNKNOWN) return known;
+    let number = 0;
+    if (!this.#isUnchanged(chain)) {
+      if (
+        this.#decodesOnly[chain] &&
+        !this.#takesBase64[chain] &&
+        classes !== EVERY &&
+        (classes & this.#reachedClasses) === 0 &&
+        (groups & this.#reachedGroups) === 0
+      ) {
+        return NOTHING;
+      }
+      const text = transformValue(
+        this.#texts[0] as string,
+        this.#chains[chain] as readonly WafTransformation[],
+      );
+      number = this.#numberOf(text);
+    }
+    this.#numbers[chain] = number;
+    return number;
   }
 
   text(number: number): string {
@@ -53,20 +95,12 @@ export class Variants {
     return this.#groups[number] as number;
   }
 
-  #compute(chain: number): number {
-    let number = 0;
-    const isUnchanged =
-      (this.#decodesOnly[chain] && this.isPlain) ||
-      ((this.#classes[0] as number) & (this.#changedBy[chain] as number)) === 0;
-    if (!isUnchanged) {
-      const text = transformValue(
-        this.#texts[0] as string,
-        this.#chains[chain] as readonly WafTransformation[],
-      );
-      number = this.#numberOf(text);
-    }
-    this.#numbers[chain] = number;
-    return number;
+  #isUnchanged(chain: number): boolean {
+    if (this.isPlain && this.#decodesOnly[chain]) return true;
+    return (
+      ((this.#classes[0] as number) & (this.#changedBy[chain] as number)) === 0 &&
+      !(this.#isBase64 && this.#takesBase64[chain])
+    );
   }
 
   #numberOf(text: string): number {

@@ -77,6 +77,11 @@ const TAKEN = new Int32Array(0x10000 / 32);
 const KEYS_MASK = 0xfff;
 const GRAM_KEYS = new Int32Array(KEYS_MASK + 1);
 const GRAM_GROUPS = new Int32Array(KEYS_MASK + 1);
+/** By group: classes of the characters that its words are found by, and of those that are taken for the same. */
+const GROUP_CLASSES = new Int32Array(32);
+const FOLDED_CLASS = new Int32Array(128);
+for (let code = 0; code < 128; code++) FOLDED_CLASS[foldedCode(code)]! |= CLASS[code]!;
+FOLDED_CLASS[0x7f]! |= WIDE;
 const MIX = 0x9e3779b1;
 /** A value begins like what follows a blank. */
 const BLANKS = 0x20202020;
@@ -91,7 +96,11 @@ export function literalGroup(words: readonly string[]): number {
   for (const word of words) {
     if (word.length < 4) throw new RangeError(`${word} is too short for a group`);
     let gram = 0;
-    for (let index = 0; index < 4; index++) gram = (gram << 8) | foldedCode(word.charCodeAt(index));
+    for (let index = 0; index < 4; index++) {
+      const code = foldedCode(word.charCodeAt(index));
+      gram = (gram << 8) | code;
+      GROUP_CLASSES[nextGroup - 1]! |= FOLDED_CLASS[code]!;
+    }
     const hash = Math.imul(gram, MIX) >>> 16;
     TAKEN[hash >> 5]! |= 1 << (hash & 31);
     let slot = hash & KEYS_MASK;
@@ -110,6 +119,15 @@ export function spaced(word: string): readonly string[] {
   return Array.from(" \t\n\v\f\r\u00a0").flatMap((space) =>
     spaced(word.slice(0, at) + space + word.slice(at + 1)),
   );
+}
+
+/** Groups whose words a text may come to hold when characters of these classes take the place of others. */
+export function groupsWithin(classes: number): number {
+  let groups = 0;
+  for (let group = 0; group < nextGroup; group++) {
+    if ((GROUP_CLASSES[group]! & classes) !== 0) groups |= 1 << group;
+  }
+  return groups;
 }
 
 function groupsOf(gram: number, hash: number): number {
