@@ -189,10 +189,10 @@ class Sink {
     this.#out = typeof destination === "number" ? this.#writer! : destination;
     this.#keptLevel = options.keepLevel === true ? options.level : undefined;
     this.#keptFormat = options.keepFormat === true ? options.format : undefined;
-    this.#isTerminal = destination === 1 && process.stdout.isTTY;
-    this.#print = createPrettyPrinter(
-      options.color ?? (destination === 1 && hasColor(process.stdout)),
-    );
+    const stream =
+      destination === 1 ? process.stdout : destination === 2 ? process.stderr : undefined;
+    this.#isTerminal = stream?.isTTY === true;
+    this.#print = createPrettyPrinter(options.color ?? (stream !== undefined && hasColor(stream)));
     this.configure(options);
   }
 

@@ -19,6 +19,11 @@ export function toExplainInput(
   origin: string,
 ): ExplainInput {
   if (!TOKEN.test(given.method)) throw new UsageError(`${given.method} is not a method.`);
+  if (given.method === "CONNECT") {
+    throw new UsageError(
+      "CONNECT is refused with 405 before it has a route. A WebSocket is GET with -H 'upgrade: websocket'.",
+    );
+  }
   if (isIP(given.client) === 0)
     throw new UsageError(`--client ${given.client} is not an IP address.`);
   return {

@@ -1,5 +1,7 @@
 import type { LoadedConfig } from "../config/load.ts";
-import { prepareGeneration } from "../generation/generation.ts";
+import { withPlaces } from "../config/placed-issues.ts";
+import { prepareGeneration, type Generation } from "../generation/generation.ts";
+import { PrepareError } from "../generation/prepare-error.ts";
 import { createResourceRegistry } from "../generation/resources.ts";
 import { createLog } from "../log.ts";
 import { findConfig } from "./config-file.ts";
@@ -40,7 +42,15 @@ export async function runExplain(
     const { loaded } = result;
     const input = toExplainInput(flags, originOf(loaded));
     const resources = createResourceRegistry(log);
-    const generation = await prepareGeneration({ ...engine, loaded, resources, log });
+    let generation: Generation;
+    try {
+      generation = await prepareGeneration({ ...engine, loaded, resources, log });
+    } catch (error) {
+      if (!(error instanceof PrepareError)) throw error;
+      const issues = withPlaces(error.issues, file);
+      printConfigFailure(terminal, cwd, { stage: "prepare", file, issues }, flags);
+      return 2;
+    }
     try {
       const explanation = await generation.pipeline.explain(input);
       terminal.out(

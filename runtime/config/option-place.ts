@@ -75,6 +75,8 @@ function follow(
   let value = root;
   let place: number | undefined;
   for (const part of path) {
+    // One of them alone needs no list: `listen: { … }`.
+    if (part === 0 && isSign(tokens[value], "{")) continue;
     const entry =
       typeof part === "number"
         ? findElement(tokens, value, part)

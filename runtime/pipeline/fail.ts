@@ -66,8 +66,10 @@ export function fail(flow: Flow, error: ProxyError): void {
     flow.exchange.abort();
     return;
   }
-  if (flow.trace !== null)
-    traceStep(flow, "error", `${error.code}: ${error.message}`, [], "failed");
+  if (flow.trace !== null) {
+    const text = `${error.code}: ${error.message}`;
+    traceStep(flow, "error", text, causeLines(flow, error.cause), "failed");
+  }
   flow.error = error;
   if (flow.errorHooksDone || flow.parts.hooks.error.length === 0) {
     answerError(flow);
@@ -98,6 +100,13 @@ function answerError(flow: Flow): void {
   // Content that broke off cannot be told from the next request.
   if (error.source === "downstream" && flow.content !== undefined) flow.exchange.closeAfter();
   flow.respond(error.status, fields, bytes, "error");
+}
+
+/** What user code threw, and where: for `explain`, which its author reads. */
+function causeLines({ parts }: Flow, cause: unknown): string[] {
+  if (cause === undefined) return [];
+  const { error, at } = parts.describeError(cause) as { error?: string; at?: string };
+  return [...(error === undefined ? [] : [error]), ...(at === undefined ? [] : [`at ${at}`])];
 }
 
 function logFailure(flow: Flow, error: ProxyError): void {

@@ -97,6 +97,17 @@ it("a hook refuses: whose, why, and the status that a response hook makes of it"
   expect(lines.at(-1)).toBe("response: 451 from error");
 });
 
+it("a hook throws: what it threw", async () => {
+  const { lines, under } = await explain({
+    upstreams: two,
+    onRequest() {
+      throw new Error("a mistake of mine");
+    },
+  });
+  expect(lines).toContain("error: PROXY_HOOK_FAILED: onRequest of config failed");
+  expect(under("error")[0]).toBe("Error: a mistake of mine");
+});
+
 it("what the proxy answers by itself is told too", async () => {
   const trace = await explain({ upstreams: { api: network(9000) } }, "/", "TRACE");
   expect(trace.lines.at(-1)).toBe("response: 405 from error");

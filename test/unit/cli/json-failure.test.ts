@@ -13,6 +13,10 @@ let dir = "";
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), "gatewright-json-"));
   writeFileSync(join(dir, "bad.config.ts"), "export default { listen: { prot: 1 } };\n");
+  writeFileSync(
+    join(dir, "unfit.config.ts"),
+    'export default {\n  plugins: [{ name: "p", api: 1, setup() { throw new Error("no database"); } }],\n  onRequest() {},\n};\n',
+  );
   writeFileSync(join(dir, "good.config.ts"), "export default { onRequest() {} };\n");
   writeFileSync(join(dir, "package.json"), "{}\n");
 });
@@ -49,6 +53,23 @@ describe("--json", () => {
       expect(issues[0]?.place.line).toBe(1);
     },
   );
+
+  it("gives the issues of a config that cannot be put to work with their places", async () => {
+    const { code, out, err } = await run("explain", "GET", "/", "--json", "-c", "unfit.config.ts");
+    expect(code).toBe(2);
+    expect(err).toBe("");
+    const { stage, issues } = JSON.parse(out) as {
+      stage: string;
+      issues: { path: string; message: string; place: { line: number } }[];
+    };
+    expect(stage).toBe("prepare");
+    expect(issues).toMatchObject([{ path: "plugins", place: { line: 2 } }]);
+    expect(issues[0]?.message).toContain("no database");
+    const text = await run("explain", "GET", "/", "-c", "unfit.config.ts");
+    expect(text).toMatchObject({ code: 2, out: "" });
+    expect(text.err).toMatch(/^unfit\.config\.ts could not be prepared/);
+    expect(text.err).not.toContain("PrepareError");
+  });
 
   it.each([
     [1, /no proxy answers/, ["purge", "--all", "--admin", "http://127.0.0.1:1"]],

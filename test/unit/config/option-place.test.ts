@@ -86,6 +86,13 @@ describe("the config object", () => {
     else expect(place).toBeUndefined();
   });
 
+  it("takes an object for a list of one", () => {
+    const source = "export default { listen: { port: 1, tls: { cert: 'a' } } };";
+    expect(found(source, ["listen", 0, "tls", "cert"])).toBe("cert");
+    expect(found(source, ["listen", 0])).toBe("listen");
+    expect(found(source, ["listen", 1, "port"])).toBe("listen");
+  });
+
   it("gives no element after a spread in a list", () => {
     expect(found("export default { routes: [...more, { a: 1 }] }", ["routes", 1, "a"])).toBe(
       "routes",
