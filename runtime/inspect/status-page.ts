@@ -1,3 +1,4 @@
+import { gateTables } from "./gate-tables.ts";
 import { html, renderPage, type Html } from "./html.ts";
 import type { ProxyStatus, ReloadProblem, StatusIssue, TargetStatus } from "./status.ts";
 
@@ -44,6 +45,11 @@ export function renderStatusPage(status: ProxyStatus): string {
         status.upstreams.flatMap(({ name, targets }) =>
           targets.map((one) => renderTarget(name, one)),
         ),
+      )}
+      ${gateTables(status).map(
+        ({ title, heads, rows }) =>
+          html`<h2>${title}</h2>
+            ${renderTable(heads, rows)}`,
       )}
       ${renderWaf(status)} ${renderHeld(status)} ${renderCache(status)}
       <h2>Replaced generations that still run</h2>

@@ -10,7 +10,7 @@ import { startMeasuredProxy } from "../helpers/measured-proxy.ts";
 import { isFullScale, scaled } from "../helpers/scale.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const RELOADS = scaled(12, 300);
+const RELOADS = scaled(6, 300);
 /** The first reloads fill the caches of the compiler and of the JIT. */
 const WARM_UP = 40;
 const MAX_HEAP_GROWTH = 5 * 1024 ** 2;

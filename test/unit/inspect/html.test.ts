@@ -88,6 +88,19 @@ describe("renderStatusPage", () => {
           ],
         },
       ],
+      limits: [{ name: evil, keys: 1, maxKeys: 8, waiting: 0 }],
+      lists: [
+        {
+          name: evil,
+          kind: "block",
+          mode: evil,
+          source: "url",
+          ranges: 1,
+          added: 0,
+          removed: 0,
+          problem: evil,
+        },
+      ],
       upstreams: [
         {
           name: evil,
@@ -117,5 +130,6 @@ describe("renderStatusPage", () => {
     });
     expect(page).not.toContain("<script");
     expect(page.match(/&#60;script&#62;/g)?.length).toBeGreaterThan(12);
+    for (const title of ["Rate limits", "IP lists"]) expect(page).toContain(`<h2>${title}</h2>`);
   });
 });
