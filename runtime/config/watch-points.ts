@@ -17,12 +17,29 @@ export function watchPointsOf(paths: Iterable<string>): Set<string> {
   return walk.points;
 }
 
-/** What `lstat` says, as one text to compare; `"missing"` if there is nothing. */
+/** Times of files are as coarse as the kernel's clock: a second write within that leaves no trace in them. */
+const CLOCK_GRAIN_MS = 10;
+
+/**
+ * What `lstat` says, as one text to compare; `"missing"` if there is nothing. Of a folder only which one it is: its times
+ * change with every file in it, and those that matter are points of their own.
+ */
 export function signatureOf(path: string): string {
+  return toSignature(statOf(path));
+}
+
+/** The same to be kept for a later comparison: like no other if the file may yet change without its times telling. */
+export function keptSignatureOf(path: string): string {
   const stat = statOf(path);
-  return stat === undefined
-    ? "missing"
-    : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
+  const signature = toSignature(stat);
+  const isFresh = stat?.isDirectory() === false && stat.ctimeMs > Date.now() - CLOCK_GRAIN_MS;
+  return isFresh ? `${signature}:fresh` : signature;
+}
+
+function toSignature(stat: Stats | undefined): string {
+  if (stat === undefined) return "missing";
+  const identity = `${stat.dev}:${stat.ino}`;
+  return stat.isDirectory() ? identity : `${identity}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
 }
 
 export function statOf(path: string): Stats | undefined {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import type { ExternalPackage } from "./compile.ts";
 import { fingerprintOf } from "./package-fingerprint.ts";
-import { foldersOf, statOf, watchPointsOf } from "./watch-points.ts";
+import { foldersOf, keptSignatureOf, signatureOf, statOf, watchPointsOf } from "./watch-points.ts";
 import { watchFolder } from "./watch-folder.ts";
 import type { FolderWatch } from "./watch-folder.ts";
 
@@ -50,6 +50,8 @@ class Watcher implements InputWatcher {
   #inputs = new Set<string>();
   #packages = new Map<string, ExternalPackage>();
   #inputPoints: ReadonlySet<string> = new Set();
+  /** Signatures of the input points as they were when they were last reported, or first watched. */
+  #signatures = new Map<string, string>();
   #packagePoints: ReadonlySet<string> = new Set();
   #changedAt: number | undefined;
   #isClosed = false;
@@ -75,10 +77,16 @@ class Watcher implements InputWatcher {
     }
     const before = this.#inputPoints;
     this.#refresh();
+    const known = this.#signatures;
+    this.#signatures = new Map();
+    for (const point of this.#inputPoints) {
+      this.#signatures.set(point, known.get(point) ?? keptSignatureOf(point));
+    }
     // Files that this load found first were not watched while it read them.
     for (const point of this.#inputPoints) {
       const changedAt = before.has(point) ? undefined : statOf(point)?.ctimeMs;
       if (changedAt !== undefined && this.#changedAt !== undefined && changedAt > this.#changedAt) {
+        this.#signatures.delete(point);
         this.#changes.trigger();
       }
     }
@@ -94,10 +102,25 @@ class Watcher implements InputWatcher {
   }
 
   #change(): void {
-    this.#changedAt = Date.now();
+    const changedAt = Date.now();
     // Links may lead elsewhere now, and folders may be others than those that are watched.
     this.#refresh();
+    // Events also tell of a folder's other files, and the last of a save may come late: nothing has changed by them.
+    if (!this.#hasChanged()) return;
+    this.#signatures = new Map(
+      [...this.#inputPoints].map((point) => [point, keptSignatureOf(point)]),
+    );
+    this.#changedAt = changedAt;
     this.#options.onChange();
+  }
+
+  /** What is watched is something else, or not as it was. */
+  #hasChanged(): boolean {
+    if (this.#inputPoints.size !== this.#signatures.size) return true;
+    for (const point of this.#inputPoints) {
+      if (this.#signatures.get(point) !== signatureOf(point)) return true;
+    }
+    return false;
   }
 
   #refresh(): void {

@@ -1,8 +1,13 @@
-import { symlink } from "node:fs/promises";
+import { rename, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { foldersOf, signatureOf, watchPointsOf } from "../../../runtime/config/watch-points.ts";
+import {
+  foldersOf,
+  keptSignatureOf,
+  signatureOf,
+  watchPointsOf,
+} from "../../../runtime/config/watch-points.ts";
 import { createConfigProject } from "../../helpers/config-project.ts";
 import type { ConfigProject } from "../../helpers/config-project.ts";
 
@@ -49,4 +54,26 @@ it("tells states of a file apart", () => {
   expect(signatureOf(project.path("nothing"))).toBe("missing");
   expect(signatureOf(project.path("v1/x.ts"))).not.toBe(signatureOf(project.path("a/b/c/d.ts")));
   expect(signatureOf(dirname(project.path("v1/x.ts")))).not.toBe("missing");
+});
+
+it("signs a folder by which one it is, whatever comes and goes in it", async () => {
+  const before = signatureOf(project.path("v1"));
+  await writeFile(project.path("v1/new.ts"), "");
+  expect(signatureOf(project.path("v1"))).toBe(before);
+  await rename(project.path("v1"), project.path("v0"));
+  await rename(project.path("a"), project.path("v1"));
+  expect(signatureOf(project.path("v1"))).not.toBe(before);
+});
+
+it("keeps no signature of a file that may change without its times telling", async () => {
+  const path = project.path("v1/x.ts");
+  const isKept = (): boolean => keptSignatureOf(path) === signatureOf(path);
+  await expect.poll(isKept).toBe(true);
+  // Its time of change is the kernel's, so this one is new whatever time it names.
+  await expect
+    .poll(async () => {
+      await utimes(path, 1, 1);
+      return isKept();
+    })
+    .toBe(false);
 });
