@@ -28,7 +28,7 @@ const ENCODED =
   /\|\s{0,4}(?:base64|base32|xxd|openssl|rev|tac)\b[^|]{0,40}\|\s{0,4}(?:ba|z|k|c|da)?sh\b|\|\s{0,4}(?:ba|z|k|da)?sh\s{0,4}(?:$|[-;|&"'`)<])/;
 /** Loops, conditions and cases on one line. */
 const CONTROL =
-  /;\s{0,4}(?:then|do|else)\s[^;]{1,120};\s{0,4}(?:fi|done|else|elif)(?:\s|$|[;|&)])|;;\s{0,4}esac\b/;
+  /\b(?:for|while|until|if)\s[^;]{1,80};\s{0,4}(?:then|do)\s[^;]{1,120};\s{0,4}(?:fi|done)(?:\s|$|[;|&<)])|;;\s{0,4}esac\b/;
 const FUNCTION =
   /(?:^|[;|&\s])([A-Za-z_]\w{0,15})\(\)\s{0,2}\{[^{}]{1,120};\s{0,4}\}\s{0,4};\s{0,4}([A-Za-z_]\w{0,15})\s{0,4}(?:$|[;|&#])/;
 const REVERSE_SHELL =

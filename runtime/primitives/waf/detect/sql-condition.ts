@@ -11,6 +11,7 @@ import {
   operandKind,
   textAt,
   tokens,
+  touches,
   wordAt,
   worldlyCall,
 } from "./sql-grammar.ts";
@@ -51,7 +52,9 @@ export function afterLogic(index: number): string | undefined {
     kindAt(brackets) === NUMBER ||
     (kindAt(brackets) === ARITHMETIC && kindAt(brackets + 1) === NUMBER)
   ) {
-    const after = operand(brackets);
+    let after = operand(brackets);
+    // or(1)=(1)
+    while (after > 0 && after < brackets + 8 && brackets > next && kindAt(after) === CLOSE) after++;
     if (after > 0 && kindAt(after) === COMPARE) {
       const right = kindAt(after + 1);
       // "x > 5 and 20 > 15" goes on with a comparison: arithmetic, or a filter
@@ -121,7 +124,10 @@ export function afterLogic(index: number): string | undefined {
     if (
       afterNumberOrClose &&
       worded &&
-      (comparison(after) || kindAt(after) === ARITHMETIC || cutOff(after))
+      (comparison(after) ||
+        kindAt(after) === ARITHMETIC ||
+        cutOff(after) ||
+        (kindAt(after) === EDGE && before === NUMBER && touches(callOpen(next) - 1)))
     )
       return "numeric-condition";
     if (
@@ -140,6 +146,19 @@ export function afterLogic(index: number): string | undefined {
       kindAt(index - 2) !== COMPARE &&
       comparison(after) &&
       (kindAt(after) !== COMPARE || operandFollows(after + 1))
+    )
+      return "numeric-condition";
+    // 1 or @@version, 1 or @a:=1
+    if (kind === VARIABLE && worded && (textAt(next).startsWith("@@") || textAt(after) === ":="))
+      return "numeric-condition";
+    // 1 or !0, 1 or ~0
+    if (
+      kind === NUMBER &&
+      worded &&
+      before === NUMBER &&
+      (kindAt(next - 1) === NOT || textAt(next) === "~") &&
+      textAt(next - 1).length === (textAt(next) === "~" ? textAt(index).length : 1) &&
+      kindAt(after) === EDGE
     )
       return "numeric-condition";
     if (

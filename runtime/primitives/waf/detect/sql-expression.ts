@@ -79,7 +79,9 @@ export function clause(index: number): string | undefined {
           kindAt(at + 1) === COMMA ||
           kindAt(at + 1) === CLOSE ||
           cutOff(at + 1) ||
-          kindAt(at + 1) === CLAUSE)
+          kindAt(at + 1) === CLAUSE ||
+          (/^(?:asc|desc)$/.test(wordAt(at + 1)) &&
+            (kindAt(at + 2) === COMMA || kindAt(at + 2) === EDGE || cutOff(at + 2))))
       )
         return "order-by";
       return undefined;

@@ -258,6 +258,10 @@ export function commentCuts(index: number): boolean {
 /** A call of a function known to SQL, or one of the words that SQL evaluates without brackets. */
 export function worldlyCall(index: number): boolean {
   const word = wordAt(index);
+  const after = dotted(index + 1);
+  // dbms_pipe.receive_message(
+  if (after > index + 1 && kindAt(after) === OPEN)
+    return ATTACK_FUNCTIONS.has(word) || ATTACK_FUNCTIONS.has(wordAt(after - 1));
   if (kindAt(index + 1) === OPEN)
     return ATTACK_FUNCTIONS.has(word) || (COMMON_FUNCTIONS.has(word) && touches(index));
   return word.endsWith("_user") && (ATTACK_FUNCTIONS.has(word) || word === "system_user");

@@ -281,7 +281,9 @@ function quoteClause(at: number): string | undefined {
     case "having":
     case "where": {
       const after = operand(at + 1);
-      return after > 0 && comparison(after) ? "quote-clause" : undefined;
+      return after > 0 && (comparison(after) || (operandKind === NUMBER && cutOff(after)))
+        ? "quote-clause"
+        : undefined;
     }
     case "limit":
     case "offset":

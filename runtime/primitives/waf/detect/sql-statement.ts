@@ -24,6 +24,7 @@ import {
   FROM,
   LITERAL,
   LOGIC,
+  NOT,
   NUMBER,
   OPEN,
   OTHER_MARK,
@@ -52,12 +53,15 @@ export function unionSelect(index: number): string | undefined {
       word === "n"
     )
       at++;
-    else if (kindAt(at) === OPEN || kindAt(at) === COMMENT) at++;
+    else if (kindAt(at) === OPEN) at++;
+    else if (kindAt(at) === COMMENT) at = afterLine(at);
     else if (kindAt(at) === ARITHMETIC && textAt(at) === "+") at++;
     else break;
   }
   if (kindAt(at) !== SELECT) {
-    return wordAt(index) === "union" && wordAt(at) === "values" && kindAt(at + 1) === OPEN
+    return wordAt(index) === "union" &&
+      wordAt(at) === "values" &&
+      (kindAt(at + 1) === OPEN || (wordAt(at + 1) === "row" && kindAt(at + 2) === OPEN))
       ? "union-select"
       : undefined;
   }
@@ -75,6 +79,17 @@ export function unionSelect(index: number): string | undefined {
   return undefined;
 }
 
+/** The token behind a comment, on the next line where there is one. */
+function afterLine(index: number): number {
+  const { value } = tokens;
+  const from = tokens.end[index]!;
+  const line = value.slice(from, from + 64).search(/[\r\n]/);
+  if (line < 0) return index + 1;
+  let at = index + 1;
+  while (at < index + 8 && kindAt(at) !== EDGE && tokens.start[at]! < from + line) at++;
+  return at;
+}
+
 /** Whether what follows SELECT can be selected: not the next word of a sentence. */
 function selected(index: number): boolean {
   let at = index;
@@ -89,9 +104,10 @@ function selected(index: number): boolean {
     case QUOTE_MARK:
     case LITERAL:
     case OPEN:
-      return true;
     case ARITHMETIC:
       return true;
+    case NOT:
+      return kindAt(at + 1) === NUMBER;
     case WORD: {
       const after = dotted(at + 1);
       const kind = kindAt(after);
@@ -294,7 +310,10 @@ export function stacked(index: number): string | undefined {
       return "stacked-call";
     if (name === "sleep" && kindAt(at + 1) === OPEN && kindAt(at + 2) === NUMBER)
       return "stacked-call";
-    if (name === "set" && kindAt(at + 1) === VARIABLE) return "stacked-statement";
+    if (name === "pragma" && kindAt(at + 1) === WORD && kindAt(at + 2) !== WORD)
+      return "stacked-statement";
+    if (name === "do" && textAt(at + 1) === "$" && textAt(at + 2) === "$")
+      return "stacked-statement";
     if (name === "prepare" && kindAt(at + 1) === WORD && kindAt(at + 2) === FROM)
       return "stacked-statement";
     if (name === "do" && kindAt(at + 2) === OPEN && touches(at + 1)) {
@@ -304,7 +323,8 @@ export function stacked(index: number): string | undefined {
     if (name === "if" && kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT)
       return "stacked-statement";
   }
-  if (kind === CLAUSE && wordAt(at) === "if") return undefined;
+  if (kind === CLAUSE && wordAt(at) === "set" && kindAt(at + 1) === VARIABLE)
+    return "stacked-statement";
   return undefined;
 }
 
@@ -385,7 +405,10 @@ function statementShape(index: number, afterSemicolon: boolean): boolean {
         ) &&
         kindAt(index + 2) !== EDGE &&
         (afterSemicolon
-          ? kindAt(index + 3) !== WORD || wordAt(index + 2) === "if" || kindAt(index + 4) === OPEN
+          ? kindAt(index + 3) !== WORD ||
+            wordAt(index + 2) === "if" ||
+            /^(?:add|change|modify|rename)$/.test(wordAt(index + 3)) ||
+            kindAt(index + 4) === OPEN
           : ddlShape(index))
       );
     case "truncate":
@@ -417,6 +440,8 @@ function statementShape(index: number, afterSemicolon: boolean): boolean {
       return next === "delay" || next === "time";
     case "grant":
       return /^(?:all|select|dba|connect|insert|execute)$/.test(next) && afterSemicolon;
+    case "rename":
+      return next === "table" && afterSemicolon && wordAt(index + 3) === "to";
     case "merge":
       return next === "into" && afterSemicolon;
     case "copy":

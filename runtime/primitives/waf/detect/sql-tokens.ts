@@ -2,6 +2,7 @@ import { isDigitCode, isSpaceCode, isWordCode } from "./characters.ts";
 import {
   ARITHMETIC,
   CAST,
+  CLAUSE,
   CLOSE,
   COMMA,
   COMMENT,
@@ -27,6 +28,7 @@ import {
 /** Tokens kept at a time; longer values are read in overlapping windows. */
 const WINDOW = 4096;
 const LONGEST_WORD = 40;
+const INTRODUCER = /^_(?:utf8(?:mb[34])?|latin\d|ascii|binary|ucs2|utf16(?:le)?|utf32|cp\d{3,4})$/;
 
 /** One window of tokens over a value. Reused: one detection runs at a time. */
 export class SqlTokens {
@@ -140,9 +142,28 @@ export class SqlTokens {
       code = value.charCodeAt(end);
     }
     const text = end - at <= LONGEST_WORD ? value.slice(at, end).toLowerCase() : "";
+    // "= binary 1", "or _utf8'a'": what says how to read the operand behind it
+    if (this.#isIntroducer(text, code)) {
+      this.#position = end;
+      return;
+    }
     this.#push(WORD_KINDS.get(text) ?? WORD, at, end);
     this.word[this.count - 1] = text;
     this.#position = end;
+  }
+
+  #isIntroducer(text: string, next: number): boolean {
+    if (text.charCodeAt(0) === 0x5f) return next === 0x27 && INTRODUCER.test(text);
+    if (text !== "binary") return false;
+    const before = this.kind[this.count - 1];
+    return (
+      before === LOGIC ||
+      before === COMPARE ||
+      before === OPEN ||
+      before === NOT ||
+      before === CLAUSE ||
+      before === ARITHMETIC
+    );
   }
 
   #mark(at: number, code: number): void {

@@ -36,6 +36,7 @@ import {
 } from "./sql-grammar.ts";
 import { afterQuote } from "./sql-quote.ts";
 import { select, stacked, statement, unionSelect } from "./sql-statement.ts";
+import { unveiled } from "./sql-veils.ts";
 import {
   ATTACK_FUNCTIONS,
   CAST,
@@ -72,6 +73,14 @@ export const MARKS = LESS | EQUAL | PAREN | SEMICOLON | PIPE | HASH | STAR | DAS
 
 /** SQL injection by structure; the sign names the production. */
 export function detectSql(value: string): Finding | undefined {
+  const found = scan(value);
+  if (found !== undefined) return found;
+  const text = unveiled(value);
+  const hidden = text === value ? undefined : scan(text);
+  return hidden === undefined ? undefined : { sign: hidden.sign, start: 0, end: value.length };
+}
+
+function scan(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if (value.length < 3 || (classes & (LETTER | DIGIT | QUOTE | WIDE)) === 0) return undefined;
   if ((classes & QUOTE) === 0 || isApostrophe(value, classes)) {
@@ -125,7 +134,7 @@ function holdsMarkOfTwo(value: string, classes: number): boolean {
 
 /** Words that begin, continue or fill a query. */
 export const SQL_WORDS = literalGroup([
-  ..."union intersect except minus select order group having waitfor procedure exec declare drop delete insert update truncate create alter shutdown replace merge sleep case between into outfile then rlike regexp limit values where from load copy backup restore".split(
+  ..."union intersect except minus select order group having waitfor procedure exec declare drop delete insert update truncate create alter shutdown replace merge sleep case between into outfile then rlike regexp limit values where from load copy backup restore grant pragma rename".split(
     " ",
   ),
   ..." in (|ike(|)lik|) li| if(|(if(|,if(|=if(|+if(|-if(|*if(|/if(|&if(|;if |;if(| iif|;set".split(
