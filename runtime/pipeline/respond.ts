@@ -3,7 +3,7 @@ import type { ProxyResponse } from "@gatewright/sdk";
 import { ProxyError } from "../errors.ts";
 import type { ContentSource } from "../http/content.ts";
 import { forwardableFields } from "../http/hop-by-hop.ts";
-import { hasField, type RawFields } from "../http/raw-fields.ts";
+import { hasField, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
 import { sourceFromBytes } from "../http/readable-source.ts";
 import { hasNoContent } from "../http/status.ts";
 import { fromWebResponse } from "../http/web-response.ts";
@@ -23,6 +23,7 @@ export function respond(
     if (content !== undefined && !(content instanceof Uint8Array)) content.cancel();
     return;
   }
+  if (source === "hook" && flow.error?.status === status) addMissing(fields, flow.error.fields);
   const body = content instanceof Uint8Array ? sourceFromBytes(content) : content;
   const empty = body === undefined && !hasNoContent(flow.exchange.method, status);
   const length = empty ? 0 : body?.length;
@@ -39,6 +40,16 @@ export function respond(
   );
   flow.stage = "response";
   flow.runResponseHooks();
+}
+
+/** What a status needs (Retry-After, Allow) holds for the words that `onError` finds for it as well. */
+function addMissing(fields: RawFields, more: ReadonlyRawFields): void {
+  const missing: RawFields = [];
+  for (let at = 0; at < more.length; at += 2) {
+    const name = more[at] as string;
+    if (!hasField(fields, name.toLowerCase())) missing.push(name, more[at + 1] as string);
+  }
+  fields.push(...missing);
 }
 
 /** Answers with a Web Response that a hook returned. */

@@ -110,6 +110,31 @@ describe("onError", () => {
     proxy.takeErrors();
   });
 
+  it("keeps the fields that its error's status needs, unless it gives them or changes the status", async () => {
+    let answer: NonNullable<GatewrightConfig["onError"]>;
+    const { get, proxy } = await throughProxy({
+      config: {
+        rateLimits: { few: { key: "ip", limit: 1, window: "1m" } },
+        onError: (error, ctx) => answer(error, ctx),
+      },
+    });
+    expect((await get("/")).status).toBe(200);
+    const answered = async (by: typeof answer) => {
+      answer = by;
+      const response = await get("/");
+      expect(response.content.toString()).toBe("slow down");
+      return [response.status, fieldOf(response, "retry-after")];
+    };
+    const limited = [429, expect.stringMatching(/^\d\d$/)];
+    expect(await answered((_error, ctx) => ctx.respond(429, "slow down"))).toEqual(limited);
+    expect(await answered(() => new Response("slow down", { status: 429 }))).toEqual(limited);
+    const own = { "retry-after": "7" };
+    expect(await answered((_error, ctx) => ctx.respond(429, "slow down", own))).toEqual([429, "7"]);
+    const changed = await answered((_error, ctx) => ctx.respond(503, "slow down"));
+    expect(changed).toEqual([503, undefined]);
+    proxy.takeErrors();
+  });
+
   it("sees 404s and hooks' failures too, and never the cause's details", async () => {
     const seen: ProxyErrorView[] = [];
     const { get, proxy } = await throughProxy({
