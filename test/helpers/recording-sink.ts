@@ -1,4 +1,9 @@
-import type { Anomaly, InspectBounds, ValueSink } from "../../runtime/primitives/waf/values.ts";
+import type {
+  Anomaly,
+  InspectBounds,
+  ScannedText,
+  ValueSink,
+} from "../../runtime/primitives/waf/values.ts";
 
 /** Writes down what a parser of the WAF finds. */
 export class RecordingSink implements ValueSink {
@@ -17,6 +22,10 @@ export class RecordingSink implements ValueSink {
 
   value(collection: string, name: string, value: string): void {
     this.found.push(name === "" ? `${collection}=${value}` : `${collection}:${name}=${value}`);
+  }
+
+  scanned(collection: string, { path, value }: ScannedText): void {
+    this.value(collection, path, value);
   }
 
   anomaly(name: Anomaly): void {

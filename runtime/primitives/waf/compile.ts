@@ -55,6 +55,8 @@ export interface RuleSet {
   readonly chains: readonly (readonly WafTransformation[])[];
   /** What is tried on a value of this collection and name; undefined: nothing. */
   probesFor(collection: WafCollection, name: string): ProbeSet | undefined;
+  /** For values whose names are not known yet; undefined where each is counted. */
+  sharedProbes(collection: WafCollection): SharedProbes | undefined;
   /** What is known about fields of this name; undefined for names that are not kept. */
   fieldsOf(name: string): KnownFields | undefined;
   readonly cleanTargets: CleanTable;
@@ -63,6 +65,16 @@ export interface RuleSet {
   /** Values of the target are counted, so that each is needed; the same for cookies. */
   readonly countsTarget: boolean;
   readonly countsCookies: boolean;
+}
+
+/** What is tried on the values of a collection, as far as it can be told without their names. */
+export interface SharedProbes {
+  /** All that is tried on any of them. */
+  readonly all: ProbeSet;
+  /** What is tried where no rule tells the name from others. */
+  readonly unnamed: ProbeSet;
+  /** Lengths of the names that rules tell from others. */
+  readonly lengths: ReadonlySet<number>;
 }
 
 /** Fields of one name that have been inspected. */
@@ -108,6 +120,8 @@ const IN_TARGET: ReadonlySet<WafCollection> = new Set<WafCollection>([
   "REQUEST_URI",
   "REQUEST_URI_RAW",
 ]);
+/** Whose values are scanned before they are put together. */
+const SCANNED: readonly WafCollection[] = ["ARGS_POST", "ARGS_POST_NAMES"];
 const IN_COOKIES: ReadonlySet<WafCollection> = new Set<WafCollection>([
   "REQUEST_COOKIES",
   "REQUEST_COOKIES_NAMES",
@@ -141,7 +155,7 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
     rules: compiled,
     chains,
     counts,
-    probesFor: createLookup(byCollection, clean),
+    ...createLookup(byCollection, counts, clean),
     fieldsOf: createFieldTables(clean),
     cleanTargets: clean.table(),
     countsTarget: countsAny(counts, IN_TARGET),
@@ -193,8 +207,9 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
 
 function createLookup(
   byCollection: ReadonlyMap<WafCollection, readonly Probe[]>,
+  counts: RuleSet["counts"],
   clean: CleanValues,
-): RuleSet["probesFor"] {
+): Pick<RuleSet, "probesFor" | "sharedProbes"> {
   const wholes = new Map<WafCollection, ProbeSet>();
   const kept = new Map<WafCollection, Map<string, ProbeSet | undefined>>();
   for (const [collection, probes] of byCollection) {
@@ -202,7 +217,19 @@ function createLookup(
     const isNamed = probes.some(({ name, except }) => name !== undefined || except.size > 0);
     if (isNamed) kept.set(collection, new Map());
   }
-  return (collection, name) => {
+  const shared = new Map<WafCollection, SharedProbes>();
+  for (const collection of SCANNED) {
+    if (countsAny(counts, new Set([collection]))) continue;
+    const all = wholes.get(collection) ?? probeSet([], undefined);
+    const names = all.probes.flatMap(({ name, except }) => [name ?? [], ...except].flat());
+    const unnamed = all.probes.filter(({ name }) => name === undefined);
+    shared.set(collection, {
+      all,
+      unnamed: unnamed.length === all.probes.length ? all : probeSet(unnamed, clean),
+      lengths: new Set(names.map((name) => name.length)),
+    });
+  }
+  const probesFor: RuleSet["probesFor"] = (collection, name) => {
     const known = kept.get(collection);
     if (known === undefined) return wholes.get(collection);
     let probes = known.get(name);
@@ -223,6 +250,7 @@ function createLookup(
     }
     return probes;
   };
+  return { probesFor, sharedProbes: (collection) => shared.get(collection) };
 }
 
 function probeSet(probes: readonly Probe[], clean: CleanValues | undefined): ProbeSet {

@@ -1,7 +1,7 @@
 import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";
-import type { KnownFields, Probe, RuleSet } from "./compile.ts";
-import { characterClasses, literalGroups } from "./detect/characters.ts";
+import type { KnownFields, Probe, ProbeSet, RuleSet } from "./compile.ts";
+import { characterClasses, literalGroups, noteScan } from "./detect/characters.ts";
 import { isExcluded, type Exclusion } from "./exclusion.ts";
 import { maskedText } from "./masked.ts";
 import { EVERY, passesFilter, type Hit } from "./operator.ts";
@@ -9,8 +9,8 @@ import { readContent } from "./parse/content.ts";
 import { readCookies } from "./parse/cookies.ts";
 import { readForm } from "./parse/form.ts";
 import type { WafCollection, WafRule } from "./rule.ts";
-import { hasBadPercent, isBase64, mayBeBase64, urlDecode } from "./transform.ts";
-import type { Anomaly, InspectBounds, ValueSink } from "./values.ts";
+import { hasBadPercent, isBase64, isNoBase64, mayBeBase64, urlDecode } from "./transform.ts";
+import type { Anomaly, InspectBounds, ScannedText, ValueSink } from "./values.ts";
 import { NOTHING, Variants } from "./variants.ts";
 
 /** The head of a request, as it came. */
@@ -242,6 +242,35 @@ export class Inspection implements ValueSink {
     else this.#waiting.push(collection, name, bounded);
   }
 
+  scanned(collection: WafCollection, text: ScannedText): void {
+    const shared = this.#ruleSet.sharedProbes(collection);
+    if (
+      shared === undefined ||
+      this.#values >= this.bounds.maxValues ||
+      text.bytes > MAX_BASE64_LOOK
+    ) {
+      this.value(collection, text.path, text.value);
+      return;
+    }
+    this.#values += 1;
+    const { classes, groups, bytes } = text;
+    const { all } = shared;
+    const isDull =
+      all.classes !== EVERY && (classes & all.classes) === 0 && (groups & all.groups) === 0;
+    if (isDull && isNoBase64(bytes, classes)) return;
+    const { value } = text;
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(collection, text.path, value);
+      return;
+    }
+    const { pathLength } = text;
+    const isTold = pathLength === -1 || shared.lengths.has(pathLength);
+    const set = isTold ? this.#ruleSet.probesFor(collection, text.path) : shared.unnamed;
+    if (set === undefined) return;
+    noteScan(value, classes, groups);
+    this.#tryIn(set, collection, text, value);
+  }
+
   anomaly(name: Anomaly, place: string): void {
     this.#try("ANOMALIES", name, place);
   }
@@ -261,7 +290,15 @@ export class Inspection implements ValueSink {
 
   #try(collection: WafCollection, name: string, value: string): void {
     const set = this.#ruleSet.probesFor(collection, name);
-    if (set === undefined) return;
+    if (set !== undefined) this.#tryIn(set, collection, name, value);
+  }
+
+  #tryIn(
+    set: ProbeSet,
+    collection: WafCollection,
+    place: string | ScannedText,
+    value: string,
+  ): void {
     const classes = characterClasses(value);
     const groups = literalGroups(value);
     if (
@@ -277,7 +314,7 @@ export class Inspection implements ValueSink {
     if (known >= 0) return;
     const hadHit = this.#isHit;
     this.#isHit = false;
-    this.#tryAll(set.probes, collection, name, value, classes, groups);
+    this.#tryAll(set.probes, collection, place, value, classes, groups);
     if (this.#isHit) return;
     this.#isHit = hadHit;
     if (known === UNKNOWN) clean?.add(value, 1);
@@ -286,7 +323,7 @@ export class Inspection implements ValueSink {
   #tryAll(
     probes: readonly Probe[],
     collection: WafCollection,
-    name: string,
+    place: string | ScannedText,
     value: string,
     classes: number,
     groups: number,
@@ -298,7 +335,7 @@ export class Inspection implements ValueSink {
       if (isPlain && probe.decodesOnly) {
         if (!passesFilter(probe.filter, value, classes, groups)) continue;
         const hit = probe.operation(value);
-        if ((hit === undefined) === probe.not) this.#hit(probe, collection, name, value, hit);
+        if ((hit === undefined) === probe.not) this.#hit(probe, collection, place, value, hit);
         continue;
       }
       let tried = 0;
@@ -315,7 +352,7 @@ export class Inspection implements ValueSink {
           continue;
         const hit = probe.operation(text);
         if ((hit === undefined) !== probe.not) continue;
-        this.#hit(probe, collection, name, text, hit);
+        this.#hit(probe, collection, place, text, hit);
         break;
       }
     }
@@ -324,11 +361,12 @@ export class Inspection implements ValueSink {
   #hit(
     probe: Probe,
     collection: WafCollection,
-    name: string,
+    at: string | ScannedText,
     text: string,
     hit: Hit | undefined,
   ): void {
     this.#isHit = true;
+    const name = typeof at === "string" ? at : at.path;
     const { rule, points, index, all } = probe.rule;
     if (this.#matched?.has(index) === true) return;
     if (isExcluded(this.#exclude, this.#path, rule, collection, name)) return;

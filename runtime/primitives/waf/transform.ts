@@ -91,9 +91,14 @@ export function isBase64(value: string, classes: number): boolean {
   return mayBeBase64(value, classes) && base64Decode(value) !== value;
 }
 
+/** Whether nothing of this length and these classes is base64 of a text. */
+export function isNoBase64(length: number, classes: number): boolean {
+  return length < MIN_BASE64 || (classes & NO_BASE64 & ~SPACE) !== 0;
+}
+
 /** Whether a value of these classes could be base64 of a text. A form's reader makes a space of each `+` in it. */
 export function mayBeBase64(value: string, classes: number): boolean {
-  if (value.length < MIN_BASE64 || (classes & NO_BASE64 & ~SPACE) !== 0) return false;
+  if (isNoBase64(value.length, classes)) return false;
   return (classes & SPACE) === 0 || hasFewSpaces(value);
 }
 

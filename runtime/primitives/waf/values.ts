@@ -29,8 +29,24 @@ export type Anomaly =
   | "xml-doctype"
   | "xml-invalid";
 
+/** A text that was scanned when it was read. Its value and its place are put together only if a rule needs them. */
+export interface ScannedText {
+  /** As `detect/characters.ts` tells them. */
+  readonly classes: number;
+  readonly groups: number;
+  /** Not less than its characters. */
+  readonly bytes: number;
+  readonly value: string;
+  /** Its name. */
+  readonly path: string;
+  /** Of the name, -1: not known. */
+  readonly pathLength: number;
+}
+
 /** Gets what the parsers find. */
 export interface ValueSink {
+  /** As `value`. */
+  scanned(collection: WafCollection, text: ScannedText): void;
   value(collection: WafCollection, name: string, value: string): void;
   anomaly(name: Anomaly, place: string): void;
   readonly bounds: InspectBounds;

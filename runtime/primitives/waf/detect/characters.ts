@@ -214,6 +214,58 @@ export function assumeGroups(groups: number): void {
   assumedGroups = groups;
 }
 
+/** What {@link scanString} has seen. */
+export const scanned = { classes: 0, groups: 0 };
+
+/**
+ * Scans UTF-8 as {@link characterClasses} and {@link literalGroups} scan a text, up to what ends or interrupts a string of
+ * JSON: a quote, a backslash, a control character or the end. Returns where that stands.
+ */
+export function scanString(bytes: Uint8Array, start: number): number {
+  const { length } = bytes;
+  let classes = 0;
+  let groups = 0;
+  let gram = BLANKS;
+  let previous = 0;
+  let at = start;
+  for (; at < length; at++) {
+    const code = bytes[at]!;
+    if (code < 128) {
+      if (code === 0x22 || code === 0x5c || code < 0x20) break;
+      classes |= CLASS[code]!;
+      gram = (gram << 8) | code | 0x20;
+      if (code === previous) {
+        if (code === 0x2e) classes |= DOTS;
+        else if (code === 0x2d) classes |= DASHES;
+      }
+    } else if (code < 0xc0) {
+      // One more byte of the same character.
+      continue;
+    } else {
+      classes |= WIDE;
+      gram = (gram << 8) | 0x7f;
+      // In a text, these are two.
+      if (code >= 0xf0) {
+        groups |= groupsOf(gram, Math.imul(gram, MIX) >>> 16);
+        gram = (gram << 8) | 0x7f;
+      }
+    }
+    previous = code;
+    const hash = Math.imul(gram, MIX) >>> 16;
+    if ((TAKEN[hash >> 5]! & (1 << (hash & 31))) !== 0) groups |= groupsOf(gram, hash);
+  }
+  scanned.classes = classes;
+  scanned.groups = groups | assumedGroups;
+  return at;
+}
+
+/** Spares a scan of a text whose classes and groups are known. */
+export function noteScan(value: string, classes: number, groups: number): void {
+  lastValue = value;
+  lastClasses = classes;
+  lastGroups = groups;
+}
+
 /** The class bit of one character. */
 export function classOf(code: number): number {
   return code < 128 ? CLASS[code]! : WIDE;

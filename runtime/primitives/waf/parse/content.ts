@@ -9,6 +9,9 @@ import { readXml } from "./xml.ts";
 const NOT_TEXT =
   /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:octet-stream|zip|pdf|wasm)$)/;
 
+const FORM = "application/x-www-form-urlencoded";
+const JSON_LINES = /[/-](?:nd-?json|jsonl|jsonlines)$/;
+
 /** Multipart contents in one another. */
 const MAX_NESTED = 3;
 const BOM = [0xef, 0xbb, 0xbf];
@@ -65,26 +68,34 @@ export function readContent(
   if (contentKind(contentType, bytes) === "binary") return;
   // UTF-16 and UTF-32 hide ASCII from every rule.
   if (hasWideBom(bytes)) sink.anomaly("charset", "byte order mark");
+  const saysJson = /[/+]json$/.test(essence);
+  if (saysJson || mayBeJson(buffer, essence)) {
+    if (readJson(buffer, sink)) return;
+    if (saysJson) sink.anomaly("json-invalid", "");
+    readLines(buffer.toString("utf8"), sink);
+    return;
+  }
   readText(buffer.toString("utf8"), essence, sink);
 }
 
+function mayBeJson(buffer: Buffer, essence: string): boolean {
+  if (essence === FORM || JSON_LINES.test(essence)) return false;
+  return /^[\s\ufeff]{0,64}[[{]/.test(buffer.toString("utf8", 0, SNIFFED_BYTES));
+}
+
 function readText(text: string, essence: string, sink: ValueSink): void {
-  if (essence === "application/x-www-form-urlencoded") {
+  if (essence === FORM) {
     if (text.includes("\0")) sink.anomaly("form-invalid", "");
     readForm(text, "POST", sink);
     // A form's library takes JSON under this type for one long name; other frameworks guess.
     if (/^\s{0,64}[[{]/.test(text)) readJson(text, sink);
     return;
   }
-  if (/[/-](?:nd-?json|jsonl|jsonlines)$/.test(essence)) {
+  if (JSON_LINES.test(essence)) {
     readJsonLines(text, sink);
     return;
   }
-  const isJson = /[/+]json$/.test(essence);
-  if (isJson || /^[\s\ufeff]{0,64}[[{]/.test(text)) {
-    if (readJson(text, sink)) return;
-    if (isJson) sink.anomaly("json-invalid", "");
-  } else if (/[/+]xml$/.test(essence) || /^[\s\ufeff]{0,64}<\?xml/.test(text)) {
+  if (/[/+]xml$/.test(essence) || /^[\s\ufeff]{0,64}<\?xml/.test(text)) {
     if (readXml(text, sink)) {
       // Document types hold what XXE needs.
       if (text.includes("<!")) readLines(text, sink);

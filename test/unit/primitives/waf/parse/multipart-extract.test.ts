@@ -13,6 +13,7 @@ function read(bytes: Uint8Array): { valid: boolean; values: string[] } {
   const values: string[] = [];
   const sink: ValueSink = {
     value: (collection, name, value) => values.push(`${collection}:${name}=${value}`),
+    scanned() {},
     anomaly() {},
     bounds: { maxValues: 1e6, maxDepth: 10, maxValueLength: 1e6 },
     isFull: false,
@@ -26,6 +27,7 @@ function readOther(bytes: Uint8Array): { valid: boolean; values: string[] } {
   const values: string[] = [];
   const sink: ValueSink = {
     value: (collection, name, value) => values.push(`${collection}:${name}=${value}`),
+    scanned() {},
     anomaly() {},
     bounds: { maxValues: 1e6, maxDepth: 10, maxValueLength: 1e6 },
     isFull: false,

@@ -12,6 +12,7 @@ function read(text: string, type = TYPE): string[] | undefined {
     value(collection, name, value) {
       if (collection !== "MULTIPART_PART_HEADERS") seen.push(`${collection}:${name}=${value}`);
     },
+    scanned() {},
     anomaly() {},
     bounds: { maxValues: 100, maxDepth: 10, maxValueLength: 1000 },
     isFull: false,
