@@ -12,6 +12,7 @@ import type { BodyInput, HeadersInput } from "./headers.ts";
 import type { IpListView } from "./ip-list-config.ts";
 import type { LoadView } from "./load.ts";
 import type { LimitOutcome } from "./rate-limit-config.ts";
+import type { RequestView } from "./request.ts";
 import type { WafView } from "./waf-config.ts";
 
 /** A client's certificate, verified against the authorities of the listener or host. */
@@ -157,6 +158,8 @@ export interface Context<U extends string = string> {
   readonly id: string;
   /** Who sent the request. */
   readonly client: ClientInfo;
+  /** The request, in every phase: its method, path and fields also where a hook is given something else. */
+  readonly request: RequestView;
   /** The matched route, or `undefined`. It does not change when a hook changes the request. */
   readonly route:
     | { readonly name: string; readonly params: Readonly<Record<string, string>> }

@@ -31,6 +31,9 @@ export interface HeaderFields {
   toWeb(): Headers;
 }
 
+/** Fields to be read only. */
+export type ReadonlyHeaderFields = Omit<HeaderFields, "set" | "append" | "delete">;
+
 /** What response helpers accept as header fields. */
 export type HeadersInput =
   | Headers

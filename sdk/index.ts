@@ -87,7 +87,7 @@ export type {
   RespondDecision,
   ResponseDecision,
 } from "./decisions.ts";
-export type { BodyInput, HeaderFields, HeadersInput } from "./headers.ts";
+export type { BodyInput, HeaderFields, HeadersInput, ReadonlyHeaderFields } from "./headers.ts";
 export type { AccessRecord, Hooks, ProxyErrorView } from "./hooks.ts";
 export type {
   ChallengeBinding,
@@ -102,7 +102,7 @@ export type {
 export type { LoadView } from "./load.ts";
 export { definePlugin } from "./plugin.ts";
 export type { Plugin, PluginEnv } from "./plugin.ts";
-export type { ProxyRequest } from "./request.ts";
+export type { ProxyRequest, RequestView } from "./request.ts";
 export type { ProxyResponse, TransformFunction } from "./response.ts";
 export type {
   BlocklistConfig,

@@ -1,4 +1,4 @@
-import type { BodyInput, HeaderFields } from "./headers.ts";
+import type { BodyInput, HeaderFields, ReadonlyHeaderFields } from "./headers.ts";
 
 /**
  * The request as hooks see it: the reading surface of a Web `Request` over the bytes that arrived.
@@ -49,4 +49,28 @@ export interface ProxyRequest {
   setBody(body: BodyInput): void;
   /** A real Web `Request` with a copy of the head and a stream of the content. */
   toWeb(): Request;
+}
+
+/**
+ * The request as every phase sees it in `ctx.request`: as it stands, hooks' changes included, and not to be changed. That
+ * is what `onRequest` is for: later the request is on its way.
+ */
+export interface RequestView extends Readonly<
+  Pick<
+    ProxyRequest,
+    | "method"
+    | "url"
+    | "scheme"
+    | "host"
+    | "path"
+    | "rawPath"
+    | "search"
+    | "query"
+    | "protocol"
+    | "hasContent"
+    | "cookie"
+  >
+> {
+  /** Fields that are forwarded: hop-by-hop ones and untrusted claims are gone. */
+  readonly headers: ReadonlyHeaderFields;
 }

@@ -8,6 +8,7 @@ import type {
 } from "../context.ts";
 import type { LoadView } from "../load.ts";
 import type { LimitOutcome } from "../rate-limit-config.ts";
+import type { RequestView } from "../request.ts";
 import type { Duration, MaybePromise } from "../units.ts";
 import type { WafMatch, WafView } from "../waf-config.ts";
 import type { LoggedLine } from "./log.ts";
@@ -27,6 +28,8 @@ export interface ContextOptions {
   readonly id?: string;
   /** Default: 127.0.0.1, port 50000, HTTP/1.1. */
   readonly client?: Partial<ClientInfo>;
+  /** As from {@link makeRequest}, which also takes a path or URL. Default `"/"`. */
+  readonly request?: RequestView | string;
   /** Name, or name and parameters. Default: no route has matched. */
   readonly route?: string | Context["route"];
   /** Chosen so far. Default: none. */

@@ -19,6 +19,7 @@ import type { BodyInput, HeadersInput } from "../headers.ts";
 import type { IpListView } from "../ip-list-config.ts";
 import type { LoadView } from "../load.ts";
 import type { LimitOutcome } from "../rate-limit-config.ts";
+import type { RequestView } from "../request.ts";
 import type { Duration } from "../units.ts";
 import type { WafView } from "../waf-config.ts";
 import type { ContextOptions, ContextRecord, TestContext } from "./context-options.ts";
@@ -31,6 +32,7 @@ import {
   type HookError,
 } from "./hook-error.ts";
 import { createLog, type LoggedLine } from "./log.ts";
+import { makeRequest } from "./request.ts";
 import { TestScore } from "./score.ts";
 import { safeLocation } from "./target.ts";
 
@@ -51,6 +53,7 @@ export function makeContext(options: ContextOptions = {}): TestContext {
 class ContextUnderTest implements TestContext {
   readonly id: string;
   readonly client: ClientInfo;
+  readonly request: RequestView;
   readonly route: Context["route"];
   readonly upstream: string | undefined;
   readonly state: RequestState;
@@ -95,7 +98,8 @@ class ContextUnderTest implements TestContext {
       protocol: "HTTP/1.1",
       ...options.client,
     };
-    const { route } = options;
+    const { request = "/", route } = options;
+    this.request = typeof request === "string" ? makeRequest(request) : request;
     this.route = typeof route === "string" ? { name: route, params: {} } : route;
     this.upstream = options.upstream;
     this.state = options.state ?? {};

@@ -135,6 +135,30 @@ describe("onError", () => {
     proxy.takeErrors();
   });
 
+  it("knows the request, also where a gate refused it before any other hook", async () => {
+    const { get, proxy } = await throughProxy({
+      config: {
+        rateLimits: { few: { key: "ip", limit: 1, window: "1m" } },
+        onError(error, ctx) {
+          const { request } = ctx;
+          const { method, path, search } = request;
+          const accept = request.headers.get("accept");
+          return ctx.json({ code: error.code, method, path, search, accept }, error.status);
+        },
+      },
+    });
+    expect((await get("/")).status).toBe(200);
+    const { content } = await get("/a%2Db?q", "Accept: x/y");
+    expect(JSON.parse(content.toString())).toEqual({
+      code: "PROXY_RATE_LIMITED",
+      method: "GET",
+      path: "/a-b",
+      search: "?q",
+      accept: "x/y",
+    });
+    proxy.takeErrors();
+  });
+
   it("sees 404s and hooks' failures too, and never the cause's details", async () => {
     const seen: ProxyErrorView[] = [];
     const { get, proxy } = await throughProxy({

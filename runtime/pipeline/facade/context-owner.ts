@@ -4,6 +4,7 @@ import type {
   Context,
   HookLog,
   LimitOutcome,
+  RequestView,
   SubrequestInit,
   WafView,
 } from "@gatewright/sdk";
@@ -14,6 +15,7 @@ import type { IpListPlan } from "../ip-lists.ts";
 export interface ContextOwner {
   readonly id: string;
   readonly client: ClientInfo;
+  readonly request: RequestView;
   readonly route: Context["route"];
   /** The upstream chosen so far. */
   readonly upstreamName: string | undefined;

@@ -13,6 +13,7 @@ import type {
   IpListView,
   LimitOutcome,
   RequestState,
+  RequestView,
   RespondDecision,
   Score,
   SubrequestInit,
@@ -59,6 +60,10 @@ export class ContextFacade implements Context {
 
   get client(): ClientInfo {
     return this.#owner.client;
+  }
+
+  get request(): RequestView {
+    return this.#owner.request;
   }
 
   get route(): Context["route"] {

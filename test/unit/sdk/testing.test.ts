@@ -287,6 +287,13 @@ describe("a response of a test", async () => {
 });
 
 describe("makeContext", () => {
+  it("has a request: the one that is given, that of a path, or one for /", () => {
+    expect(makeContext().request.path).toBe("/");
+    expect(makeContext({ request: "/a?b" }).request.search).toBe("?b");
+    const request = makeRequest("https://a.test/", { method: "POST" });
+    expect(makeContext({ request }).request).toBe(request);
+  });
+
   it("says of what is absent that it is switched off, as the proxy does", () => {
     const ctx = makeContext();
     for (const [use, option] of [

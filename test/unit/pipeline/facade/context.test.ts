@@ -1,4 +1,5 @@
 import type { HookLog, SubrequestInit } from "@gatewright/sdk";
+import { makeRequest } from "@gatewright/sdk/testing";
 import { describe, expect, it } from "vitest";
 
 import { ContextFacade } from "../../../../runtime/pipeline/facade/context.ts";
@@ -9,6 +10,7 @@ const LOG: HookLog = { debug() {}, info() {}, warn() {}, error() {} };
 class FakeOwner implements ContextOwner {
   id = "r1";
   client = { address: "192.0.2.1", port: 5, peerAddress: "192.0.2.1", protocol: "HTTP/1.1" };
+  request = makeRequest("/orders/7?x", { headers: { "x-a": "1" } });
   route = { name: "api", params: { id: "7" } };
   upstreamName: string | undefined = "api";
   upstreamViews = {};
@@ -69,6 +71,11 @@ describe("the facts of a context", () => {
     expect(ctx.client).toBe(owner.client);
     expect(ctx.route).toBe(owner.route);
     expect(ctx.signal).toBe(owner.signal);
+  });
+
+  it("include the request", () => {
+    const owner = new FakeOwner();
+    expect(new ContextFacade(owner).request).toBe(owner.request);
   });
 
   it("include a logger that is made once and only if asked for", () => {
