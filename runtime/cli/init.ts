@@ -24,11 +24,7 @@ export async function runInit(
   refuseTaken(cwd, dir);
   const kind = flags.template ?? (flags.json === true ? "plain" : await askKind(terminal));
   const files = projectFiles(toPackageName(basename(dir)), kind);
-  for (const [file, text] of files) {
-    mkdirSync(dirname(join(dir, file)), { recursive: true });
-    // "wx": a file that has appeared since the look above is kept.
-    writeFileSync(join(dir, file), text, { flag: "wx" });
-  }
+  for (const [file, text] of files) write(join(dir, file), text, cwd);
   const steps = [
     ...(dir === cwd ? [] : [`cd ${shownPath(cwd, dir)}`]),
     "npm install",
@@ -47,6 +43,38 @@ export async function runInit(
   const next = steps.map((step) => `  ${step}${step === "npm run dev" ? hint : ""}`);
   terminal.out([...written, "", "Next:", ...next].join("\n"));
   return 0;
+}
+
+function write(file: string, text: string, cwd: string): void {
+  try {
+    makeFolder(dirname(file));
+    // "wx": a file that has appeared since the look before is kept.
+    writeFileSync(file, text, { flag: "wx" });
+  } catch (error) {
+    const { code, path = file } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const reason = REASONS[code] ?? code;
+    throw new UsageError(
+      `${shownPath(cwd, path)} cannot be written: ${reason}.\nName another folder: gatewright init DIR`,
+    );
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "you may not write there",
+  EEXIST: "it is there already",
+  ENOENT: "no folder can be made there",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "what should be its folder is a file",
+  EPERM: "you may not write there",
+  EROFS: "the file system is read-only",
+};
+
+/** One by one: Node's `recursive` never comes back where the system says that a parent is missing, as under /proc. */
+function makeFolder(dir: string): void {
+  if (existsSync(dir)) return;
+  makeFolder(dirname(dir));
+  mkdirSync(dir);
 }
 
 /** A file of any kind of project: who is asked for a kind must not be refused afterwards. */

@@ -230,6 +230,10 @@ function sameLimits(one: ResolvedLimits, other: ResolvedLimits): boolean {
   return keys.every((key) => one[key] === other[key]);
 }
 
+const NO_SUCH_NAME = [
+  "there is no address for that name",
+  "Use an IP address: 127.0.0.1, or 0.0.0.0 for all.",
+] as const;
 const REASONS: Readonly<Record<string, readonly [reason: string, fix: string]>> = {
   EADDRINUSE: ["it is in use by another process", "Stop that process or choose another port."],
   EACCES: [
@@ -237,6 +241,8 @@ const REASONS: Readonly<Record<string, readonly [reason: string, fix: string]>> 
     "Ports below 1024 need a privilege: choose a higher one or grant CAP_NET_BIND_SERVICE.",
   ],
   EADDRNOTAVAIL: ["this machine does not have that address", "Use an address of this machine."],
+  ENOTFOUND: NO_SUCH_NAME,
+  EAI_AGAIN: NO_SUCH_NAME,
 };
 
 function toIssue(error: unknown, listen: ResolvedListen, at: number): ConfigIssue {

@@ -66,6 +66,17 @@ describe("runInit", () => {
   });
 
   it.each([
+    ["x/y", /^x\/y cannot be written: what should be its folder is a file\.\nName another folder/],
+    // Nobody can, not even root.
+    ["/proc/self/nowhere/x", / cannot be written: .*\nName another folder/],
+  ])("says why nothing can be written to %s", async (folder, message) => {
+    const cwd = newFolder();
+    writeFileSync(join(cwd, "x"), "");
+    await expect(runInit(silent(), cwd, folder)).rejects.toThrow(message);
+    await expect(runInit(silent(), cwd, folder)).rejects.toThrow(UsageError);
+  });
+
+  it.each([
     ["My Proxy", "my-proxy"],
     [".hidden", "hidden"],
     ["Ünï", "n"],

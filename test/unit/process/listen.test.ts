@@ -132,6 +132,18 @@ describe("ListenerSet", () => {
     expect(await speaks(two)).toBe(false);
   });
 
+  it.each([
+    // RFC 5737 §3: nobody's. RFC 6761 §6.4: no resolver knows it, or there is no resolver.
+    ["192.0.2.1", "this machine does not have that address", /address of this machine/],
+    ["nowhere.invalid", "there is no address for that name", /127\.0\.0\.1/],
+  ])("says why it cannot listen on %s", async (host, reason, fix) => {
+    const { set } = start();
+    const error = await set.change([{ ...at(0), host }]).catch((thrown: unknown) => thrown);
+    const [issue] = (error as PrepareError).issues;
+    expect(issue?.message).toBe(`Cannot listen on ${host}:0: ${reason}.`);
+    expect(issue?.fix).toMatch(fix);
+  });
+
   it("adjusts changed limits in place at commit, and only those", async () => {
     const { to, adjusted, set, opened } = start();
     await to(at(0), at(0));
