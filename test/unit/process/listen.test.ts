@@ -133,9 +133,9 @@ describe("ListenerSet", () => {
   });
 
   it.each([
-    // RFC 5737 §3: nobody's. RFC 6761 §6.4: no resolver knows it, or there is no resolver.
+    // RFC 5737 §3: nobody has it. And a name with an empty label, which no resolver is asked for.
     ["192.0.2.1", "this machine does not have that address", /address of this machine/],
-    ["nowhere.invalid", "there is no address for that name", /127\.0\.0\.1/],
+    ["nowhere..invalid", "there is no address for that name", /127\.0\.0\.1/],
   ])("says why it cannot listen on %s", async (host, reason, fix) => {
     const { set } = start();
     const error = await set.change([{ ...at(0), host }]).catch((thrown: unknown) => thrown);
