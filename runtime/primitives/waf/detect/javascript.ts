@@ -85,6 +85,8 @@ const OBJECT_NAMES = literalGroup([
   "eval",
   ...spaced("new_"),
   "ndBeacon",
+  "onerror",
+  "throw",
   "getScript",
   "balEval",
   "etch",
@@ -133,8 +135,9 @@ function scan(value: string): Finding | undefined {
       sign(value, BUILDER, "code-builder");
     if (found !== undefined) return found;
   }
-  if ((classes & EQUAL) !== 0) return sign(value, THROWN, "thrown");
-  return undefined;
+  return (classes & EQUAL) !== 0 && (literalGroups(value) & OBJECT_NAMES) !== 0
+    ? sign(value, THROWN, "thrown")
+    : undefined;
 }
 
 function sign(value: string, pattern: RegExp, name: string): Finding | undefined {

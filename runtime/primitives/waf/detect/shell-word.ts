@@ -1,5 +1,5 @@
 import { isDigitCode, isLetterCode, isSpaceCode, isWordCode } from "./characters.ts";
-import { TECHNICAL, WORDY } from "./shell-words.ts";
+import { Beginnings, TECHNICAL, WORDY } from "./shell-words.ts";
 
 // The word at a command position, read as the shell reads it: quotes, backslashes and empty variables
 // inside a name vanish.
@@ -149,7 +149,11 @@ function isInsideName(code: number): boolean {
 
 const VERSIONED = /^(?:python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/;
 
+const BEGINNINGS = new Beginnings(TECHNICAL, WORDY);
+
 export function knownKind(name: string): 0 | 1 | 2 {
+  const second = name.length > 1 ? name.charCodeAt(1) : 0;
+  if (!BEGINNINGS.has(name.charCodeAt(0), second)) return 0;
   if (TECHNICAL.has(name)) return 2;
   if (isDigitCode(name.charCodeAt(name.length - 1)) && VERSIONED.test(name)) return 2;
   return WORDY.has(name) ? 1 : 0;

@@ -57,6 +57,27 @@ export const WINDOWS_WORDY: ReadonlySet<string> = set(
   "print replace query route net expand start call set echo type copy move del erase dir ver vol md rd ren sc hh reg",
 );
 
+/** PowerShell's short names. */
+export const ALIASES: ReadonlySet<string> = set(
+  "iwr iex irm iwmi gci gwmi gps saps sv gal icm ipmo ni nsn",
+);
+
+/** Tells by two characters that no word begins with them, which is sooner done than to cut a word out and look for it. */
+export class Beginnings {
+  readonly #pairs = new Uint8Array(128 * 128);
+
+  constructor(...sets: readonly ReadonlySet<string>[]) {
+    for (const word of sets.flatMap((words) => [...words])) {
+      this.#pairs[(word.charCodeAt(0) << 7) | (word.charCodeAt(1) || 0)] = 1;
+    }
+  }
+
+  /** `second` is 0 for words of one character. */
+  has(first: number, second: number): boolean {
+    return second < 128 && this.#pairs[(first << 7) | second] === 1;
+  }
+}
+
 const VERBS = `
   add clear compress convertfrom convertto copy disable enable expand export find format get import install invoke move
   new out push receive register remove rename resolve resume select send set show start stop suspend test unblock update

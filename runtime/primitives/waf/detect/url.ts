@@ -8,7 +8,7 @@ import {
   SLASH,
   WIDE,
 } from "./characters.ts";
-import type { Finding } from "./finding.ts";
+import { sign, type Finding } from "./finding.ts";
 
 // Where a URL in a value leads: to the machine itself, to the metadata service of a cloud, or
 // through a scheme that is no web page. Addresses are compared as numbers, so that every spelling
@@ -70,14 +70,15 @@ export function detectServerSideRequest(value: string): Finding | undefined {
       return { sign: "scheme", start: match.index, end: match.index + match[0].length };
     }
   }
+  // Other characters may be folded into those of a name.
+  const mayBeNamed = (groups & HOST_WORDS) !== 0 || (classes & WIDE) !== 0;
+  if (!mayBeNamed && !holdsAddress(value)) return undefined;
   if (
     !value.includes("//") &&
     !value.includes("\\\\") &&
     !/(?:http|ftp|ws|gopher|dict|ldap)s?:/i.test(value)
   )
     return localName(value);
-  // Other characters may be folded into those of a name.
-  const mayBeNamed = (groups & HOST_WORDS) !== 0 || (classes & WIDE) !== 0;
   AUTHORITY.lastIndex = 0;
   for (
     let match = AUTHORITY.exec(value), tries = 0;
@@ -95,6 +96,38 @@ export function detectServerSideRequest(value: string): Finding | undefined {
     if (match[0].length === 0) AUTHORITY.lastIndex++;
   }
   return localName(value);
+}
+
+// A digit or a bracket where a host begins: behind @, a colon, or two slashes, of which one may be missing.
+function holdsAddress(value: string): boolean {
+  for (let at = 1; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if (code !== 0x5b && !isDigitCode(code)) continue;
+    const before = value.charCodeAt(at - 1);
+    if (before === 0x3a || before === 0x40) return true;
+    if (!isSlash(before)) continue;
+    const first = value.charCodeAt(at - 2);
+    if (first === 0x3a || isSlash(first)) return true;
+  }
+  return false;
+}
+
+function isSlash(code: number): boolean {
+  return code === 0x2f || code === 0x5c;
+}
+
+const REMOTE_FILE =
+  /^\s{0,4}(?:(?:https?|ftps?|file)(?::\/\/[^\s?#]{0,400})?\?{1,2}\s{0,4}$|(?:https?|ftps?):\/\/[^\s/?#]{1,200}\/[^\s?#]{0,400}\.(?:php\d?|phtml|inc|cgi|asp)(?:\?{0,2}(?:cmd=.{0,80})?|%00.{0,40})\s{0,4}$|(?:https?|ftps?):\/\/(?:\d{1,3}\.){3}\d{1,3}\/?\S{0,400}\.(?:php\d?|txt|inc|jpe?g|gif|sh|pl|py|exe|jsp)\b|(?:https?|ftps?):\/\/\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,8}\]?[/:]|ftps?:\/\/(?:\d{1,3}\.){3}\d{1,3})/i;
+const SCRIPT_ENDS = literalGroup([".php", ".phtml", ".inc", ".cgi", ".asp"]);
+
+/** The URL of a script, or of a file whose name the application is to end. */
+export function detectRemoteFile(value: string): Finding | undefined {
+  const mayBe =
+    /\?\s{0,4}$/.test(value) ||
+    (literalGroups(value) & SCRIPT_ENDS) !== 0 ||
+    holdsAddress(value) ||
+    value.split(":", 5).length > 4;
+  return mayBe ? sign(value, REMOTE_FILE, "remote-file") : undefined;
 }
 
 function localName(value: string): Finding | undefined {

@@ -15,7 +15,14 @@ import {
   literalGroups,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
-import { CMDLET, CMDLET_NOUNS, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
+import {
+  ALIASES,
+  Beginnings,
+  CMDLET,
+  CMDLET_NOUNS,
+  WINDOWS,
+  WINDOWS_WORDY,
+} from "./shell-words.ts";
 
 // The same for cmd.exe and PowerShell: case does not count, carets and quotes inside a name
 // vanish, options begin with a slash, variables stand between percent signs.
@@ -127,7 +134,31 @@ function scan(value: string): Finding | undefined {
   return undefined;
 }
 
+const BEGINNINGS = new Beginnings(WINDOWS, ALIASES);
+
+/** False: no name of a program stands here, plain or cut by carets and quotes. */
+function mayBeProgram(value: string, from: number): boolean {
+  let at = from;
+  while (at < from + 3 && isMark(value.charCodeAt(at))) at++;
+  const first = value.charCodeAt(at);
+  const second = value.charCodeAt(at + 1);
+  // ^ " and the colon of a drive
+  if (first === 0x5e || first === 0x22 || second === 0x5e || second === 0x22 || second === 0x3a)
+    return true;
+  return BEGINNINGS.has(lowerCode(first), lowerCode(second));
+}
+
+// " ' @ (
+function isMark(code: number): boolean {
+  return code === 0x22 || code === 0x27 || code === 0x40 || code === 0x28;
+}
+
+function lowerCode(code: number): number {
+  return code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
+}
+
 function judge(value: string, from: number, semicolon: boolean): boolean {
+  if (!mayBeProgram(value, from)) return false;
   const match =
     /^["'@(]{0,3}(?:[a-z]:\\[\w\\]{0,60}\\)?([a-z0-9_^"]{2,40})(?:\.exe|\.com|\.cmd)?/i.exec(
       value.slice(from, from + 120),
@@ -135,9 +166,8 @@ function judge(value: string, from: number, semicolon: boolean): boolean {
   if (match === null) return false;
   const name = match[1]!.replace(/[\^"]/g, "").toLowerCase();
   if (!WINDOWS.has(name)) {
-    // PowerShell's short names
     return (
-      /^(?:iwr|iex|irm|iwmi|gci|gwmi|gps|saps|sv|gal|icm|ipmo|ni|nsn)$/.test(name) &&
+      ALIASES.has(name) &&
       ARGUMENT.test(
         value
           .slice(from + match[0].length)
@@ -165,7 +195,8 @@ function judge(value: string, from: number, semicolon: boolean): boolean {
 }
 
 function atStart(value: string): Finding | undefined {
-  if (!/^["'@(]?[a-z]/i.test(value) || value.length > 2000) return undefined;
+  if (!mayBeProgram(value, 0) || !/^["'@(]?[a-z]/i.test(value) || value.length > 2000)
+    return undefined;
   const match = /^["'@(]?([a-z0-9_^]{2,24})(?:\.exe)?\s{1,4}/i.exec(value);
   if (match === null) return undefined;
   const name = match[1]!.replaceAll("^", "").toLowerCase();

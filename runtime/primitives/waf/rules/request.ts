@@ -1,4 +1,4 @@
-import { detectServerSideRequest } from "../detect/url.ts";
+import { detectRemoteFile, detectServerSideRequest } from "../detect/url.ts";
 import type { WafRule } from "../rule.ts";
 import { DECODED, INPUT } from "./places.ts";
 
@@ -28,9 +28,7 @@ export const REQUEST_RULES: readonly WafRule[] = [
     tags: ["rfi", "attack-rfi"],
     variables: ["ARGS", "XML", "XML_ATTRIBUTES", "REQUEST_BODY"],
     transformations: [["urlDecodeDeep"]],
-    operator: {
-      rx: /^\s{0,4}(?:(?:https?|ftps?|file)(?::\/\/[^\s?#]{0,400})?\?{1,2}\s{0,4}$|(?:https?|ftps?):\/\/[^\s/?#]{1,200}\/[^\s?#]{0,400}\.(?:php\d?|phtml|inc|cgi|asp)(?:\?{0,2}(?:cmd=.{0,80})?|%00.{0,40})\s{0,4}$|(?:https?|ftps?):\/\/(?:\d{1,3}\.){3}\d{1,3}\/?\S{0,400}\.(?:php\d?|txt|inc|jpe?g|gif|sh|pl|py|exe|jsp)\b|(?:https?|ftps?):\/\/\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,8}\]?[/:]|ftps?:\/\/(?:\d{1,3}\.){3}\d{1,3})/i,
-    },
+    operator: { detect: detectRemoteFile },
     needs: { minLength: 4, characters: ":?", literals: ["http", "ftp", "file"] },
   },
   {
