@@ -1,4 +1,5 @@
 import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
+import { isBase64, isNoBase64, mayBeBase64 } from "./base64.ts";
 import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";
 import type { KnownFields, Probe, ProbeSet, RuleSet } from "./compile.ts";
 import { characterClasses, literalGroups, noteScan } from "./detect/characters.ts";
@@ -9,7 +10,7 @@ import { readContent } from "./parse/content.ts";
 import { readCookies } from "./parse/cookies.ts";
 import { readForm } from "./parse/form.ts";
 import type { WafCollection, WafRule } from "./rule.ts";
-import { hasBadPercent, isBase64, isNoBase64, mayBeBase64, urlDecode } from "./transform.ts";
+import { hasBadPercent, urlDecode } from "./percent.ts";
 import type { Anomaly, InspectBounds, ScannedText, ValueSink } from "./values.ts";
 import { NOTHING, Variants } from "./variants.ts";
 

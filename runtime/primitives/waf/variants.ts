@@ -1,3 +1,4 @@
+import { isBase64 } from "./base64.ts";
 import { characterClasses, groupsWithin, literalGroups, PERCENT } from "./detect/characters.ts";
 import { EVERY, type Filter } from "./operator.ts";
 import type { WafTransformation } from "./rule.ts";
@@ -5,7 +6,6 @@ import {
   changedClasses,
   DECODING,
   decodedClasses,
-  isBase64,
   isDecoded,
   transformValue,
 } from "./transform.ts";

@@ -1,4 +1,4 @@
-import { urlDecode } from "../transform.ts";
+import { urlDecode } from "../percent.ts";
 import type { ValueSink } from "../values.ts";
 
 /** The pairs of a Cookie field (RFC 6265 §5.4), their values decoded once as most frameworks do. */

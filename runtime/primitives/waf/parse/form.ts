@@ -1,4 +1,4 @@
-import { hasBadPercent, urlDecode } from "../transform.ts";
+import { hasBadPercent, urlDecode } from "../percent.ts";
 import type { ValueSink } from "../values.ts";
 
 /**

@@ -1,12 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { hasBadPercent, urlDecode } from "../../../../runtime/primitives/waf/percent.ts";
 import type { WafTransformation } from "../../../../runtime/primitives/waf/rule.ts";
-import {
-  hasBadPercent,
-  transformValue,
-  urlDecode,
-} from "../../../../runtime/primitives/waf/transform.ts";
+import { transformValue } from "../../../../runtime/primitives/waf/transform.ts";
 
 const TABLE: readonly (readonly [WafTransformation, string, string])[] = [
   ["urlDecodeUni", "a+b%20c%u0027%zz", "a b c'%zz"],
