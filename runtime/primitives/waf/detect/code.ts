@@ -30,7 +30,7 @@ const JAVA_CLASS =
 const JAVA_NAME =
   /^(?:java\.lang\.[A-Z]\w{2,40}|java\.util\.[A-Z]\w{2,40}|\.?org\.apache(?:\.\w{1,40}){1,8}|\.?(?:java|javax(?!\.faces\.)|sun|com\.sun)(?:\.\w{1,40}){1,8})$/;
 const JAVA_CALL = [
-  /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName/i,
+  /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName|\bSystem\.get(?:Property|env)\s?\(/i,
   /\b(?:clone|instantiate|invoker|chained|constant|map|switch)transformer\b|\b(?:prototype(?:clone|serialization)|instantiate)factory\b|\b(?:for|while|transformer|chained|switch|if)closure\b|\btemplatesimpl\b|\bjdbcrowsetimpl\b|\bclass\.(?:module|classloader|protectiondomain)\b|\bclass\[["']?(?:module|classLoader)|\bunmarshaller\b|\bbase64data\b|\bxmldecoder\b|\bSpringMacroRequestContext\b|@type["']?\s?[:=]\s?["'][\w.$]{6}/i,
   /#(?:_memberAccess|context|attr|application|session|parameters|request|response|root|ognlUtil|container|cmd|iswin|cmds|process|ros)\b\s?[[=.(]|@java\.|\bmemberAccess\b|\ballowStaticMethodAccess\b|\bxwork\b|\bredirect:\$?%?\{|\baction:%?\$?\{|\bxwork2?\.|DefaultActionMapper|MethodClosure|\bInvocationHandler\b|\bspel\b\s?\(|\bPropertyUtilsBean\b/i,
 ];
@@ -40,7 +40,7 @@ const LOOKUP = [
 ];
 /** Also in honest code: a sign only where the value is a line of it and nothing else. */
 const NODE_SOFT =
-  /(?:^|[^`\w.]\s{0,2})process\s?\.\s?(?:env|version)\b|\brequire\s?\(\s?["'`](?:fs|net|http|https|vm|os|dns|cluster|repl|process|util|v8|worker_threads)\b|\bmodule\.exports\s?=|\bconsole\s?(?:\.\s?(?:info|debug|trace)\s?[(.]|\[\s?["'])|\bnew\s{1,4}Function\s?\(|\bBuffer\.from\s?\(/;
+  /(?:^|[^`\w.]\s{0,2})process\s?\.\s?(?:env|version|exit)\b|\brequire\s?\(\s?["'`](?:fs|net|http|https|vm|os|dns|cluster|repl|process|util|v8|worker_threads)\b|\bmodule\.exports\s?=|\bconsole\s?(?:\.\s?(?:info|debug|trace)\s?[(.]|\[\s?["'])|\bnew\s{1,4}Function\s?\(|\bBuffer\.from\s?\(/;
 const NODE =
   /_\$\$ND_FUNC\$\$_|\b__js_function\b|\bprocess\s?(?:\.\s?(?:mainModule|binding|kill\s?\(|dlopen)|\[\s?(?:["'`]|[a-z]))|\brequire\s?(?:\(\s?["'`](?:node:)?child_process\b|\[|\.\s?main\b|\.\s?resolve\s?\()|\bchild_process["'`]?\s?(?:\)|\.\s?(?:exec|spawn|fork))|\bspawn(?:Sync)?\s?\(\s?["'`\w]|\bexec(?:Sync|File|FileSync)\s?\(\s?["'`]|\bmainModule\b|\bglobal(?:This)?\s?(?:\.\s?process|\[\s?["'`])|\bthis\.constructor\b|\bconstructor\s?\.\s?constructor\b|:constructor:constructor|["'\\]__proto__|\breaddir(?:Sync)?\s?\(|\breadFile(?:Sync)?\s?\(\s?["'`]|\bfs\.(?:readFile|writeFile|readdir|unlink|createReadStream)|\beval\s?\(\s?(?:String\.from|atob|["'`]|\w{1,30}\s?[(+])|resolved_model/;
 const PROTOTYPE =
@@ -94,6 +94,7 @@ const JAVA_WORDS = literalGroup([
   "getd",
   "nstance",
   "getm",
+  "getp",
   "gete",
   "ineManager",
   "nsformer",

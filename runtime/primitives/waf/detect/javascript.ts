@@ -44,7 +44,7 @@ const SUBSCRIPT =
 const BUILDER =
   /\bString\s?\.\s?fromC(?:harCode|odePoint)\b|\bfromCharCode\s?\(|\.constructor\s?\(|\[\s?["']constructor["']\s?\]|\.constructor\.constructor\b|\b(?:sort|map|find|some|filter|forEach|every|reduce|concat|call|apply)\s?\.\s?(?:call|apply)\s?`|\bReflect\s{0,4}\.\s{0,4}[\w.]{1,30}(?:\(|`)|\]\s?\.\s?(?:map|find|some|filter|forEach|every|sort)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\]\s{0,4}\.\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:sort|map|find|some|filter|forEach|every)\s{0,4}\.\s{0,4}(?:call|apply)\b/;
 const EXFILTRATION =
-  /\bnew\s(?:XMLHttpRequest|Image|WebSocket|ActiveXObject|EventSource)\b\s?(?:\(|\)|;|\.)|\bnavigator\s?\.\s?sendBeacon\b|\$\s?\.\s?(?:getScript|globalEval)\s?\(|(?:^|[^\w$.])fetch\s?\(\s?["'`](?:https?:)?\/\/|(?:^|[^\w$.])import\s?\(\s?["'`/]|\.\s?innerHTML\s?\+?=|\.\s?outerHTML\s?=|\.src\s?=\s?["'`/]|\.insertAdjacentHTML\s?\(|(?:^|[^\w$.])(?:local|session)Storage\s?(?:\.getItem\s?\(|\[)|\bimport\s{1,4}\{[^}]{0,120}\}\s{0,4}from\s{0,4}["']/;
+  /\bnew\s(?:XMLHttpRequest|Image|WebSocket|ActiveXObject|EventSource)\b\s?(?:\(|\)|;|\.)|\bnavigator\s?\.\s?sendBeacon\b|\$\s?\.\s?(?:getScript|globalEval)\s?\(|(?:^|[^\w$.])fetch\s?\(\s?["'`](?:https?:)?\/\/|(?:^|[^\w$.])import\s?\(\s?["'`/]|\.\s?innerHTML\s?\+?=|\.\s?outerHTML\s?=|\.src\s?=\s?["'`/]|\.insertAdjacentHTML\s?\(|(?:^|[^\w$.])(?:local|session)Storage\s?(?:\.getItem\s?\(|\[)|\bimport\s{1,4}\{[^}]{0,120}\}\s{0,4}from\s{0,4}["'](?:https?:|\/\/|data:|blob:)/;
 /** Only brackets, signs and plus: letters are made from `![]` and its kin. */
 const SYMBOLS =
   /^\s?!{1,2}\[\]\s?$|!\[\]\s\[\]|!\+?\[\s?\]\s?(?:[+)!\]]|\[[(+!])|\[\s?\]\s?\[\s?\(|\(\s?!?\[\s?\]\s?\+|\+!{1,2}\[\]|\+\{\}\)\[|\$=~\[\]|_=~\[\]|ﾟωﾟ|ﾟДﾟ/;
@@ -165,5 +165,6 @@ function inProse(value: string, found: Finding): boolean {
   if (last === 0x28 || last === 0x3d || last === 0x60) return false;
   const before = value.slice(Math.max(0, found.start - 12), found.start);
   const after = value.slice(found.end, found.end + 12);
+  if (found.start === 0) return /^\s[a-z]{2,10}\s/i.test(after) && !/[=(;`]/.test(value);
   return /[a-z,]\s$/i.test(before) && /^(?:[.,!?]?\s[a-z]|[.,!?]?$)/i.test(after);
 }

@@ -21,7 +21,7 @@ const FIELDS = [
 /** Behind a carriage return alone, which no text has. */
 const CARRIED = /\r[A-Za-z]{1,20}-[\w-]{1,30}\s?:/;
 const MESSAGE =
-  /[\r\n](?:GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE)\s{1,4}\S{1,200}\s{1,4}HTTP\/\d|HTTP\/[0-2](?:\.\d)?\s{1,4}\d{3}\s|[\r\n]{2}\s{0,4}<(?:html|script|body|svg|img)\b/i;
+  /^\S{0,200}\s{1,2}HTTP\/1\.[01]\s{0,2}[\r\n]|[\r\n](?:GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE)\s{1,4}\S{1,200}\s{1,4}HTTP\/\d|HTTP\/[0-2](?:\.\d)?\s{1,4}\d{3}\s|[\r\n]{2}\s{0,4}<(?:html|script|body|svg|img)\b/i;
 const MAIL =
   /[\r\n]\s{0,4}(?:[A-Za-z]\w{0,8}\s{1,4})?(?:CAPABILITY|FETCH\s\d|SELECT\s["\w]{1,20}\s{0,4}(?:[\r\n]|$)|LOGIN\s\S{1,40}\s\S|LOGOUT|EXPUNGE|STORE\s\d|CREATE\s(?!TABLE|INDEX|VIEW|DATABASE|UNIQUE|SCHEMA|FUNCTION|TRIGGER|USER|OR\s|TEMP|TYPE|ROLE|EXTENSION)["\w]|DELETE\s["\w]{1,30}\s{0,4}$|NOOP|STARTTLS|AUTHENTICATE\s\w|LIST\s["(]|RETR\s\d|TOP\s\d|UIDL|DELE\s\d|STAT\s{0,2}[\r\n]|PASS\s\S{1,40}\s{0,4}[\r\n]|USER\s\S{1,40}\s{0,4}[\r\n]|QUIT\s{0,4}(?:[\r\n]|$)|RSET\s{0,4}(?:[\r\n]|$)|HELP\s{0,4}[\r\n]|VRFY\s\S|EXPN\s\S|(?:HELO|EHLO)\s[\w.-]{1,80}|MAIL\sFROM\s?:|RCPT\sTO\s?:|DATA\s{0,2}[\r\n])/;
 const MAIL_FIELD =

@@ -188,7 +188,7 @@ function isUrlPrefix(value: string, previous: number): boolean {
 }
 
 const UNIX_FILES =
-  /(?:^|[\s/"'`=:;|&<>(,{[!])(?:\/|\.{1,2}\/)?(?:etc\/{1,8}(?:\.{1,2}\/{1,8}){0,4}(?:passwd|shadow|group|gshadow|hosts(?:\.allow|\.deny)?\b|issue|fstab|crontab|sudoers|master\.passwd|security\/|ssh\/|nginx\/|apache2?\/|httpd\/|mysql\/|my\.cnf|php|resolv\.conf|environment|profile|inetd|motd|subuid|subgid|pam\.d|network|init\.d|rc\.|os-release|lsb-release|redhat-release|debian_version|exports|services|ssl\/|cron|hostname|mtab|networks|protocols|inittab|ftpusers|shells|aliases|bashrc|ld\.so|logrotate|modules|samba|snmp|squid|vsftpd|proftpd|openldap|ldap|krb5|kubernetes|docker|default\/|sysconfig|syslog|rsyslog|xinetd|wgetrc|login\.defs|securetty|timezone|udev|updatedb)|proc\/(?:self|version|\d{1,6}|cpuinfo|meminfo|cmdline|mounts|net\/|sched_debug|interrupts|modules|filesystems|partitions|devices|ioports|loadavg|uptime|stat|swaps|sys\/|\[)|sys\/(?:class|devices|fs|kernel|module|firmware)\b|var\/(?:logs?\/|adm\/|apache2?\/|lib\/(?:mlocate|mysql|php|pgsql|docker\/|kubelet\/)|spool\/cron|mail\/|run\/(?:docker|secrets)|www\/(?:logs?|conf|\w{0,20}\/?(?:config|wp-config|\.)))|root\/\.|home\/[\w.-]{1,32}\/\.|usr\/(?:local\/)?(?:apache2?|etc|psa|php|mysql|nginx|tomcat|cpanel|pgsql|lib\/(?:cron|security|php)|libexec|pkgsrc)\b|opt\/(?:lampp|bitnami|xampp)\/|dev\/(?:tcp|udp|shm\/|random|zero|sd[a-z]|mem)\b|private\/etc\/|apache2?\/(?:logs|conf)\/|tmp\/sess_|run\/secrets\/)/i;
+  /(?:^|[\s/"'`=:;|&<>(,{[!])(?:\/|\.{1,2}\/)?(?:etc\/{1,8}(?:\.{1,2}\/{1,8}){0,4}(?:passwd|shadow|group|gshadow|hosts(?:\.allow|\.deny)?\b|issue|fstab|crontab|sudoers|master\.passwd|security\/|ssh\/|nginx\/|apache2?\/|httpd\/|mysql\/|my\.cnf|php|resolv\.conf|environment|profile|inetd|motd|subuid|subgid|pam\.d|network|init\.d|rc\.|os-release|lsb-release|redhat-release|debian_version|exports|services|ssl\/|cron|hostname|mtab|networks|protocols|inittab|ftpusers|shells|aliases|bashrc|ld\.so|logrotate|modules|samba|snmp|squid|vsftpd|proftpd|openldap|ldap|krb5|kubernetes|docker|default\/|sysconfig|syslog|rsyslog|xinetd|wgetrc|login\.defs|securetty|timezone|udev|updatedb)|proc\/(?:self|version|\d{1,6}|cpuinfo|meminfo|cmdline|mounts|net\/|sched_debug|interrupts|modules|filesystems|partitions|devices|ioports|loadavg|uptime|stat|swaps|sys\/|\[)|sys\/(?:class|devices|fs|kernel|module|firmware)\b|var\/(?:logs?\/|adm\/|apache2?\/|lib\/(?:mlocate|mysql|php|pgsql|docker\/|kubelet\/)|spool\/cron|mail\/|run\/(?:docker|secrets)|www\/(?:logs?|conf|\w{0,20}\/?(?:config|wp-config|\.)))|root\/\.|home\/[\w.-]{1,32}\/\.|usr\/(?:local\/)?(?:apache2?|etc|psa|php|mysql|nginx|tomcat|cpanel|pgsql|lib\/(?:cron|security|php)|libexec|pkgsrc)\b|opt\/(?:lampp|bitnami|xampp)\/|etc\/[\w.-]{1,30}\/(?:[\w.-]{1,40}\/){0,4}[\w.-]{1,40}\.(?:pem|key|conf|cnf|cfg)\b|dev\/(?:tcp|udp|shm\/|random|zero|sd[a-z]|mem)\b|private\/etc\/|apache2?\/(?:logs|conf)\/|tmp\/sess_|run\/secrets\/)/i;
 const WINDOWS_FILES = [
   /(?:^|[\s\\/"'=:|&(])(?:windows[\\/]{1,8}(?:system32|win\.ini|system\.ini|repair|php\.ini|debug|panther|system\b|explorer|temp[\\/])|winnt[\\/]|boot\.ini|win\.ini(?:$|[\s"'%&;?#])|inetpub[\\/]|system32[\\/](?:drivers|config|inetsrv|cmd|license|eula|logfiles)|documents and settings[\\/])/i,
   /(?:^|[\s\\/"'=:|&(])(?:users[\\/](?:administrator|default|public)[\\/]|ntuser\.dat|sysprep\.(?:inf|xml)|unattend(?:ed)?\.xml|php[\\/]php\.ini|xampp[\\/]|autoexec\.bat|[a-z]:[\\/]{1,8}(?:windows|winnt|boot\.ini|inetpub|xampp|program files))/i,
@@ -196,7 +196,7 @@ const WINDOWS_FILES = [
 const DOT_FILES =
   /(?:^|[\s\\/"'=:|&(])\.(?:ssh[\\/]|bash_(?:history|profile|logout)|bashrc|zsh_history|zshrc|sh_history|mysql_history|psql_history|python_history|node_repl_history|history\b|netrc|pgpass|my\.cnf|htaccess|htpasswd|htdigest|htgroup|aws[\\/]|docker[\\/]|kube[\\/]|npmrc|pypirc|git-credentials|git[\\/]|svn[\\/]|hg[\\/]|env(?!\.(?:example|sample|template|dist)\b)(?=$|[\s"'&;?#.])|rhosts|shosts|forward|viminfo|gnupg[\\/]|boto\b|s3cfg|config[\\/]gcloud|wgetrc|DS_Store|user\.ini)/i;
 const APPLICATION_FILES =
-  /(?:^|[\s\\/"'=:|&(])(?:wp-config[._-]?\s?(?:php|txt|bak)|web\.config|WEB-INF[\\/]|META-INF[\\/](?:MANIFEST|context|maven)|id_(?:rsa|dsa|ecdsa|ed25519)\b|authorized_keys|known_hosts|httpd\.conf|php\.ini\b|my\.ini\b|localsettings\.php|config(?:uration)?\.php(?:~|\.bak)?(?=$|[\s"'&;])|settings\.php\b|parameters\.yml|database\.yml|secrets\.yml|global\.asax|(?:backup|dump|database|db)\.sql(?:\.(?:gz|zip|bz2|tar))?\b|(?:ssl_)?(?:access|error|referer|agent)[._-]logs?\b|(?:mysql|mysqld|pureftpd|proftpd|vsftpd|maillog|lastlog|messages|syslog|auth|kern|boot|secure|catalina)\.(?:log|err|out|conf|passwd)\b|error[._]log\b|docker-compose\.ya?ml|debug\.log\b)/i;
+  /(?:^|[\s\\/"'=:|&(])(?:wp-config[._-]?\s?(?:php|txt|bak)|web\.config|WEB-INF[\\/]|META-INF[\\/](?:MANIFEST|context|maven)|id_(?:rsa|dsa|ecdsa|ed25519)\b|authorized_keys|known_hosts|httpd\.conf|php\.ini\b|my\.ini\b|localsettings\.php|config(?:uration)?\.php(?:~|\.bak)?(?=$|[\s"'&;])|settings\.php\b|parameters\.yml|database\.yml|secrets\.yml|global\.asax|(?:backup|dump|database|db)\.sql(?:\.(?:gz|zip|bz2|tar))?\b|(?:ssl_)?(?:access|error|referer|agent)[._-]logs?\b|(?:mysql|mysqld|pureftpd|proftpd|vsftpd|maillog|lastlog|messages|syslog|auth|kern|boot|secure|catalina)\.(?:log|err|out|conf|passwd)\b|error[._]log\b|tomcat-users\.xml|docker-compose\.ya?ml|debug\.log\b)/i;
 
 // Without one of these beginnings there is nothing for the patterns to find.
 const UNIX_FOLDERS = literalGroup([
@@ -255,6 +255,7 @@ const APPLICATION_NAMES = literalGroup([
   "sql.",
   "ysql",
   ".err",
+  "cat-users",
 ]);
 
 /** Paths of files that hold secrets or tell about the system, as a value names them. */
@@ -332,12 +333,12 @@ function mentioned(value: string, found: Finding): boolean {
   // ".htaccess redirect www": a file's name and what is asked about it
   if (
     found.start === 0 &&
-    /^[.\w-]{1,40}(?:\s[a-z]{2,20}){1,8}(?:\s[\w.]{1,30})?$/i.test(value) &&
+    /^[.\w-]{1,40}(?:\s[a-z]{2,20}){1,8}(?:\s[\w.]{1,30})?[?!]?$/i.test(value) &&
     !value.includes("/")
   )
     return true;
   const before = value.slice(Math.max(0, found.start - 40), found.start + 1);
-  if (!/[A-Za-z\u00c0-\uffff]{2}[,:]?\s["'`(]?$/.test(before)) return false;
+  if (!/[A-Za-z\u00c0-\uffff]{2}[,:]?\s["'`(]?(?:~\/?)?$/.test(before)) return false;
   if (
     /(?:^|[;|&$`\n]\s{0,4})(?:cat|more|less|head|tail|nl|tac|type|ls|cp|mv|rm|vi|nano|grep|sed|awk|curl|wget|file|source|od|xxd|strings|sort|cut|rev|diff|find|tee|dir|copy|ln|chmod|chown|include|require)\s(?:-\S{1,12}\s){0,3}["'`(]?$/i.test(
       before,

@@ -162,6 +162,7 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
       (name === "timeout" && /^(?:-\S{1,12}\s{1,4})?\d{1,6}[smhd]?\s{1,4}[a-z]{2,12}\b/.test(rest))
     );
   if (name === "expr") return /^\d{1,10}\s{1,4}(?:[+-]|\\?\*|["'/])/.test(rest);
+  if (name === "service") return /^\w{1,20}\s{1,4}(?:re)?(?:start|load|stop|status)\b/.test(rest);
   if (name === "ip") return IP_OBJECT.test(rest);
   // ". name" and "type name" ask about a program
   if (

@@ -188,6 +188,8 @@ function call(index: number, word: string): string | undefined {
       before === COMPARE ||
       before === SEMICOLON_MARK
     ) {
+      // "Sleep (8 h)"
+      if (first === NUMBER && kindAt(index + 3) === WORD) return undefined;
       return first === NUMBER || first === OPEN || first === QUOTE_MARK || first === ARITHMETIC
         ? "sleep"
         : undefined;
@@ -214,6 +216,7 @@ function call(index: number, word: string): string | undefined {
     word !== "updatexml"
   )
     return undefined;
+  if (isShape(index + 2)) return undefined;
   // "polygon (", "elt(": words and names of other worlds; only with what SQL would put there
   if (!word.includes("_") && before === WORD) return undefined;
   if (
@@ -230,6 +233,17 @@ function call(index: number, word: string): string | undefined {
       : undefined;
   }
   return "call";
+}
+
+// POLYGON((0 0,0 1.5)): a shape as maps write it
+function isShape(index: number): boolean {
+  let at = index;
+  while (at < index + 3 && kindAt(at) === OPEN) at++;
+  if (kindAt(at) === ARITHMETIC) at++;
+  if (kindAt(at) !== NUMBER) return false;
+  at++;
+  if (kindAt(at) === ARITHMETIC && textAt(at) === "-") at++;
+  return kindAt(at) === NUMBER && !touches(at - 1);
 }
 
 // password::int, '{"a":1}'::jsonb

@@ -215,7 +215,7 @@ export function comparison(index: number): boolean {
       return (
         right === QUOTE_MARK ||
         right === OPEN ||
-        (right === NUMBER && textAt(at + 1).length > 1) ||
+        (right === NUMBER && (textAt(at + 1).length > 1 || /^(?:rlike|regexp)$/.test(word))) ||
         (right === WORD && /^(?:0x|char$|binary$|concat$|n$)/.test(wordAt(at + 1)))
       );
   }

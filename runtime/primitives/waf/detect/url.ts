@@ -20,7 +20,7 @@ const SCHEMES =
 const MILD = /^(?:data|sftp|svn|ldaps?|imaps?|file|smb|rtmp|telnet|zip|jar|dns|pop3)$/i;
 
 const METADATA_HOSTS =
-  /(?:^|[/@.])(?:metadata\.(?:google\.internal|packet\.net|goog|tencentyun\.com)|instance-data(?:\.ec2\.internal)?|169\.254\.169\.254\.(?:nip|sslip|xip)\.io|rancher-metadata|metadata\.nicegram|kubernetes\.default(?:\.svc)?(?:\.cluster\.local)?|(?:host|gateway|kubernetes)\.docker\.internal|host\.containers\.internal|localtest\.me|lvh\.me|spoofed\.[\w.-]{1,40}\.burpcollaborator\.net|customer1\.app\.localhost\.my\.company\.127\.0\.0\.1\.nip\.io|localdomain\.pw|\w{0,40}\.?(?:oast(?:ify)?\.(?:me|com|pro|live|site|online|fun)|burpcollaborator\.net|interact\.sh|oastify\.com|r87\.me|ngrok\.io|requestbin\.net|dnslog\.cn|ceye\.io|bxss\.me))(?:[:/?#]|$)/i;
+  /(?:^|[/@.])(?:metadata\.(?:google\.internal|packet\.net|goog|tencentyun\.com)|instance-data(?:\.ec2\.internal)?|169\.254\.169\.254\.(?:nip|sslip|xip)\.io|rancher-metadata|metadata(?=[:/?#]|$)|metadata\.nicegram|kubernetes\.default(?:\.svc)?(?:\.cluster\.local)?|(?:host|gateway|kubernetes)\.docker\.internal|host\.containers\.internal|localtest\.me|lvh\.me|spoofed\.[\w.-]{1,40}\.burpcollaborator\.net|customer1\.app\.localhost\.my\.company\.127\.0\.0\.1\.nip\.io|localdomain\.pw|\w{0,40}\.?(?:oast(?:ify)?\.(?:me|com|pro|live|site|online|fun)|burpcollaborator\.net|interact\.sh|oastify\.com|r87\.me|ngrok\.io|requestbin\.net|dnslog\.cn|ceye\.io|bxss\.me))(?:[:/?#]|$)/i;
 const LOCAL_NAMES =
   /^(?:localhost|localhost4|localhost6|localhost\.localdomain|localhost4\.localdomain4|localhost6\.localdomain6|ip6-localhost|ip6-loopback|ipv6-localhost|ipv6-loopback|loopback|0)$/i;
 /** Loopback, link-local and unspecified addresses, and those of IPv4 inside IPv6. */

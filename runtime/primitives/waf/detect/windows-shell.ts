@@ -30,9 +30,9 @@ import {
 const VARIABLE =
   /%(?:systemroot|comspec|systemdrive|windir|programfiles|programdata|userprofile|appdata|localappdata|temp|tmp|pathext|username|computername|cd|errorlevel)(?:%|:)/i;
 const ARGUMENT =
-  /^(?:\/[a-z?]{1,12}(?:$|[\s:&|"])|-{1,2}[a-z]|[a-z]:[\\/]|\\\\|%|https?:|\.{1,2}\\|\d{1,3}(?:\.\d{1,3}){3}|[\w-]{1,40}\.(?:exe|dll|bat|cmd|ps1|vbs|hta|txt|ini|sct|js|log|xml)\b|hk(?:lm|cu|ey_)|["'][a-z]:|<|>|\(new-object|@)/i;
+  /^(?:\/[a-z?]{1,12}(?:$|[\s:&|"])|-{1,2}[a-z]|[+-][rhsa]\s|[a-z]:[\\/]|\\\\|%|https?:|\.{1,2}\\|\d{1,3}(?:\.\d{1,3}){3}|[\w-]{1,40}\.(?:exe|dll|bat|cmd|ps1|vbs|hta|txt|ini|sct|js|log|xml)\b|hk(?:lm|cu|ey_)|["'][a-z]:|<|>|\(new-object|@)/i;
 const SPECIFIC =
-  /\b(?:cmd(?:\.exe)?\s{1,4}\/[ckr]\b|powershell(?:\.exe)?\s{1,4}(?:-[a-z]|[a-z]:\\|["'(&{$])|net1?\s{1,4}(?:user|localgroup|view|share|use|accounts|start|stop|group)\b(?=\s{0,4}(?:$|[/\\&|"]|\w{1,20}\s{1,4}(?:\/|\w{1,30}\s{0,4}\/)))|reg(?:\.exe)?\s{1,4}(?:add|query|save|export|delete)\s{1,4}["']?hk|certutil(?:\.exe)?\s{1,4}-|mshta(?:\.exe)?\s{1,4}["']?(?:https?|javascript|vbscript):|rundll32(?:\.exe)?\s{1,4}[\w.:\\/-]{2,80}[,\s]|regsvr32(?:\.exe)?\s{1,4}\/|wmic(?:\.exe)?\s{1,4}(?:process|os|useraccount|\/)|vssadmin\s{1,4}(?:delete|list)|bitsadmin\s{1,4}\/|invoke-(?:expression|webrequest|restmethod|command|mimikatz)\b\s?[-$("'h\w]|downloadstring\s?\(|downloadfile\s?\(|\biex\s{0,4}\(|new-object\s{1,4}(?:system\.)?net\.|set\s{1,4}\/a\s{1,4}["(]?\s?\d{1,10}\s?[*+-]|wscript\.shell|shell\.application)/i;
+  /\b(?:cmd(?:\.exe)?\s{1,4}\/[ckr]\b|powershell(?:\.exe)?\s{1,4}(?:-[a-z]|[a-z]{2,12}-[a-z]{3,20}\b|[a-z]:\\|["'(&{$])|net1?\s{1,4}(?:user|localgroup|view|share|use|accounts|start|stop|group)\b(?=\s{0,4}(?:$|[/\\&|"]|\w{1,20}\s{1,4}(?:\/|\w{1,30}\s{0,4}\/)))|sc(?:\.exe)?\s{1,4}(?:query|create|config|start|stop|delete|qc)(?:\s|$)|reg(?:\.exe)?\s{1,4}(?:add|query|save|export|delete)\s{1,4}["']?hk|certutil(?:\.exe)?\s{1,4}-|mshta(?:\.exe)?\s{1,4}["']?(?:https?|javascript|vbscript):|rundll32(?:\.exe)?\s{1,4}[\w.:\\/-]{2,80}[,\s]|regsvr32(?:\.exe)?\s{1,4}\/|wmic(?:\.exe)?\s{1,4}(?:process|os|useraccount|\/)|vssadmin\s{1,4}(?:delete|list)|bitsadmin\s{1,4}\/|invoke-(?:expression|webrequest|restmethod|command|mimikatz)\b\s?[-$("'h\w]|downloadstring\s?\(|downloadfile\s?\(|\biex\s{0,4}\(|new-object\s{1,4}(?:system\.)?net\.|set\s{1,4}\/a\s{1,4}["(]?\s?\d{1,10}\s?[*+-]|wscript\.shell|shell\.application)/i;
 const LOOP =
   /\bfor(?:\s{1,16}\/[dflr]{1,2}){0,6}\s{1,16}(?:["'][^"']{0,60}["']\s{1,16}|[a-z]:\\[\w\\]{0,60}\s{1,16})?%{1,2}\S{0,20}\s{1,16}in\s{1,16}\([^)]{0,400}\)?\s{0,16}do\b|\bfor\s{1,16}\/[dflr]\s{1,16}\S{1,60}\s{1,16}%{1,2}\S{0,20}\s{1,16}in\s?\(/i;
 const CONDITION =
@@ -44,6 +44,8 @@ const SPECIFIC_WORDS = literalGroup([
   "ershell",
   "net ",
   "net1",
+  " sc ",
+  "sc.exe",
   "reg ",
   "reg.",
   "tutil",
