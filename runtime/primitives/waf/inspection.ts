@@ -8,6 +8,7 @@ import { maskedText } from "./masked.ts";
 import { EVERY, passesFilter, type Hit } from "./operator.ts";
 import { readContent } from "./parse/content.ts";
 import { readCookies } from "./parse/cookies.ts";
+import { fieldText } from "./parse/field-text.ts";
 import { readForm } from "./parse/form.ts";
 import type { WafCollection, WafRule } from "./rule.ts";
 import { hasBadPercent, urlDecode } from "./percent.ts";
@@ -119,8 +120,9 @@ export class Inspection implements ValueSink {
       }
       const seen = this.#values;
       this.#fieldName(name, field);
-      this.value("REQUEST_HEADERS", name, value);
-      if (isCookie) readCookies(value, this);
+      const text = fieldText(value);
+      this.value("REQUEST_HEADERS", name, text);
+      if (isCookie) readCookies(text, this);
       if (known === UNKNOWN) this.#note(field?.clean, value, seen);
     }
     this.#tryCounts();
