@@ -15,6 +15,7 @@ import { formatPath } from "./option-path.ts";
 import { createOptionPlaces } from "./option-place.ts";
 import type { ResolvedConfig, UserConfig } from "./resolved-config.ts";
 import type { CodeSlot, Slot } from "./slot.ts";
+import type { Sources } from "./sources.ts";
 import type { StackMapper } from "./stack-mapper.ts";
 import { validate } from "./validate.ts";
 
@@ -145,7 +146,7 @@ async function run(
       return { kind: "ready", slot, config: normalize(validated.config, file, command) };
     }
     const issues = validated.kind === "valid" ? [] : validated.issues;
-    return discard(slot, located([...issues, ...missed], file));
+    return discard(slot, located([...issues, ...missed], file, sources));
   } catch (error) {
     // Getters and proxies of the user's object run while it is read.
     const { message, place, frame } = stackMapper.describeError(error);
@@ -175,14 +176,15 @@ const SECRETS: ReadonlySet<PropertyKey | undefined> = new Set([
   "secret",
 ]);
 
-/** Gives issues a place in the config file where the option can be found there. */
-function located(issues: readonly RawIssue[], file: string): ConfigIssue[] {
-  const places = createOptionPlaces(file, readSource(file) ?? "");
+/** Gives issues a place in the config file where the option can be found there: as it was read, whatever it says by now. */
+function located(issues: readonly RawIssue[], file: string, sources: Sources): ConfigIssue[] {
+  const places = createOptionPlaces(file, sources.textOf(file) ?? readSource(file) ?? "");
   return issues.map((issue) => {
     const place = places.find(issue.path);
     // Reports travel to terminals, logs and the page of `dev`: a token written into the config must not.
     const isSecret = SECRETS.has(issue.path.at(-1));
-    const frame = place === undefined || isSecret ? undefined : readFrame(place);
+    const frame =
+      place === undefined || isSecret ? undefined : (sources.frameOf(place) ?? readFrame(place));
     return {
       ...issue,
       path: formatPath(issue.path),

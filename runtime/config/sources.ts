@@ -14,6 +14,8 @@ export interface Sources {
   placeOf(line: number, column: number): SourcePlace | undefined;
   /** The code frame of a place that `placeOf` gave. */
   frameOf(place: SourcePlace): string | undefined;
+  /** The text of a user's file. */
+  textOf(file: string): string | undefined;
 }
 
 /** Reads esbuild's source map. `prefixes`: characters that were put before the first line of a file. */
@@ -48,6 +50,7 @@ export function toSources(
       const text = parse().texts.get(place.file);
       return text === undefined ? undefined : renderFrame(text, place.line, place.column);
     },
+    textOf: (file) => parse().texts.get(file),
   };
 }
 

@@ -49,7 +49,11 @@ const MAX_CAUSES = 4;
 /** Folder of the engine's own code, sources or build. */
 const OWN_CODE = dirname(import.meta.dirname) + sep;
 
-const NO_SOURCES: Sources = { placeOf: () => undefined, frameOf: () => undefined };
+const NO_SOURCES: Sources = {
+  placeOf: () => undefined,
+  frameOf: () => undefined,
+  textOf: () => undefined,
+};
 
 let scripts = 0;
 

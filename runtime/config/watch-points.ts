@@ -25,21 +25,16 @@ const CLOCK_GRAIN_MS = 10;
  * change with every file in it, and those that matter are points of their own.
  */
 export function signatureOf(path: string): string {
-  return toSignature(statOf(path));
-}
-
-/** The same to be kept for a later comparison: like no other if the file may yet change without its times telling. */
-export function keptSignatureOf(path: string): string {
   const stat = statOf(path);
-  const signature = toSignature(stat);
-  const isFresh = stat?.isDirectory() === false && stat.ctimeMs > Date.now() - CLOCK_GRAIN_MS;
-  return isFresh ? `${signature}:fresh` : signature;
-}
-
-function toSignature(stat: Stats | undefined): string {
   if (stat === undefined) return "missing";
   const identity = `${stat.dev}:${stat.ino}`;
   return stat.isDirectory() ? identity : `${identity}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
+}
+
+/** The file may yet change without its times telling. */
+export function isFresh(path: string): boolean {
+  const stat = statOf(path);
+  return stat?.isDirectory() === false && stat.ctimeMs > Date.now() - CLOCK_GRAIN_MS;
 }
 
 export function statOf(path: string): Stats | undefined {

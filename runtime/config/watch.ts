@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import type { ExternalPackage } from "./compile.ts";
 import { fingerprintOf } from "./package-fingerprint.ts";
-import { foldersOf, keptSignatureOf, signatureOf, statOf, watchPointsOf } from "./watch-points.ts";
+import { foldersOf, isFresh, signatureOf, statOf, watchPointsOf } from "./watch-points.ts";
 import { watchFolder } from "./watch-folder.ts";
 import type { FolderWatch } from "./watch-folder.ts";
 
@@ -54,6 +54,7 @@ class Watcher implements InputWatcher {
   #signatures = new Map<string, string>();
   #packagePoints: ReadonlySet<string> = new Set();
   #changedAt: number | undefined;
+  #hasWaited = false;
   #isClosed = false;
 
   constructor(options: InputWatcherOptions) {
@@ -80,7 +81,7 @@ class Watcher implements InputWatcher {
     const known = this.#signatures;
     this.#signatures = new Map();
     for (const point of this.#inputPoints) {
-      this.#signatures.set(point, known.get(point) ?? keptSignatureOf(point));
+      this.#signatures.set(point, known.get(point) ?? keptSignature(point));
     }
     // Files that this load found first were not watched while it read them.
     for (const point of this.#inputPoints) {
@@ -107,9 +108,15 @@ class Watcher implements InputWatcher {
     this.#refresh();
     // Events also tell of a folder's other files, and the last of a save may come late: nothing has changed by them.
     if (!this.#hasChanged()) return;
-    this.#signatures = new Map(
-      [...this.#inputPoints].map((point) => [point, keptSignatureOf(point)]),
-    );
+    const points = [...this.#inputPoints];
+    // Events come late on a busy machine: it is being written at this moment. Once, since some writers never pause.
+    if (!this.#hasWaited && points.some(isFresh)) {
+      this.#hasWaited = true;
+      this.#changes.trigger();
+      return;
+    }
+    this.#hasWaited = false;
+    this.#signatures = new Map(points.map((point) => [point, keptSignature(point)]));
     this.#changedAt = changedAt;
     this.#options.onChange();
   }
@@ -180,6 +187,11 @@ class Watcher implements InputWatcher {
     const closing = folder.close().finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
+}
+
+/** Like no later one if the file may yet change without its times telling. */
+function keptSignature(point: string): string {
+  return isFresh(point) ? `${signatureOf(point)}:fresh` : signatureOf(point);
 }
 
 /** Runs `run` once events have paused for `quietMs`, at the latest `maxMs` after the first. */

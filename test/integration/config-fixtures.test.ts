@@ -3,7 +3,12 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { formatReport } from "../../runtime/config/report.ts";
-import { createTestLoader, expectFailed, expectLoaded } from "../helpers/config-project.ts";
+import {
+  createConfigProject,
+  createTestLoader,
+  expectFailed,
+  expectLoaded,
+} from "../helpers/config-project.ts";
 
 const root = resolve(import.meta.dirname, "../fixtures/config");
 
@@ -261,6 +266,20 @@ describe("bad configs", () => {
     for (const part of expected.says ?? []) expect(text).toMatch(part);
     const { place } = report.issues[0] ?? {};
     if (expected.at !== undefined) expect(`${place?.line}:${place?.column}`).toBe(expected.at);
+  });
+
+  it("shows the text that was read, though the file has changed since", async () => {
+    await using project = await createConfigProject({
+      "proxy.config.ts": [
+        'import { writeFileSync } from "node:fs";',
+        'writeFileSync(import.meta.filename, "export default {};");',
+        "export default { upstreems: {} };",
+      ].join("\n"),
+    });
+    await using loader = createTestLoader(project.file);
+    const [issue] = expectFailed(await loader.load()).issues;
+    expect(issue?.place).toEqual({ file: project.file, line: 3, column: 18 });
+    expect(issue?.frame).toContain("> 3 | export default { upstreems: {} };");
   });
 
   it("never shows a token in a report", async () => {

@@ -20,7 +20,7 @@ const GROWTH_PER_UPLOAD = 5 * MIB;
 describe("upstreams that stop reading", () => {
   it(
     "hold their clients' uploads up, cost a bounded amount of memory, and get all of it when they read on",
-    { timeout: scaled(30_000, 300_000) },
+    { timeout: scaled(90_000, 300_000) },
     async () => {
       const origin = await startHeldOrigin();
       await using proxy = await startMeasuredProxy({

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 
 import {
   foldersOf,
-  keptSignatureOf,
+  isFresh,
   signatureOf,
   watchPointsOf,
 } from "../../../runtime/config/watch-points.ts";
@@ -65,15 +65,15 @@ it("signs a folder by which one it is, whatever comes and goes in it", async () 
   expect(signatureOf(project.path("v1"))).not.toBe(before);
 });
 
-it("keeps no signature of a file that may change without its times telling", async () => {
+it("says of a file whether it may change without its times telling", async () => {
   const path = project.path("v1/x.ts");
-  const isKept = (): boolean => keptSignatureOf(path) === signatureOf(path);
-  await expect.poll(isKept).toBe(true);
+  await expect.poll(() => isFresh(path)).toBe(false);
   // Its time of change is the kernel's, so this one is new whatever time it names.
   await expect
     .poll(async () => {
       await utimes(path, 1, 1);
-      return isKept();
+      return isFresh(path);
     })
-    .toBe(false);
+    .toBe(true);
+  expect(isFresh(project.path("missing"))).toBe(false);
 });
