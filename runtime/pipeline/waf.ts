@@ -85,7 +85,7 @@ function inspectHead(flow: Flow, plan: WafPlan): WafUse | undefined {
       protocol: exchange.protocol,
       rawPath: flow.rawPath,
       rawSearch: flow.rawSearch,
-      ...(normalizedPath === "" ? {} : { path: normalizedPath }),
+      path: normalizedPath === "" ? undefined : normalizedPath,
       fields: exchange.fields,
     });
     use = new WafUse(plan, inspection);

@@ -57,8 +57,8 @@ export interface RuleSet {
   probesFor(collection: WafCollection, name: string): ProbeSet | undefined;
   /** For values whose names are not known yet; undefined where each is counted. */
   sharedProbes(collection: WafCollection): SharedProbes | undefined;
-  /** What is known about fields of this name; undefined for names that are not kept. */
-  fieldsOf(name: string): KnownFields | undefined;
+  /** What is known about fields of this name, which stands at this place among others; undefined for names that are not kept. */
+  fieldsOf(name: string, position: number): KnownFields | undefined;
   readonly cleanTargets: CleanTable;
   /** What is tried on how many values there are: by `COLLECTION` or `COLLECTION:name`. */
   readonly counts: ReadonlyMap<string, readonly Probe[]>;
@@ -79,6 +79,7 @@ export interface SharedProbes {
 
 /** Fields of one name that have been inspected. */
 export interface KnownFields {
+  readonly name: string;
   /** Whole fields in which nothing was found. */
   readonly clean: CleanTable;
   readonly isCookie: boolean;
@@ -89,6 +90,8 @@ export interface KnownFields {
 /** Names whose probes are kept; parameters' names are the client's, so there can be any number of others. */
 const MAX_KEPT_NAMES = 512;
 const MAX_KEPT_NAME = 128;
+/** Fields of a request that are likely to be where they were in others. */
+const MAX_POSITIONS = 64;
 const MAX_CONDITIONS = 30;
 
 /** Names in `ARGS` are those of the query and of the content. */
@@ -264,12 +267,22 @@ function probeSet(probes: readonly Probe[], clean: CleanValues | undefined): Pro
 
 function createFieldTables(clean: CleanValues): RuleSet["fieldsOf"] {
   const all = new Map<string, KnownFields>();
-  return (name) => {
+  // Most clients send the same fields in the same order, and to compare a name is less than to look it up.
+  const last: KnownFields[] = [];
+  return (name, position) => {
+    const guess = last[position];
+    if (guess !== undefined && guess.name === name) return guess;
     let known = all.get(name);
     if (known === undefined && all.size < MAX_KEPT_NAMES && name.length <= MAX_KEPT_NAME) {
-      known = { clean: clean.table(), isCookie: isNamed(name, "cookie"), isNameClean: false };
-      all.set(detached(name), known);
+      known = {
+        name: detached(name),
+        clean: clean.table(),
+        isCookie: isNamed(name, "cookie"),
+        isNameClean: false,
+      };
+      all.set(known.name, known);
     }
+    if (known !== undefined && position < MAX_POSITIONS) last[position] = known;
     return known;
   };
 }

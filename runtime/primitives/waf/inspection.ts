@@ -23,7 +23,7 @@ export interface RequestHead {
   /** With `?`, or empty. */
   readonly rawSearch: string;
   /** The one normalised path, which exclusions go by. Default: `rawPath`, decoded. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   readonly fields: ReadonlyRawFields;
 }
 
@@ -110,7 +110,7 @@ export class Inspection implements ValueSink {
     for (let at = 0; at < fields.length; at += 2) {
       const name = fields[at] as string;
       const value = fields[at + 1] as string;
-      const field = this.#ruleSet.fieldsOf(name);
+      const field = this.#ruleSet.fieldsOf(name, at >> 1);
       const isCookie = field === undefined ? isNamed(name, "cookie") : field.isCookie;
       const known =
         field === undefined || (isCookie && countsCookies) ? NEW : this.#known(field.clean, value);

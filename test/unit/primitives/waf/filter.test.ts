@@ -134,6 +134,8 @@ describe("filters before rules", () => {
   it("change nothing that is found in texts that a pattern is about", async () => {
     let generated = 0;
     for (const pattern of await wafPatterns()) {
+      // What parsers look for is no attack.
+      if (pattern.file.startsWith("parse/")) continue;
       let texts: fc.Arbitrary<string>;
       try {
         texts = fc.stringMatching(withoutAssertions(pattern), { size: "xsmall" });
