@@ -308,6 +308,7 @@ describe("PUB-46: where a challenge leads", () => {
   it.each([
     "//evil.test/x",
     "/%0d%0aSet-Cookie:%20x=1",
+    "/%0aSet-Cookie:%20x=1",
     "/%E5%98%8A%E5%98%8D",
     "/a?to=//evil.test",
   ])("stays on the own host for %s", async (target) => {

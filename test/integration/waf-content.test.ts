@@ -61,6 +61,13 @@ describe("the WAF, on the content of a request", () => {
       `{ user(name: "O'Neil") { id } }`,
     ],
     ["multipart", MULTIPART, `${part("q", SQLI)}--b--\r\n`, `${part("q", "O'Neil")}--b--\r\n`],
+    [
+      "multipart with a boundary in quotes",
+      'multipart/form-data; boundary="b"',
+      `${part("q", SQLI)}--b--\r\n`,
+      `${part("q", "O'Neil")}--b--\r\n`,
+    ],
+    ["a form in Latin-1", `${FORM}; charset=iso-8859-1`, `q=${SQLI}`, "q=O%27Neil"],
     ["text", "text/plain", SQLI, "O'Neil"],
   ])("refuses an attack in %s and passes its honest twin", async (_name, type, attack, honest) => {
     const through = await behindWaf();
