@@ -11,7 +11,7 @@ import { createHttp1Parser, type Http1Parser } from "./http1-server.ts";
 import { Http2Acceptor, type Http2AcceptorOwner } from "./http2-acceptor.ts";
 import { PrefaceGate, type PrefaceGateOwner } from "./http2-preface.ts";
 import { ProxyProtocolGate, type GateOwner, type PeerTest } from "./proxy-protocol-gate.ts";
-import { endsOf } from "./proxy-protocol-ends.ts";
+import { peerAddressOf } from "./proxy-protocol-ends.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SecureConnection } from "./secure-connection.ts";
 import { TlsAcceptor, type TlsAcceptorOwner } from "./tls-acceptor.ts";
@@ -304,7 +304,7 @@ class PortListener
 
   /** Its PROXY header is read, if the listener asks for one. */
   onAdmitted(socket: Socket): void {
-    if (!this.#admits(socket, endsOf(socket).peerAddress)) {
+    if (!this.#admits(socket, peerAddressOf(socket))) {
       this.#refused += 1;
       socket.on("error", () => {});
       socket.destroy();

@@ -18,6 +18,12 @@ export function endsOf(socket: Socket): ProxiedEnds {
   );
 }
 
+/** The peer's address alone: the socket's own address is another question to the kernel. */
+export function peerAddressOf(socket: Socket): string {
+  const raw = beneath(socket);
+  return told.get(raw)?.peerAddress ?? raw.remoteAddress ?? "";
+}
+
 /** From now on these are the ends of this socket and of TLS on it. */
 export function setEnds(socket: Socket, ends: ProxiedEnds): void {
   told.set(socket, ends);

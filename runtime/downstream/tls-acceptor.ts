@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { readHello, type HelloFacts } from "./client-hello.ts";
 import { type Linked, LinkedSet } from "../linked-set.ts";
-import { endsOf } from "./proxy-protocol-ends.ts";
+import { peerAddressOf } from "./proxy-protocol-ends.ts";
 import { SecureConnection, toSentName, verifiedOf } from "./secure-connection.ts";
 import { TlsServers } from "./tls-servers.ts";
 import type { ListenerTls, TicketKeySource, TlsOffer } from "./tls-terms.ts";
@@ -95,7 +95,7 @@ export class TlsAcceptor {
     if (!this.#leave(handshake)) return;
     this.#owner.wheel.disarm(handshake.deadline);
     const reason = handshake.reason ?? "the client went away";
-    this.#owner.onHandshakeFailed(endsOf(handshake.raw).peerAddress, reason);
+    this.#owner.onHandshakeFailed(peerAddressOf(handshake.raw), reason);
     this.#owner.onHandshakeClosed();
   }
 
