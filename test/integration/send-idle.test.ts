@@ -11,6 +11,7 @@ import { startProxy, type TestProxy } from "../helpers/start-proxy.ts";
 import { throughProxy } from "../helpers/through-proxy.ts";
 
 const LIMIT_MS = scaled(400, 5_000);
+const READING = { timeout: 60_000 };
 /** More than kernels take on the way. */
 const LONG = 64 * 1024 * 1024;
 
@@ -42,7 +43,7 @@ describe("limits.sendIdle", () => {
     client.destroy();
   });
 
-  it("lets a client live that reads slowly, for as long as it takes", async () => {
+  it("lets a client live that reads slowly, for as long as it takes", READING, async () => {
     const { url } = await origin();
     const proxy = await proxyFor(url);
     const reader = await PacedReader.open(proxy.url);
@@ -55,7 +56,7 @@ describe("limits.sendIdle", () => {
     reader.abort();
   });
 
-  it("lets it live too where all of a long answer is one write", async () => {
+  it("lets it live too where all of a long answer is one write", READING, async () => {
     const body = randomBytes(32 * 1024 * 1024);
     const { proxy } = await throughProxy({
       config: {
