@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 
 import { defineConfig } from "vitest/config";
 
+const isFull = process.env["GATEWRIGHT_TEST_SCALE"] === "full";
 const conditions = ["@gatewright/source", "node", "import", "module", "default"];
 
 export default defineConfig({
@@ -19,7 +20,8 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // A test that needs a second try is a bug, and the summary names it; it must not stop a merge of something else.
     retry: process.env["CI"] === undefined ? 0 : 1,
-    testTimeout: 15_000,
+    // At full scale many wait for time to pass.
+    testTimeout: isFull ? 180_000 : 15_000,
     hookTimeout: 15_000,
     teardownTimeout: 5_000,
     reporters: [
