@@ -145,10 +145,10 @@ export class CodedContent implements ContentSource, ContentSink {
     }
   }
 
-  /** Nothing has gone to the coder yet, and all that can come may wait for it. */
+  /** Nothing has gone to the coder yet, and all that can come may wait for it. A source that gives more is like any other. */
   #gathers(): boolean {
-    const { length } = this.#source;
-    return this.#coder === undefined && length !== undefined && length <= GATHERED_BYTES;
+    const { length = Infinity } = this.#source;
+    return this.#coder === undefined && length <= GATHERED_BYTES && this.#queued <= length;
   }
 
   #endCoder(coder: Transform): void {

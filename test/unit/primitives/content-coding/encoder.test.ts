@@ -99,6 +99,21 @@ describe("content of a known length", () => {
     }
   });
 
+  it("is not gathered without end where more comes than was said", async () => {
+    const source = new PushSource(100_000);
+    const out = new Collected();
+    encodeContent(source, ["gzip"]).open(out);
+    let given = 0;
+    while (!source.paused) {
+      source.push(randomBytes(30_000));
+      given += 30_000;
+      expect(given).toBeLessThan(200_000);
+    }
+    source.end();
+    await out.done;
+    expect(gunzipSync(out.bytes).length).toBe(given);
+  });
+
   it("goes on its way when its source pauses", async () => {
     const source = new PushSource(100_000);
     const out = new Collected();
