@@ -5,7 +5,7 @@
  *
  * Requests that want another protocol become extended CONNECT (RFC 8441).
  *
- * Long because it is one state machine over two directions and their ends; the stream's listeners (http2-stream.ts), heads,
+ * Over 400 lines: it is one state machine over two directions and their ends; the stream's listeners (http2-stream.ts), heads,
  * errors and tunnels are elsewhere.
  */
 import { createHash } from "node:crypto";

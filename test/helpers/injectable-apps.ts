@@ -1,11 +1,9 @@
 /** Two applications with the holes that a WAF is for: one glues values into SQL, one into a shell's line. */
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { DatabaseSync } from "node:sqlite";
 
-import { onTestFinished } from "vitest";
+import { listenForTest } from "./listen-for-test.ts";
 
 /** In the table that nobody is to read. */
 export const SECRET = "correct-horse-7319";
@@ -148,13 +146,7 @@ async function listen(answer: (request: IncomingMessage) => Promise<Answer>): Pr
       (error: unknown) => response.writeHead(400).end(String(error)),
     );
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return listenForTest(server);
 }
 
 async function contentOf(request: IncomingMessage): Promise<string> {

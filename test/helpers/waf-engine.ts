@@ -14,17 +14,21 @@ const ENGINE = createWafEngine({
 
 /** Whether our rules at paranoia 1 find enough in it to refuse it. */
 export function isStoppedByEngine(request: SuiteRequest): boolean {
-  return inspected(request).score >= THRESHOLD;
+  return inspect(ENGINE, request).score >= THRESHOLD;
 }
 
 /** Rules and places that match in it. */
 export function matchesOf(request: SuiteRequest): readonly string[] {
-  return inspected(request).matches.map(({ rule, place }) => `${rule.id} ${place}`);
+  return inspect(ENGINE, request).matches.map(({ rule, place }) => `${rule.id} ${place}`);
 }
 
-function inspected({ method, target, fields, content }: SuiteRequest): Inspection {
+/** A whole request through an engine. */
+export function inspect(
+  engine: Pick<typeof ENGINE, "inspect">,
+  { method, target, fields, content }: SuiteRequest,
+): Inspection {
   const question = target.indexOf("?");
-  const inspection = ENGINE.inspect({
+  const inspection = engine.inspect({
     method,
     protocol: "HTTP/1.1",
     rawPath: question === -1 ? target : target.slice(0, question),

@@ -4,13 +4,13 @@
  */
 import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 
 import type { FetchUpstream } from "@gatewright/sdk";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 
+import { listenForTest } from "../helpers/listen-for-test.ts";
 import hono, { finished as finishedByHono } from "../fixtures/apps/hono.ts";
 import * as workers from "../fixtures/apps/workers.ts";
 import { startProxy, type TestProxy } from "../helpers/start-proxy.ts";
@@ -322,11 +322,5 @@ async function startOrigin(): Promise<string> {
       response.end(`${request.method} ${request.url} of the origin: ${content.toString()}`);
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return listenForTest(server);
 }

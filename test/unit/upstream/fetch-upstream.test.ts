@@ -1,12 +1,11 @@
 import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import type { FetchUpstream } from "@gatewright/sdk";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 
+import { listenForTest } from "../../helpers/listen-for-test.ts";
 import { DeadlineWheel } from "../../../runtime/clock.ts";
 import { sourceFromBytes } from "../../../runtime/http/readable-source.ts";
 import { declaredCodingHolds } from "../../../runtime/primitives/content-coding/sniff.ts";
@@ -352,13 +351,7 @@ describe("PUB-20: a response that fetch has decoded", () => {
       response.writeHead(200, fields);
       response.end(bytes);
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return listenForTest(server);
   }
 
   const ways: [string, (response: Response) => Response | Promise<Response>][] = [

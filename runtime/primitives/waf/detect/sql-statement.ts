@@ -1,3 +1,4 @@
+// Over 400 lines: one statement of SQL after the other, each a function of a few lines over the same tokens.
 import {
   comparison,
   dotted,

@@ -8,6 +8,7 @@ import type { WafRule } from "../../../../runtime/primitives/waf/rule.ts";
 import { RULES } from "../../../../runtime/primitives/waf/rules/rules.ts";
 import { honestTexts } from "../../../helpers/honest-texts.ts";
 import { scaled } from "../../../helpers/scale.ts";
+import { inspect } from "../../../helpers/waf-engine.ts";
 import { wafPatterns, type WafPattern } from "../../../helpers/waf-patterns.ts";
 import {
   coreRuleSetRequests,
@@ -171,16 +172,6 @@ describe("filters before rules", () => {
   );
 });
 
-function matchesOf(engine: Engine, { method, target, fields, content }: SuiteRequest): string[] {
-  const question = target.indexOf("?");
-  const inspection = engine.inspect({
-    method,
-    protocol: "HTTP/1.1",
-    rawPath: question === -1 ? target : target.slice(0, question),
-    rawSearch: question === -1 ? "" : target.slice(question),
-    fields: fields.flat(),
-  });
-  const type = fields.find(([name]) => name.toLowerCase() === "content-type")?.[1];
-  if (content !== undefined) inspection.inspectContent(content, type);
-  return inspection.matches.map(({ rule, place }) => `${rule.id} at ${place}`);
+function matchesOf(engine: Engine, request: SuiteRequest): string[] {
+  return inspect(engine, request).matches.map(({ rule, place }) => `${rule.id} at ${place}`);
 }
