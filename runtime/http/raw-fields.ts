@@ -41,9 +41,13 @@ export function fieldValues(fields: ReadonlyRawFields, lower: string): string[] 
 
 /** RFC 9110 §5.3: several lines of a list mean the same as one with all of it. `undefined` if there is none. */
 export function listValue(fields: ReadonlyRawFields, lower: string): string | undefined {
-  const first = fieldValue(fields, lower);
-  if (first === undefined || countField(fields, lower) === 1) return first;
-  return fieldValues(fields, lower).join(", ");
+  let list: string | undefined;
+  for (let at = 0; at < fields.length; at += 2) {
+    if (!isNamed(fields[at] as string, lower)) continue;
+    const value = fields[at + 1] as string;
+    list = list === undefined ? value : `${list}, ${value}`;
+  }
+  return list;
 }
 
 export function hasField(fields: ReadonlyRawFields, lower: string): boolean {

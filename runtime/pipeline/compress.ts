@@ -39,7 +39,6 @@ export function planCoding(flow: Flow, response: OutgoingResponse): CodingPlan |
   if (response.content === undefined && exchange.method !== "HEAD") return undefined;
   const length = fieldValue(fields, "content-length");
   const plan = compression.plan(
-    listValue(exchange.fields, "accept-encoding"),
     exchange.fields,
     fields,
     length === undefined ? undefined : Number(length),

@@ -62,7 +62,6 @@ export class Compression {
    * codings and not those that the content has gets it plain, or in one of its own.
    */
   plan(
-    acceptEncoding: string | undefined,
     request: ReadonlyRawFields,
     response: ReadonlyRawFields,
     length: number | undefined,
@@ -72,9 +71,10 @@ export class Compression {
     if (codings === undefined) return PLAIN;
     const isCoded = codings.length > 0;
     const shrinks =
-      this.#shrinks(response) &&
-      (isCoded || length === undefined || length >= this.options.minBytes);
+      (isCoded || length === undefined || length >= this.options.minBytes) &&
+      this.#shrinks(response);
     if (!shrinks && !isCoded) return PLAIN;
+    const acceptEncoding = listValue(request, "accept-encoding");
     if (acceptEncoding === undefined)
       return isCoded ? PLAIN : forbidsTransform(response) ? PLAIN : PLAIN_VARIANT;
     const wish = this.#wishOf(acceptEncoding);

@@ -8,6 +8,7 @@ import {
   fieldValues,
   hasField,
   isNamed,
+  listValue,
   removeField,
   setField,
 } from "../../../runtime/http/raw-fields.ts";
@@ -22,6 +23,13 @@ describe("raw fields", () => {
     expect(hasField(fields, "hos")).toBe(false);
     expect(countField(fields, "x-a")).toBe(2);
     expect(countField(fields, "x-b")).toBe(0);
+  });
+
+  it("joins the lines of a list in their order (RFC 9110 §5.3)", () => {
+    const fields = ["X-A", "1, 2", "Host", "a.test", "x-a", "", "X-a", "3", "X-B", "4"];
+    expect(listValue(fields, "x-a")).toBe("1, 2, , 3");
+    expect(listValue(fields, "x-b")).toBe("4");
+    expect(listValue(fields, "x-c")).toBeUndefined();
   });
 
   it("does not find a value that looks like a name", () => {
