@@ -40,7 +40,7 @@ const SECRET =
 const LOCATION =
   /(?:\b(?:window|self|top|parent|document|frames)\s{0,4}\.\s{0,4}location\b|(?:^|[^\w$-])location\s?(?:\.\s?(?:href|hash|search|assign|replace)\b|=\s?(?:["'`/]|name\b|window|javascript|\w{1,20}\())|\b(?:window|self|top|parent)\s?\.\s?(?:name|open|opener|onerror|eval|document)\b\s?[=(.+;)\]])/;
 const SUBSCRIPT =
-  /(?:^|[^\w$])\(?(?:window|self|top|parent|frames|document|globalThis|this|location|navigator)\)?\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\)?\s{0,4}\[\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:["'`+/!]|\w{1,20}\()/;
+  /(?:^|[^\w$])\(?(?:window|self|top|parent|frames|document|globalThis|this|location|navigator)\)?\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\)?\s{0,4}\[\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:["'`+/!]|\w{1,20}\(|\d{1,12}\s?\.{1,2}\s?toString\s?\()/;
 const BUILDER =
   /\bString\s?\.\s?fromC(?:harCode|odePoint)\b|\bfromCharCode\s?\(|\.constructor\s?\(|\[\s?["']constructor["']\s?\]|\.constructor\.constructor\b|\b(?:sort|map|find|some|filter|forEach|every|reduce|concat|call|apply)\s?\.\s?(?:call|apply)\s?`|\bReflect\s{0,4}\.\s{0,4}[\w.]{1,30}(?:\(|`)|\]\s?\.\s?(?:map|find|some|filter|forEach|every|sort)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\]\s{0,4}\.\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:sort|map|find|some|filter|forEach|every)\s{0,4}\.\s{0,4}(?:call|apply)\b/;
 const EXFILTRATION =

@@ -62,16 +62,31 @@ function isDocument(value: string, found: Finding): boolean {
 }
 
 const EXTERNAL =
-  /<!\s{0,4}ENTITY\b\s{0,8}%?\s{0,8}\S{1,60}\s{1,8}(?:SYSTEM|PUBLIC|["'])|!ENTITY\s{1,8}(?:\S{1,60}\s{1,8}){1,2}(?:SYSTEM|PUBLIC)\b|<!DOCTYPE\s{1,8}[^\s[>]{1,60}\s{0,8}(?:\[|SYSTEM\s{1,8}["'])|<!DOCTYPE\s{1,8}(?!html\b)[^\s[>]{1,60}\s{1,8}PUBLIC\s{1,8}["']|<\w{0,20}:?include\b[^>]{0,200}(?:href|namespace|schemaLocation)\s?=\s?["'](?:https?|file|ftp|expect|php)|xmlns:xi\s?=|<!ATTLIST\b|<!\[CDATA\[\s?<\]\]>|\bxinclude\b.{0,60}href\s?=|<!ELEMENT\b/i;
+  /<!\s{0,4}ENTITY\b\s{0,8}%?\s{0,8}\S{1,60}\s{1,8}(?:SYSTEM|PUBLIC|["'])|!ENTITY\s{1,8}(?:\S{1,60}\s{1,8}){1,2}(?:SYSTEM|PUBLIC)\b|<!DOCTYPE\s{1,8}[^\s[>]{1,60}\s{0,8}(?:\[|SYSTEM\s{1,8}["'])|<!DOCTYPE\s{1,8}(?!html\b)[^\s[>]{1,60}\s{1,8}PUBLIC\s{1,8}["']|<\w{0,20}:?(?:include|import)\b[^>]{0,200}(?:href|namespace|schemaLocation)\s?=\s?["'](?:https?|file|ftp|expect|php)|xmlns:xi\s?=|<!ATTLIST\b|<!\[CDATA\[\s?<\]\]>|\bxinclude\b.{0,60}href\s?=|<!ELEMENT\b/i;
 const UTF7 = /\+ADw-|\+AD4-|\+ADwAIQ-|\+ACI-|\+AHs-/;
 const SCHEMA =
   /\bxsi:(?:noNamespaceS|s)chemaLocation\s?=\s?["'](?:[^"'\s]{0,80}\s)?(?:https?|ftp):\/\/(?!www\.w3\.org|maven\.apache|[\w.]{0,20}springframework\.org|java\.sun\.com|xmlns\.jcp\.org|schemas\.)/i;
+
+const REFERENCE_ALONE = />\s{0,4}&([A-Za-z][\w.-]{3,60});\s{0,4}<\//;
+/** Names of HTML's references hold no such joint, and hardly one of these words. */
+const OWN_NAME = /[a-z][A-Z_.-]|entity|secret|file|passwd|xxe|payload|exploit|inject/;
+const HTML_NAMES =
+  /^(?:[a-z]{1,12}(?:Arrow|Equal|Tilde|Bar|Bracket|Quote|Circle|Space)\w{0,20}|[A-Z])/;
+
+// <text>&systemFile;</text>: an entity of a document type that the parser is believed to have
+function ownEntity(value: string): Finding | undefined {
+  if (!value.includes(";</") && !value.includes("; </")) return undefined;
+  const match = REFERENCE_ALONE.exec(value);
+  if (match === null || !OWN_NAME.test(match[1]!) || HTML_NAMES.test(match[1]!)) return undefined;
+  return { sign: "entity", start: match.index, end: match.index + match[0].length };
+}
 
 /** External entities, inclusion and encodings that hide markup. */
 export function detectXml(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & (LESS | PLUS)) === 0 && !value.includes("!ENTITY")) return undefined;
-  const found = sign(value, EXTERNAL, "external") ?? sign(value, SCHEMA, "schema");
+  const found =
+    sign(value, EXTERNAL, "external") ?? sign(value, SCHEMA, "schema") ?? ownEntity(value);
   if (found !== undefined) return found;
   return (classes & PLUS) === 0 ? undefined : sign(value, UTF7, "utf-7");
 }

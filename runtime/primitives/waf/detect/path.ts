@@ -14,6 +14,7 @@ import {
   literalGroups,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
+import { wholePath } from "./path-whole.ts";
 
 // Walking out of a directory, and the files one walks to. Separators are folded first: both
 // slashes, their overlong and full-width forms, runs of them, "." segments, dots before a
@@ -24,7 +25,7 @@ const OVERLONG =
 
 /** Dots between separators that only a lenient decoder takes for one: overlong, doubled escapes. */
 const STRANGE_SEPARATOR =
-  /\.\.(?:%[%\w]{1,20}|[^\w\s.,;:!?()"'*<>=/\\-]{1,6})\.\.|(?:%c0%[a2469]e|%%32%65|%e0%80%ae|%f0%80%80%ae|%f8%80%80%80%ae|%25(?:25)?(?:%32|2)(?:%65|e)){2}|\.\.(?:%(?:c[01]|e0|f0|f8|fc|uefc8|uf025|%3|u22)|2f|5c)/i;
+  /\.\.(?:%[%\w]{1,20}|[^\w\s.,;:!?()"'*<>=/\\-]{1,6})\.\.|(?:%c0%[a2469]e|%%32%65|%e0%80%ae|%f0%80%80%ae|%f8%80%80%80%ae|%25(?:25)?(?:%32|2)(?:%65|e)){2}|(?:0?x2e){3}|\.\.(?:%(?:c[01]|e0|f0|f8|fc|uefc8|uf025|%3|u22)|2f|5c)/i;
 
 /** What two dots may hide behind. */
 const SPELLINGS = /[%\\\0\u2024\u2025\uff0e]|0x2/;
@@ -194,9 +195,9 @@ const WINDOWS_FILES = [
   /(?:^|[\s\\/"'=:|&(])(?:users[\\/](?:administrator|default|public)[\\/]|ntuser\.dat|sysprep\.(?:inf|xml)|unattend(?:ed)?\.xml|php[\\/]php\.ini|xampp[\\/]|autoexec\.bat|[a-z]:[\\/]{1,8}(?:windows|winnt|boot\.ini|inetpub|xampp|program files))/i,
 ];
 const DOT_FILES =
-  /(?:^|[\s\\/"'=:|&(])\.(?:ssh[\\/]|bash_(?:history|profile|logout)|bashrc|zsh_history|zshrc|sh_history|mysql_history|psql_history|python_history|node_repl_history|history\b|netrc|pgpass|my\.cnf|htaccess|htpasswd|htdigest|htgroup|aws[\\/]|docker[\\/]|kube[\\/]|npmrc|pypirc|git-credentials|git[\\/]|svn[\\/]|hg[\\/]|env(?!\.(?:example|sample|template|dist)\b)(?=$|[\s"'&;?#.])|rhosts|shosts|forward|viminfo|gnupg[\\/]|boto\b|s3cfg|config[\\/]gcloud|wgetrc|DS_Store|user\.ini)/i;
+  /(?:^|[\s\\/"'=:|&(])\.(?:ssh[\\/]|bash_(?:history|profile|logout)|bashrc|zsh_history|zshrc|sh_history|mysql_history|psql_history|python_history|node_repl_history|history\b|netrc|pgpass|my\.cnf|htaccess|htpasswd|htdigest|htgroup|aws[\\/]|docker[\\/]|kube[\\/]|npmrc|pypirc|git-credentials|git[\\/]|svn[\\/]|hg[\\/]|env(?!\.(?:example|sample|template|dist)\b)(?=$|[\s"'&;?#.])|rhosts|shosts|(?:[ck]|tc)shrc\b|Xauthority\b|passwd(?=$|[\s"'&;?#])|forward|viminfo|gnupg[\\/]|boto\b|s3cfg|config[\\/]gcloud|wgetrc|DS_Store|user\.ini)/i;
 const APPLICATION_FILES =
-  /(?:^|[\s\\/"'=:|&(])(?:wp-config[._-]?\s?(?:php|txt|bak)|web\.config|WEB-INF[\\/]|META-INF[\\/](?:MANIFEST|context|maven)|id_(?:rsa|dsa|ecdsa|ed25519)\b|authorized_keys|known_hosts|httpd\.conf|php\.ini\b|my\.ini\b|localsettings\.php|config(?:uration)?\.php(?:~|\.bak)?(?=$|[\s"'&;])|settings\.php\b|parameters\.yml|database\.yml|secrets\.yml|global\.asax|(?:backup|dump|database|db)\.sql(?:\.(?:gz|zip|bz2|tar))?\b|(?:ssl_)?(?:access|error|referer|agent)[._-]logs?\b|(?:mysql|mysqld|pureftpd|proftpd|vsftpd|maillog|lastlog|messages|syslog|auth|kern|boot|secure|catalina)\.(?:log|err|out|conf|passwd)\b|error[._]log\b|tomcat-users\.xml|docker-compose\.ya?ml|debug\.log\b)/i;
+  /(?:^|[\s\\/"'=:|&(])(?:wp-config[._-]?\s?(?:php|txt|bak)|web\.config|WEB-INF[\\/]|META-INF[\\/](?:MANIFEST|context|maven)|id_(?:rsa|dsa|ecdsa|ed25519)\b|authorized_keys|known_hosts|httpd\.conf|php\.ini\b|my\.ini\b|localsettings\.php|config(?:uration)?\.php(?:~|\.bak)?(?=$|[\s"'&;])|settings\.php\b|parameters\.yml|database\.yml|secrets\.yml|global\.asax|(?:backup|dump|database|db)\.sql(?:\.(?:gz|zip|bz2|tar))?\b|(?:ssl_)?(?:access|error|referer|agent)[._-]logs?\b|(?:mysql|mysqld|pureftpd|proftpd|vsftpd|maillog|lastlog|messages|syslog|auth|kern|boot|secure|catalina)\.(?:log|err|out|conf|passwd)\b|error[._]log\b|tomcat-users\.xml|master\.passwd\b|docker-compose\.ya?ml|debug\.log\b)/i;
 
 // Without one of these beginnings there is nothing for the patterns to find.
 const UNIX_FOLDERS = literalGroup([
@@ -263,6 +264,8 @@ export function detectFileAccess(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & (SLASH | DOT | BACKSLASH | COLON | PERCENT)) === 0 || value.length < 5)
     return undefined;
+  const whole = wholePath(value);
+  if (whole !== undefined) return { sign: whole, start: 0, end: value.length };
   const folded = (classes & PERCENT) === 0 && (classes & BACKSLASH) === 0 ? value : fold(value);
   const groups = literalGroups(folded);
   if ((classes & (SLASH | BACKSLASH | PERCENT)) !== 0) {

@@ -190,7 +190,7 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
         : (name === "trap" &&
             /^(?:["'/]|\w{1,20}\s{1,4}(?:\d{1,2}|EXIT|ERR|INT|TERM|DEBUG)\b)/.test(rest)) ||
           (name === "source" && /^["'/]/.test(rest));
-  return /^\w[\w.-]{0,30}\s{1,4}(?:-{1,2}[a-z]|\/\w|\d{1,5}(?:$|[\s;|&])|https?:|"|'|\$)/i.test(
+  return /^\w[\w.-]{0,30}\s{1,4}(?:-{1,2}[a-z]|-\s{1,4}\/|\/\w|\d{1,5}(?:$|[\s;|&])|https?:|"|'|\$)/i.test(
     rest,
   );
 }
@@ -207,6 +207,9 @@ function backtick(value: string, at: number, kind: number): boolean {
   // a`id`b: Markdown's code has space around it
   if (close === wordEnd && ASKED.test(value.slice(at + 1, close)) && !/\s/.test(value)) return true;
   const before = at === 0 ? 0 : value.charCodeAt(at - 1);
+  // $(`dir`), $(`wget …`)
+  if (before === 0x28 && value.charCodeAt(at - 2) === 0x24 && value.charCodeAt(close + 1) === 0x29)
+    return kind === 2 || LONE.test(value.slice(at + 1, close));
   const after = close < 0 ? 0 : value.charCodeAt(close + 1);
   if (before === 0x60 || after === 0x60) return false;
   if (DEVELOPER.test(value.slice(at + 1, at + 12))) return false;

@@ -1,10 +1,44 @@
 import { isSpaceCode } from "./characters.ts";
 import type { Finding } from "./finding.ts";
 import { namelessCommand } from "./shell-nameless.ts";
-import { commandWord, knownKind, PREFIXES, wordEnd, wordPath, wordSplit } from "./shell-word.ts";
+import {
+  commandWord,
+  keepWord,
+  knownKind,
+  PREFIXES,
+  wordEnd,
+  wordPath,
+  wordSplit,
+} from "./shell-word.ts";
 
 const START_ARGUMENT =
-  /^(?:\/(?:etc|bin|usr|var|tmp|proc|dev|home|root|opt|sys)(?:\/|$|\s)|~\/|https?:\/\/|ftp:\/\/|\d{1,3}(?:\.\d{1,3}){3}\b|-[ce]\s{1,4}["']?\w|\$\{?[A-Za-z(]|["']\/|\/(?:$|\s)|[a-z]:\\|>\s?\/|\\|\.\.?\/)/i;
+  /^(?:\/(?:etc|bin|usr|var|tmp|proc|dev|home|root|opt|sys)(?:\/|$|\s)|~\/|https?:\/\/|ftp:\/\/|\d{1,3}(?:\.\d{1,3}){3}\b|-[ce]\s{1,4}["']?\w|\$\{?[A-Za-z(]|["']\/|\/(?:$|\s)|[a-z]:\\|>\s?\/|\\|\.\.?\/|\/[\w./-]{0,24}\[|-wrapper\s)/i;
+
+/** Programs that tell about the machine, with what they are asked for: no sentence is written so. */
+const RECONNAISSANCE =
+  /^(?:(?:uname|netstat|ifconfig|ps|id|arp|lsof|whoami|hostname|lsb_release|lastlog)(?:\s{1,4}-{1,2}[a-zA-Z]{1,12}){1,3}|ps\s{1,4}-?(?:aux?w{0,2}|ef)|whoami\s{1,4}\/(?:all|priv|groups)|which\s{1,4}(?:nc|netcat|ncat|socat|nmap|wget|curl|gcc|perl|telnet|tcpdump)|(?:nc|ncat|netcat)\s{1,4}-[a-z]{1,6}\s{1,4}\S{1,60}(?:\s{1,4}\d{1,5})?)\s{0,4}$/;
+/** A command behind another one, and nothing else. */
+const WRAPPED =
+  /^(?:time|strace|ltrace|nohup|setsid|stdbuf|sudo|doas|busybox)\s{1,4}(?:ifconfig|netstat|whoami|uname|id|printenv|lsb_release|arp|lsof|wget|nc|ncat|netcat)(?:\s{1,4}-[a-z]{1,8}){0,3}\s{0,4}&?\s{0,4}$/;
+
+/** Whether a value without marks may be such a command. */
+export function namesCommand(value: string): boolean {
+  switch (value.charCodeAt(0)) {
+    case 0x70: // ps
+      return value.charCodeAt(1) === 0x73;
+    case 0x77: // which
+      return value.startsWith("which");
+    case 0x74: // time
+    case 0x73: // strace stdbuf sudo setsid
+    case 0x6c: // ltrace
+    case 0x6e: // nohup
+    case 0x64: // doas
+    case 0x62: // busybox
+      return value.length < 80 && WRAPPED.test(value);
+    default:
+      return false;
+  }
+}
 
 /** Options with which ssh, git, tar and their kin start a program. */
 const OPTION =
@@ -24,6 +58,12 @@ export function startsWithCommand(value: string): Finding | undefined {
   const first = name;
   if (name === "") return undefined;
   if (
+    value.length < 100 &&
+    knownKind(name) > 0 &&
+    (RECONNAISSANCE.test(value) || WRAPPED.test(value))
+  )
+    return { sign: "command-line", start: 0, end: value.length };
+  if (
     wordPath &&
     /^(?:\.{0,2}\/)?(?:\w{0,10}\/){0,3}s?bin\/[a-z]/.test(value.slice(from, from + 40)) &&
     (knownKind(name) > 0 || wordEnd >= value.trimEnd().length) &&
@@ -37,7 +77,15 @@ export function startsWithCommand(value: string): Finding | undefined {
     steps < 3 && isSpaceCode(value.charCodeAt(wordEnd)) && PREFIXES.test(name.toLowerCase());
     steps++
   ) {
-    name = commandWord(value, wordEnd);
+    const end = wordEnd;
+    const split = wordSplit;
+    const next = commandWord(value, end);
+    // busybox -c "…": an option, and no other command
+    if (next.startsWith("-") || next === "") {
+      keepWord(end, split);
+      break;
+    }
+    name = next;
     prefixed = true;
   }
   const kind = knownKind(name);

@@ -30,7 +30,7 @@ export const TECHNICAL: ReadonlySet<string> = set(`
   poweroff halt getcap setcap ldd ldconfig readelf objdump nm xmodmap xterm wish tclsh tmux
   byobu sysctl expr loginctl hostnamectl timedatectl chsh chfn vipw newgrp logname stty tty eval exec env
   ncal base64url printf crontab awk gtester jrunscript java javac openvpn capsh cpio
-  dosbox dmsetup run-parts start-stop-daemon systemd-run sshpass smbclient rlwrap rview rvim whois wc uniq`);
+  systeminfo sysinfo tasklist taskkill dosbox dmsetup run-parts start-stop-daemon systemd-run sshpass smbclient rlwrap rview rvim whois wc uniq`);
 
 /** English words: an argument must be technical (a path, an option, a variable, an address). */
 export const WORDY: ReadonlySet<string> = set(`

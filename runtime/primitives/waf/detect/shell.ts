@@ -22,7 +22,7 @@ import type { Finding } from "./finding.ts";
 import { judge } from "./shell-judge.ts";
 import { namelessCommand } from "./shell-nameless.ts";
 import { literalSign } from "./shell-signs.ts";
-import { startsWithCommand } from "./shell-start.ts";
+import { namesCommand, startsWithCommand } from "./shell-start.ts";
 
 // A command injection must reach a place where the shell expects a command: after a separator,
 // inside a substitution, or at the very start. The word there is read as the shell reads it
@@ -36,7 +36,7 @@ const MAX_NEWLINES = 2;
 export function detectShell(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & LETTER) === 0 && (classes & DOLLAR) === 0) return undefined;
-  const bare = (classes & SPACE) !== 0 && (classes & (SLASH | DASH)) !== 0;
+  const bare = (classes & SPACE) !== 0 && ((classes & (SLASH | DASH)) !== 0 || namesCommand(value));
   const globbed = (classes & SLASH) !== 0 && (classes & (BRACKET | QUESTION | STAR)) !== 0;
   if ((classes & (SEPARATORS | BACKSLASH)) === 0 && !bare && !globbed) return undefined;
   const literal = literalSign(value, classes);

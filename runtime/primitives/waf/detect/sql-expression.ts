@@ -186,7 +186,9 @@ function call(index: number, word: string): string | undefined {
       before === SELECT ||
       before === NUMBER ||
       before === COMPARE ||
-      before === SEMICOLON_MARK
+      before === SEMICOLON_MARK ||
+      /^(?:rlike|regexp|ilike|having)$/.test(wordAt(index - 1)) ||
+      (wordAt(index - 1) === "by" && /^(?:order|group)$/.test(wordAt(index - 2)))
     ) {
       // "Sleep (8 h)"
       if (first === NUMBER && kindAt(index + 3) === WORD) return undefined;

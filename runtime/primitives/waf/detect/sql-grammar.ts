@@ -216,7 +216,9 @@ export function comparison(index: number): boolean {
         right === QUOTE_MARK ||
         right === OPEN ||
         (right === NUMBER && (textAt(at + 1).length > 1 || /^(?:rlike|regexp)$/.test(word))) ||
-        (right === WORD && /^(?:0x|char$|binary$|concat$|n$)/.test(wordAt(at + 1)))
+        (right === WORD &&
+          (/^(?:0x|char$|binary$|concat$|n$)/.test(wordAt(at + 1)) ||
+            (/^(?:rlike|regexp)$/.test(word) && worldlyCall(at + 1))))
       );
   }
 }

@@ -24,6 +24,7 @@ import {
   COMMA,
   COMMENT,
   COMPARE,
+  DOT_MARK,
   EDGE,
   LITERAL,
   LOGIC,
@@ -70,9 +71,10 @@ export function afterQuote(index: number): string | undefined {
     }
     case SEMICOLON_MARK:
       if (kindAt(at + 1) === STATEMENT || kindAt(at + 1) === SELECT) return undefined; // stacked() decides
-      if (!odd || isOpening(index)) return undefined;
+      if (!odd || (isOpening(index) && tokens.start[index] !== 0)) return undefined;
       if (kindAt(at + 1) === COMMENT) return commentCuts(at + 1) ? "quote-comment" : undefined;
       return kindAt(at + 1) === EDGE &&
+        tokens.start[index] !== 0 &&
         tokens.count < 12 &&
         !/\s/.test(tokens.value.slice(0, tokens.start[index]!).trim())
         ? "quote-end"
@@ -92,7 +94,7 @@ export function afterQuote(index: number): string | undefined {
     case COMMA:
       if (!odd) return undefined;
       if (kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT) return "quote-subquery";
-      return undefined;
+      return listCuts(at) ? "quote-list" : undefined;
     case CAST:
       return undefined; // cast() decides
     default:
@@ -150,6 +152,21 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
   const open = operandIsOpen;
   const worded = symbol.charCodeAt(0) > 0x40;
   if (sql && (odd || left !== SELECT)) return "quote-function";
+  // '||utl_http.request
+  if (odd && left === WORD && /^(?:utl|dbms)_/.test(wordAt(next)) && kindAt(next + 1) === DOT_MARK)
+    return "quote-package";
+  // 'or'1=1: the application's own quotes are around it
+  if (
+    left === QUOTE_MARK &&
+    open &&
+    worded &&
+    touches(index) &&
+    touches(at) &&
+    kindAt(next + 1) === NUMBER &&
+    kindAt(next + 2) === COMPARE &&
+    kindAt(next + 3) === NUMBER
+  )
+    return "quote-condition";
   if (comparison(after)) {
     if (left !== WORD || kindAt(after) !== COMPARE)
       return odd || left === NUMBER || left === QUOTE_MARK ? "quote-condition" : undefined;
@@ -187,6 +204,17 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
   if (left === NUMBER && worded && kindAt(after) === EDGE && kindAt(index - 1) !== NUMBER)
     return "quote-condition";
   return undefined;
+}
+
+// ', 'b', null) -- : the rest of the application's VALUES
+function listCuts(comma: number): boolean {
+  let at = comma;
+  for (let items = 0; items < 16 && kindAt(at) === COMMA; items++) {
+    const after = operand(at + 1);
+    if (after < 0 || operandIsOpen) return false;
+    at = after;
+  }
+  return kindAt(at) === CLOSE && cutOff(at) && kindAt(at + 1) === COMMENT;
 }
 
 function isOpeningCode(index: number): boolean {

@@ -1,4 +1,4 @@
-// Over 400 lines: one statement of SQL after the other, each a function of a few lines over the same tokens.
+// UNION, SELECT and statements behind a semicolon or on their own.
 import {
   comparison,
   dotted,
@@ -10,6 +10,7 @@ import {
   touchesOrKnown,
   wordAt,
 } from "./sql-grammar.ts";
+import { isExecuted, statementShape } from "./sql-shape.ts";
 import {
   ARITHMETIC,
   ATTACK_FUNCTIONS,
@@ -19,8 +20,6 @@ import {
   COMMA,
   COMMENT,
   COMMON_FUNCTIONS,
-  COMPARE,
-  DOT_MARK,
   EDGE,
   FROM,
   LITERAL,
@@ -28,7 +27,6 @@ import {
   NOT,
   NUMBER,
   OPEN,
-  OTHER_MARK,
   QUOTE_MARK,
   SELECT,
   SEMICOLON_MARK,
@@ -37,10 +35,6 @@ import {
   VARIABLE,
   WORD,
 } from "./sql-words.ts";
-
-// Longer than 400 lines: each kind of statement has a shape of its own, and they share what may be selected.
-//
-// UNION, SELECT and statements behind a semicolon or on their own.
 
 export function unionSelect(index: number): string | undefined {
   let at = index + 1;
@@ -187,7 +181,13 @@ export function select(index: number): string | undefined {
   }
   const distance = fromFollows(index);
   if (before === OPEN && selected(index + 1)) {
-    if (distance > 0 || next !== WORD || kindAt(dotted(index + 2)) === OPEN) return "subquery";
+    if (
+      distance > 0 ||
+      next !== WORD ||
+      kindAt(dotted(index + 2)) === OPEN ||
+      (wordAt(index + 1) === "top" && kindAt(index + 2) === NUMBER)
+    )
+      return "subquery";
   }
   // a call of a function that only databases have, or of if, char, group_concat …
   const afterName = dotted(index + 2);
@@ -200,11 +200,28 @@ export function select(index: number): string | undefined {
       return "select-call";
   }
   if (next === WORD && ATTACK_FUNCTIONS.has(wordAt(index + 1))) return "select-call";
+  // select current_database();
+  if (
+    index === 1 &&
+    next === WORD &&
+    kindAt(afterName) === OPEN &&
+    kindAt(afterName + 1) === CLOSE &&
+    tokens.count <= afterName + 4 &&
+    (kindAt(afterName + 2) === EDGE || kindAt(afterName + 2) === SEMICOLON_MARK)
+  )
+    return "select-call";
   if (
     before === QUOTE_MARK &&
     tokens.odd[index - 1] === 1 &&
     tokens.value.charCodeAt(tokens.start[index - 1]!) !== 0x60 &&
     (selected(index + 1) || kindAt(index + 2) === EDGE) &&
+    // "select(item)": a call of a script, in an attribute
+    !(
+      next === OPEN &&
+      kindAt(index + 2) === WORD &&
+      kindAt(index + 3) === CLOSE &&
+      kindAt(index + 4) === QUOTE_MARK
+    ) &&
     // 'select': a word in quotes
     !(kindAt(index + 1) === QUOTE_MARK && touches(index) && touches(index - 1)) &&
     tokens.count < 200
@@ -278,7 +295,7 @@ function statementRichness(index: number, distance: number): number {
     else if (kind === SEMICOLON_MARK && kindAt(at + 1) === EDGE) signs++;
     else if (kind === UNION && kindAt(at + 1) === SELECT) signs += 2;
   }
-  if (kindAt(from + 2) === EDGE) signs++;
+  if (kindAt(dotted(from + 2)) === EDGE) signs++;
   return signs;
 }
 
@@ -349,156 +366,4 @@ export function statement(index: number): string | undefined {
   if ((word === "exec" || word === "execute") && isExecuted(index + 1)) return "execute";
   if (!breaksOut) return undefined;
   return statementShape(index, false) ? "statement" : undefined;
-}
-
-function isExecuted(index: number): boolean {
-  const word = wordAt(index);
-  const kind = kindAt(index);
-  if (word.startsWith("xp_") || word.startsWith("sp_")) return true;
-  if (word === "master" && kindAt(index + 1) === DOT_MARK) return true;
-  if (word === "immediate" && (kindAt(index + 1) === QUOTE_MARK || kindAt(index + 1) === VARIABLE))
-    return true;
-  if (
-    kind === OPEN &&
-    (kindAt(index + 1) === VARIABLE ||
-      (kindAt(index + 1) === OTHER_MARK && textAt(index + 1) === "@"))
-  )
-    return true;
-  return kind === VARIABLE;
-}
-
-function statementShape(index: number, afterSemicolon: boolean): boolean {
-  const next = wordAt(index + 1);
-  const nextKind = kindAt(index + 1);
-  switch (wordAt(index)) {
-    case "insert":
-    case "replace":
-      return (
-        (next === "into" &&
-          (kindAt(index + 2) === WORD || kindAt(index + 2) === QUOTE_MARK) &&
-          shapeFollows(index + 3, afterSemicolon)) ||
-        (afterSemicolon && nextKind === WORD && kindAt(index + 2) === OPEN && touches(index + 1))
-      );
-    case "update": {
-      const at = dotted(index + 2);
-      return (
-        (nextKind === WORD || nextKind === QUOTE_MARK) &&
-        wordAt(at) === "set" &&
-        kindAt(dotted(at + 2)) === COMPARE
-      );
-    }
-    case "delete":
-      return (
-        nextKind === FROM &&
-        kindAt(index + 2) === WORD &&
-        (afterSemicolon
-          ? kindAt(index + 3) !== WORD
-          : wordAt(dotted(index + 3)) === "where" ||
-            kindAt(index + 3) === SEMICOLON_MARK ||
-            kindAt(index + 3) === COMMENT)
-      );
-    case "drop":
-    case "create":
-    case "alter":
-      return (
-        /^(?:table|database|schema|view|index|procedure|function|trigger|user|login|role|alias|or|temp|temporary|unique|global|sequence|column|constraint|aggregate)$/.test(
-          next,
-        ) &&
-        kindAt(index + 2) !== EDGE &&
-        (afterSemicolon
-          ? kindAt(index + 3) !== WORD ||
-            wordAt(index + 2) === "if" ||
-            /^(?:add|change|modify|rename)$/.test(wordAt(index + 3)) ||
-            kindAt(index + 4) === OPEN
-          : ddlShape(index))
-      );
-    case "truncate":
-      return next === "table"
-        ? kindAt(index + 2) === WORD && (afterSemicolon || kindAt(index + 3) === SEMICOLON_MARK)
-        : afterSemicolon && textAt(index + 1) === "[";
-    case "exec":
-    case "execute":
-      return (
-        isExecuted(index + 1) ||
-        (afterSemicolon &&
-          nextKind === WORD &&
-          (kindAt(index + 2) === DOT_MARK || kindAt(index + 2) === QUOTE_MARK))
-      );
-    case "declare":
-      return (
-        nextKind === VARIABLE ||
-        (afterSemicolon && nextKind === WORD && kindAt(index + 3) === SEMICOLON_MARK)
-      );
-    case "shutdown":
-      return (
-        afterSemicolon &&
-        (next === "with" ||
-          nextKind === COMMENT ||
-          nextKind === EDGE ||
-          nextKind === SEMICOLON_MARK)
-      );
-    case "waitfor":
-      return next === "delay" || next === "time";
-    case "grant":
-      return /^(?:all|select|dba|connect|insert|execute)$/.test(next) && afterSemicolon;
-    case "rename":
-      return next === "table" && afterSemicolon && wordAt(index + 3) === "to";
-    case "merge":
-      return next === "into" && afterSemicolon;
-    case "copy":
-      return (
-        (nextKind === WORD || nextKind === OPEN) &&
-        (kindAt(index + 2) === FROM || wordAt(index + 2) === "to" || kindAt(index + 2) === OPEN) &&
-        afterSemicolon
-      );
-    case "load":
-      return next === "data" && (wordAt(index + 2) === "infile" || wordAt(index + 2) === "local");
-    case "call":
-      return (
-        afterSemicolon &&
-        nextKind === WORD &&
-        kindAt(dotted(index + 2)) === OPEN &&
-        touches(dotted(index + 2) - 1)
-      );
-    case "backup":
-    case "restore":
-      return next === "database" && kindAt(index + 2) === WORD;
-    case "attach":
-      return next === "database" && kindAt(index + 2) === QUOTE_MARK;
-    case "handler":
-      return nextKind === WORD && wordAt(index + 2) === "open";
-    case "rollback":
-    case "commit":
-      return (
-        afterSemicolon &&
-        (nextKind === COMMENT || nextKind === SEMICOLON_MARK) &&
-        kindAt(index - 2) === QUOTE_MARK
-      );
-    case "begin":
-      return afterSemicolon && next.startsWith("dbms_");
-    default:
-      return false;
-  }
-}
-
-function shapeFollows(index: number, afterSemicolon: boolean): boolean {
-  const at = dotted(index);
-  const kind = kindAt(at);
-  if (kind === OPEN || wordAt(at) === "values" || kind === SELECT || wordAt(at) === "set")
-    return true;
-  return afterSemicolon && (kind === EDGE || kind === QUOTE_MARK);
-}
-
-// A definition without ";" before it must go on as one: CREATE TABLE x (…, ALTER TABLE `x` ADD …
-function ddlShape(index: number): boolean {
-  const end = Math.min(tokens.count, index + 8);
-  let words = 0;
-  for (let at = index + 2; at < end; at++) {
-    const kind = tokens.kind[at]!;
-    if (kind === OPEN || kind === QUOTE_MARK || kind === COMMENT || kind === SEMICOLON_MARK)
-      return words <= 3 || kind === OPEN;
-    if (/^(?:add|change|modify|rename)$/.test(wordAt(at)) && wordAt(index) === "alter") return true;
-    words++;
-  }
-  return false;
 }

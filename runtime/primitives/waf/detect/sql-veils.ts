@@ -7,6 +7,17 @@ import { decodeEntities } from "./entities.ts";
 /** At most this much of a comment is taken for a veil. */
 const LONGEST_COMMENT = 200;
 const JOINED = /(\w)\/\*[^*]{0,100}\*\/(?=\w)/g;
+const CUT_WORD = /([a-z]{1,9})\/\*[^*]{0,100}\*\/([a-z]{1,9})/gi;
+const KEYWORDS = new Set("union select insert update delete from where having".split(" "));
+/** Quotation marks and primes that a database in another charset takes for the plain one. */
+const SINGLE_MARKS = /[\u2018\u2019\u201b\u2032\u02b9\u02bc]/g;
+const DOUBLE_MARKS = /[\u201c\u201d\u2033]/g;
+const JOINT = /\b(?:and|or)\b/i;
+/** A comparison that stands close between marks or numbers. */
+const COMPARED =
+  /["'\d\u2018\u2019\u2032\u201c\u201d]\s{0,2}=\s{0,2}["'\d\u2018\u2019\u2032\u201c\u201d]/;
+/** Longer texts are set by a program that makes such marks of all. */
+const LONGEST_MARKED = 120;
 const PERCENT_CHARACTERS = /(?:%[^%\s]){4}/;
 const PLUS_WORDS = /\w\+\w{2,10}\+/;
 
@@ -16,10 +27,32 @@ export function unveiled(value: string): string {
   if (text.includes("\n") && (text.includes("--") || text.includes("#")))
     text = withoutLineComments(text);
   if (text.includes("*/")) text = text.replace(JOINED, "$1");
+  if (
+    text.length <= LONGEST_MARKED &&
+    text.includes("=") &&
+    COMPARED.test(text) &&
+    JOINT.test(text)
+  )
+    text = withPlainMarks(text);
   if (text.includes("%") && PERCENT_CHARACTERS.test(text)) text = text.replaceAll("%", "");
   if (text.includes("+") && !text.includes(" ") && PLUS_WORDS.test(text))
     text = text.replaceAll("+", " ");
   return text;
+}
+
+/** Whether a comment stands inside a word of SQL. */
+export function isKeywordCut(value: string): boolean {
+  if (!value.includes("*/")) return false;
+  CUT_WORD.lastIndex = 0;
+  for (let match = CUT_WORD.exec(value); match !== null; match = CUT_WORD.exec(value))
+    if (KEYWORDS.has(`${match[1]}${match[2]}`.toLowerCase())) return true;
+  return false;
+}
+
+// ' or ’1’=’1: copied from a page that made its marks beautiful
+function withPlainMarks(text: string): string {
+  const plain = text.replace(SINGLE_MARKS, "'").replace(DOUBLE_MARKS, '"');
+  return plain === text ? text : plain.replace(/[\u2013\u2014]\s{0,4}$/, "--");
 }
 
 // 1--x⏎or--y⏎1=1: white space for a database. A line that is a comment and nothing else hides nothing.

@@ -36,8 +36,9 @@ import {
 } from "./sql-grammar.ts";
 import { afterQuote } from "./sql-quote.ts";
 import { select, stacked, statement, unionSelect } from "./sql-statement.ts";
-import { unveiled } from "./sql-veils.ts";
+import { isKeywordCut, unveiled } from "./sql-veils.ts";
 import {
+  ARITHMETIC,
   ATTACK_FUNCTIONS,
   CAST,
   CATALOGUE,
@@ -46,6 +47,7 @@ import {
   COMMENT,
   COMPARE,
   EDGE,
+  LITERAL,
   LOGIC,
   NUMBER,
   OPEN,
@@ -76,7 +78,8 @@ export function detectSql(value: string): Finding | undefined {
   const found = scan(value);
   if (found !== undefined) return found;
   const text = unveiled(value);
-  const hidden = text === value ? undefined : scan(text);
+  if (text === value) return undefined;
+  const hidden = isKeywordCut(value) ? { sign: "cut-keyword" } : scan(text);
   return hidden === undefined ? undefined : { sign: hidden.sign, start: 0, end: value.length };
 }
 
@@ -137,7 +140,7 @@ export const SQL_WORDS = literalGroup([
   ..."union intersect except minus select order group having waitfor procedure exec declare drop delete insert update truncate create alter shutdown replace merge sleep case between into outfile then rlike regexp limit values where from load copy backup restore grant pragma rename".split(
     " ",
   ),
-  ..." in (|ike(|)lik|) li| if(|(if(|,if(|=if(|+if(|-if(|*if(|/if(|&if(|;if |;if(| iif|;set".split(
+  ..." in (|ike(|)lik|) li| if(|(if(|,if(|=if(|+if(|-if(|*if(|/if(|&if(|;if |;if(| iif|;iif|,iif|(iif|)iif|;set|;sho|; sh|;des|; de|;beg|; be|;vac|nt @".split(
     "|",
   ),
   ...[...ATTACK_FUNCTIONS, ...CATALOGUE].filter((word) => word.length >= 4),
@@ -202,6 +205,8 @@ function atStart(): string | undefined {
   let at = 1;
   while (at < 12 && (kindAt(at) === CLOSE || kindAt(at) === COMMENT)) at++;
   const kind = kindAt(at);
+  const whole = wholeValue();
+  if (whole !== undefined) return whole;
   if (kind === LOGIC && kindAt(at + 1) !== EDGE) {
     // The value itself goes on with the application's condition.
     const next = operand(at + 1);
@@ -219,6 +224,17 @@ function atStart(): string | undefined {
         : "condition";
     }
     if (left === NUMBER && cutOff(next)) return "condition";
+    // or true, or x=y: the whole value
+    if (left === LITERAL && textAt(at).length > 1 && (kindAt(next) === EDGE || cutOff(next)))
+      return "condition";
+    if (
+      left === WORD &&
+      next === at + 2 &&
+      textAt(next) === "=" &&
+      kindAt(next + 1) === WORD &&
+      (kindAt(next + 2) === EDGE || cutOff(next + 2))
+    )
+      return "condition";
     // '{"a":1}' ? 'a', '[1]'::json -> 'x': operators on JSON
     if (
       left === QUOTE_MARK &&
@@ -242,4 +258,44 @@ function atStart(): string | undefined {
   if (at > 1 && kind === WORD_COMPARE && kindAt(1) === CLOSE && kindAt(at + 1) === OPEN)
     return "condition";
   return undefined;
+}
+
+/** What is an injection only where it is all there is. */
+function wholeValue(): string | undefined {
+  switch (kindAt(1)) {
+    case OPEN:
+      // (3=4)*1
+      return kindAt(2) === NUMBER &&
+        textAt(3) === "=" &&
+        kindAt(4) === NUMBER &&
+        kindAt(5) === CLOSE &&
+        kindAt(6) === ARITHMETIC &&
+        kindAt(7) === NUMBER &&
+        tokens.count === 9
+        ? "comparison-arithmetic"
+        : undefined;
+    case NUMBER:
+      // 1 or (1)
+      return kindAt(2) === LOGIC &&
+        textAt(2).charCodeAt(0) > 0x40 &&
+        kindAt(3) === OPEN &&
+        kindAt(4) === NUMBER &&
+        kindAt(5) === CLOSE &&
+        tokens.count === 7
+        ? "numeric-condition"
+        : undefined;
+    case WORD_COMPARE:
+      // like '%'
+      return wordAt(1).endsWith("like") &&
+        kindAt(2) === QUOTE_MARK &&
+        /^["'][%_]{1,4}["']?$/.test(tokens.value.slice(tokens.start[2]!).trim())
+        ? "comparison"
+        : undefined;
+    case WORD:
+      return wordAt(1) === "print" && textAt(2).startsWith("@@") && tokens.count === 4
+        ? "print-variable"
+        : undefined;
+    default:
+      return undefined;
+  }
 }

@@ -1,11 +1,13 @@
 import {
   BACKSLASH,
+  BREAK,
   characterClasses,
   DASH,
   isSpaceCode,
   LETTER,
   PERCENT,
   PIPE,
+  PLUS,
   SEMICOLON,
   SLASH,
   SPACE,
@@ -30,7 +32,7 @@ import {
 const VARIABLE =
   /%(?:systemroot|comspec|systemdrive|windir|programfiles|programdata|userprofile|appdata|localappdata|temp|tmp|pathext|username|computername|cd|errorlevel)(?:%|:)/i;
 const ARGUMENT =
-  /^(?:\/[a-z?]{1,12}(?:$|[\s:&|"])|-{1,2}[a-z]|[+-][rhsa]\s|[a-z]:[\\/]|\\\\|%|https?:|\.{1,2}\\|\d{1,3}(?:\.\d{1,3}){3}|[\w-]{1,40}\.(?:exe|dll|bat|cmd|ps1|vbs|hta|txt|ini|sct|js|log|xml)\b|hk(?:lm|cu|ey_)|["'][a-z]:|<|>|\(new-object|@)/i;
+  /^(?:con\s|print\s{0,4}(?:$|[&|])|\/[a-z?]{1,12}(?:$|[\s:&|"])|-{1,2}[a-z]|[+-][rhsa]\s|[a-z]:[\\/]|\\\\|%|https?:|\.{1,2}\\|\d{1,3}(?:\.\d{1,3}){3}|[\w-]{1,40}\.(?:exe|dll|bat|cmd|ps1|vbs|hta|txt|ini|sct|js|log|xml)\b|hk(?:lm|cu|ey_)|["'][a-z]:|<|>|\(new-object|@)/i;
 const SPECIFIC =
   /\b(?:cmd(?:\.exe)?\s{1,4}\/[ckr]\b|powershell(?:\.exe)?\s{1,4}(?:-[a-z]|[a-z]{2,12}-[a-z]{3,20}\b|[a-z]:\\|["'(&{$])|net1?\s{1,4}(?:user|localgroup|view|share|use|accounts|start|stop|group)\b(?=\s{0,4}(?:$|[/\\&|"]|\w{1,20}\s{1,4}(?:\/|\w{1,30}\s{0,4}\/)))|sc(?:\.exe)?\s{1,4}(?:query|create|config|start|stop|delete|qc)(?:\s|$)|reg(?:\.exe)?\s{1,4}(?:add|query|save|export|delete)\s{1,4}["']?hk|certutil(?:\.exe)?\s{1,4}-|mshta(?:\.exe)?\s{1,4}["']?(?:https?|javascript|vbscript):|rundll32(?:\.exe)?\s{1,4}[\w.:\\/-]{2,80}[,\s]|regsvr32(?:\.exe)?\s{1,4}\/|wmic(?:\.exe)?\s{1,4}(?:process|os|useraccount|\/)|vssadmin\s{1,4}(?:delete|list)|bitsadmin\s{1,4}\/|invoke-(?:expression|webrequest|restmethod|command|mimikatz)\b\s?[-$("'h\w]|downloadstring\s?\(|downloadfile\s?\(|\biex\s{0,4}\(|new-object\s{1,4}(?:system\.)?net\.|set\s{1,4}\/a\s{1,4}["(]?\s?\d{1,10}\s?[*+-]|wscript\.shell|shell\.application)/i;
 const LOOP =
@@ -67,6 +69,9 @@ const SPECIFIC_WORDS = literalGroup([
 ]);
 
 const IF = /\bif\b/i;
+/** What netsh is asked to change or to show. */
+const FIREWALL =
+  /^netsh(?:\.exe)?\s{1,4}(?:adv)?(?:firewall|interface|int|wlan|winhttp|http|dump|lan|ras|ipsec)\s{1,4}(?:add|delete|set|show|reset|import|export|dump|\w{1,20}\s{1,4}(?:add|set|show|reset)|\w{1,20}\s{1,4}\w{1,20}\s{1,4}=?\w)/i;
 
 /** Programs that take words as arguments and that no sentence names. */
 const STRONG =
@@ -76,11 +81,13 @@ const STRONG =
 export function detectWindowsShell(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & LETTER) === 0) return undefined;
-  if ((classes & (SPACE | PIPE | SEMICOLON | PERCENT | BACKSLASH)) === 0) return undefined;
+  if ((classes & (SPACE | PIPE | SEMICOLON | PERCENT | BACKSLASH | BREAK | PLUS)) === 0)
+    return undefined;
   if (
     (classes & (DASH | PIPE | SEMICOLON | PERCENT | BACKSLASH | EQUAL | PAREN)) === 0 &&
-    (classes & SLASH) === 0 &&
-    !IF.test(value)
+    (classes & (SLASH | BREAK)) === 0 &&
+    !IF.test(value) &&
+    !value.startsWith("netsh")
   )
     return undefined;
   const found =
@@ -93,7 +100,10 @@ export function detectWindowsShell(value: string): Finding | undefined {
     ((literalGroups(value) & CMDLET_NOUNS) === 0 ? undefined : cmdlet(value)) ??
     (IF.test(value) ? condition(value) : undefined);
   if (found !== undefined) return found;
-  return ((classes & (PIPE | SEMICOLON)) === 0 ? undefined : scan(value)) ?? atStart(value);
+  return (
+    ((classes & (PIPE | SEMICOLON | BREAK)) === 0 ? undefined : scan(value, classes)) ??
+    atStart(value)
+  );
 }
 
 // "if x == y" is also Python, and a formula in a text
@@ -119,17 +129,22 @@ function cmdlet(value: string): Finding | undefined {
     : undefined;
 }
 
-function scan(value: string): Finding | undefined {
+function scan(value: string, classes: number): Finding | undefined {
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
-    if (code !== 0x26 && code !== 0x7c && code !== 0x3b) continue;
+    // A line of its own in a short value: a name in one of many lines is a text's.
+    const isLine = code === 0x0a && value.length <= 48 && (classes & BREAK) !== 0;
+    if (code !== 0x26 && code !== 0x7c && code !== 0x3b && !isLine) continue;
     let from = at + 1;
+    // "+" is a space that was encoded twice
     while (
       from < value.length &&
-      (value.charCodeAt(from) === code || isSpaceCode(value.charCodeAt(from)))
+      (value.charCodeAt(from) === code ||
+        value.charCodeAt(from) === 0x2b ||
+        isSpaceCode(value.charCodeAt(from)))
     )
       from++;
-    if (judge(value, from, code === 0x3b))
+    if (judge(value, from, code === 0x3b || isLine))
       return { sign: "windows-command", start: at, end: Math.min(value.length, from + 60) };
     at = from - 1;
   }
@@ -179,7 +194,8 @@ function judge(value: string, from: number, semicolon: boolean): boolean {
     );
   }
   if (/[\^]/.test(match[1]!)) return true;
-  const rest = value.slice(from + match[0].length);
+  let rest = value.slice(from + match[0].length, from + match[0].length + 100);
+  if (rest.startsWith("+")) rest = rest.replaceAll("+", " ");
   if (rest.startsWith("=") || rest.startsWith(":")) return false;
   const trimmed = rest.trimStart().slice(0, 80);
   if (STRONG.test(name) && trimmed !== rest && /^[a-z]{3,12}\s/.test(trimmed)) return true;
@@ -197,16 +213,20 @@ function judge(value: string, from: number, semicolon: boolean): boolean {
 }
 
 function atStart(value: string): Finding | undefined {
+  if (value.length < 100 && value.includes("+") && !value.includes(" "))
+    return atStart(value.replaceAll("+", " ").trimStart());
   if (!mayBeProgram(value, 0) || !/^["'@(]?[a-z]/i.test(value) || value.length > 2000)
     return undefined;
+  if (FIREWALL.test(value))
+    return { sign: "windows-command", start: 0, end: Math.min(value.length, 40) };
   const match = /^["'@(]?([a-z0-9_^]{2,24})(?:\.exe)?\s{1,4}/i.exec(value);
   if (match === null) return undefined;
   const name = match[1]!.replaceAll("^", "").toLowerCase();
   if (!WINDOWS.has(name)) return undefined;
   const rest = value.slice(match[0].length, match[0].length + 100);
   const told = WINDOWS_WORDY.has(name)
-    ? /^(?:\/[a-z]\s|[a-z]:\\|\\\\|%)/i.test(rest)
-    : /^(?:\/[a-z?]{1,12}(?:\s|$)|[a-z]:\\|\\\\|%|-urlcache)/i.test(rest);
+    ? /^(?:\/[a-z]\s|[a-z]:(?:[\\/]|\s{0,4}\|)|\\\\|%)/i.test(rest)
+    : /^(?:\/[a-z?]{1,12}(?:\s|$)|[a-z]:(?:[\\/]|\s{0,4}\|)|\\\\|%|-urlcache)/i.test(rest);
   return told
     ? { sign: "windows-command", start: 0, end: Math.min(value.length, match[0].length + 40) }
     : undefined;

@@ -15,6 +15,7 @@ import { decodeEntities } from "./entities.ts";
 import type { Finding } from "./finding.ts";
 import { readTag, TagBudget } from "./html.ts";
 import type { Tag } from "./html.ts";
+import { isForeignLink, isFrameworkCode } from "./xss-attributes.ts";
 
 // Markup that runs script in the page that shows it. Honest markup (paragraphs, links, images,
 // tables from an editor) passes: what counts is an element that loads or runs something, an event
@@ -42,6 +43,9 @@ const DATA_SCHEME =
 const ACTIVE_STYLE =
   /expression\s{0,4}\(|url\s{0,4}\(\s{0,4}["']?\s{0,4}(?:java|vb|live)script|-moz-binding|behaviou?r\s{0,4}:|@\s?im\\?port|-o-link|\\[0-9a-f]{2,6}\s?[a-z\\]/i;
 
+const CUT_HANDLER = /o(?:<\w{1,10}>n|n[a-z]{0,20}<\w{1,10}>)[a-z<>]{2,40}=/i;
+const INNER_TAG = /<\w{1,10}>/g;
+
 // onClick={save}, onClick={() => save(id)}: as HTML it would name or make a function and call none.
 const JSX_HANDLER =
   /\bon[A-Z]\w{2,30}=\{\s{0,2}(?:(?:async\s{1,2})?(?:\([\w$,\s]{0,60}\)|[\w$]{1,30})\s{0,2}=>\s{0,4})?[\w$.]{1,60}(?:\([\w$.,\s"'!]{0,80}\))?\s{0,2}\}(?=[\s/>])/g;
@@ -50,11 +54,17 @@ const JSX_HANDLER =
 export function detectXss(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if ((classes & (LESS | EQUAL | COLON | PIPE)) === 0 || value.length < 6) return undefined;
-  const found = scan(
-    (classes & EQUAL) !== 0 && value.includes("={") ? value.replace(JSX_HANDLER, "") : value,
-    classes,
-  );
-  if (found !== undefined || (classes & PIPE) === 0 || (classes & LESS) !== 0) return found;
+  const text =
+    (classes & EQUAL) !== 0 && value.includes("={") ? value.replace(JSX_HANDLER, "") : value;
+  const found = scan(text, classes);
+  if (found !== undefined) return found;
+  // o<b>nfocus=al<b>ert(1): a filter that takes tags out puts the words together
+  if ((classes & LESS) !== 0 && (classes & EQUAL) !== 0 && CUT_HANDLER.test(text)) {
+    const whole = text.replace(INNER_TAG, "");
+    const inner = scan(whole, characterClasses(whole));
+    if (inner !== undefined) return { sign: inner.sign, start: 0, end: value.length };
+  }
+  if ((classes & PIPE) === 0 || (classes & LESS) !== 0) return undefined;
   // Escaped text that is unescaped once more before it is shown. Text that holds real markup as
   // well comes from an editor, whose escapes are there to be read.
   const decoded = decodeEntities(value);
@@ -75,9 +85,12 @@ function scan(value: string, classes: number): Finding | undefined {
   if ((classes & COLON) !== 0) {
     const found = mayHoldScheme(value) ? scanSchemes(value) : undefined;
     if (found !== undefined) return found;
-    if ((classes & (EQUAL | AT | BACKSLASH)) !== 0 && (classes & (PAREN | DASH)) !== 0) {
+    if (
+      (classes & (EQUAL | AT | BACKSLASH)) !== 0 &&
+      (classes & (PAREN | DASH | BACKSLASH)) !== 0
+    ) {
       const style =
-        /(?::\s{0,4}url\s{0,4}\(\s{0,4}["']?\s{0,4}(?:java|vb)script|-moz-binding\s?:\s?url)/i.exec(
+        /(?::\s{0,4}url\s{0,4}\(\s{0,4}["']?\s{0,4}(?:java|vb)script|-moz-binding\s?:\s?url|:\s{0,4}expression\s{0,4}(?:\(|\\0{0,4}28))/i.exec(
           value,
         );
       if (style !== null)
@@ -144,7 +157,7 @@ function tagSign(tag: Tag, value: string): string | undefined {
   const colon = tag.name.lastIndexOf(":");
   const name = colon < 0 ? tag.name : tag.name.slice(colon + 1);
   if (tag.closing) {
-    if (!RAW_TEXT.has(name) || name === "title") return attributeSign(tag);
+    if (!RAW_TEXT.has(name) || name === "title") return attributeSign(tag, value);
     // Closing what the value itself has opened breaks out of nothing.
     return name === "script" || (value.length < 400 && !value.toLowerCase().includes(`<${name}`))
       ? "closing-tag"
@@ -152,9 +165,14 @@ function tagSign(tag: Tag, value: string): string | undefined {
   }
   if (ACTIVE_ELEMENTS.has(name))
     return name === "set" && tag.attributes.length === 0 ? undefined : "active-element";
-  const inside = attributeSign(tag);
+  const inside = attributeSign(tag, value);
   if (inside !== undefined) return inside;
   switch (name) {
+    case "xml":
+      // A data island: markup from elsewhere, bound to elements of the page.
+      return tag.attributes.some((attribute) => attribute.name === "src")
+        ? "active-element"
+        : undefined;
     case "iframe":
       return isEmbedding(tag) ? undefined : "frame";
     case "meta":
@@ -201,7 +219,7 @@ function isEmbedding(tag: Tag): boolean {
   return attributes >= 2 && /^(?:https:)?\/\/[a-z0-9.-]{4,80}\//i.test(source);
 }
 
-function attributeSign(tag: Tag): string | undefined {
+function attributeSign(tag: Tag, value: string): string | undefined {
   for (const attribute of tag.attributes) {
     const { name } = attribute;
     if (
@@ -213,12 +231,15 @@ function attributeSign(tag: Tag): string | undefined {
       return "handler";
     if (name.length > 4 && EVENT_NAMES.test(name)) return "handler";
     if (name === "srcdoc" || name === "formaction") return "attribute";
+    if (name === "ev:handler" || name === "dataformatas") return "attribute";
     if (name === "attributename" && /^(?:href|xlink:href|on)/i.test(attribute.value))
       return "attribute";
     if (attribute.value.length < 4) continue;
+    if (isFrameworkCode(name, attribute.value)) return "handler";
+    if (isForeignLink(name, attribute.value, tag.name, value)) return "attribute";
     if (name === "style") {
       const style = decodeEntities(attribute.value).replace(/\/\*[^*]{0,200}\*\//g, "");
-      if (ACTIVE_STYLE.test(style)) return "style";
+      if (ACTIVE_STYLE.test(style) || /^[^{}]{1,200}\}/.test(style)) return "style";
       continue;
     }
     if (URL_ATTRIBUTES.test(name) || name === "" || attribute.value.length > 10) {

@@ -24,7 +24,7 @@ export const COMMAND_RULES: readonly WafRule[] = [
     except: [...QUIET_FIELDS, "REQUEST_HEADERS:user-agent", "REQUEST_HEADERS:referer"],
     transformations: DECODED,
     operator: { detect: detectWindowsShell },
-    needs: { minLength: 5, characters: " |&;%\\" },
+    needs: { minLength: 4, characters: " |&;%\\\n+" },
   },
   {
     id: "rce-separator",

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { detectLineBreak } from "../../../../../runtime/primitives/waf/detect/lines.ts";
+import { detectLineBreak, detectXml } from "../../../../../runtime/primitives/waf/detect/lines.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
@@ -44,4 +44,20 @@ describe("detectLineBreak", () => {
       { numRuns: scaled(100, 5000) },
     );
   });
+});
+
+describe("detectXml", () => {
+  it.each([
+    "<a><b>&secretFile;</b></a>",
+    '<xs:import namespace="a" schemaLocation="http://x.example/a.xsd"/>',
+  ])("sees XML that asks for something outside in %j", (value) => {
+    expect(detectXml(value)?.sign).toMatch(/^[a-z-]+$/);
+  });
+
+  it.each(["<td>&nbsp;</td>", "<td>&euro;</td>", "<td>&DoubleRightArrow;</td>", "<b>&</b>"])(
+    "passes %j",
+    (value) => {
+      expect(detectXml(value)).toBeUndefined();
+    },
+  );
 });

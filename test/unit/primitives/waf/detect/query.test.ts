@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { detectNosql } from "../../../../../runtime/primitives/waf/detect/query.ts";
+import { detectLdap, detectNosql } from "../../../../../runtime/primitives/waf/detect/query.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
@@ -43,5 +43,15 @@ describe("detectNosql", () => {
       }),
       { numRuns: scaled(100, 5000) },
     );
+  });
+});
+
+describe("detectLdap", () => {
+  it.each(["*)(uid=*", "(*)*)", "*()|&'", "*)*|("])("sees a filter that goes on in %j", (value) => {
+    expect(detectLdap(value)?.sign).toBe("filter");
+  });
+
+  it.each(["(*)", ":*)", "*)", "2*(3)", "(*_*)", "f(a)(b)", "***)"])("passes %j", (value) => {
+    expect(detectLdap(value)).toBeUndefined();
   });
 });

@@ -41,6 +41,19 @@ const ATTACKS = [
   "x;expr 40 + 2",
   "a@b.test;id",
   "-oProxyCommand=id",
+  "$(`wget x.example`)",
+  "; systeminfo",
+  "uname -a",
+  "netstat -an",
+  "ps aux",
+  "ps -ef",
+  "which nc",
+  "time ifconfig",
+  "nohup id &",
+  "nc -lvp 4444",
+  "; tar cf - /etc",
+  'busybox -c "id"',
+  "cat /[e]tc/x",
 ];
 const HONEST = [
   "a hero; more than that",
@@ -64,6 +77,15 @@ const HONEST = [
   "$total = 1; $total",
   "a;b. /c",
   "if so; then yes; else no",
+  "ps: see you",
+  "which python version",
+  "time machine",
+  "time python",
+  "nice curl",
+  "id card -5",
+  "uname -a prints the name",
+  "$(`#item-${id}`)",
+  "$(`link`)",
 ];
 
 describe("detectShell", () => {

@@ -15,6 +15,14 @@ const ATTACKS = [
   "for /f %i in ('x') do echo %i",
   "if exist c:\\x cmd",
   "w^h^oami & i^pconfig",
+  "+|+dir+c:\\",
+  "$&&dir+c:/",
+  "+dir+c:/",
+  "\ndir c:\\",
+  "& copy con x",
+  "netsh advfirewall set allprofiles state off",
+  "& route print",
+  "&dir",
 ];
 const HONEST = [
   "dir of photography",
@@ -25,6 +33,11 @@ const HONEST = [
   "50% off & more",
   "start-up culture",
   "net curtains & rods",
+  "netsh explained",
+  "+49 30 555",
+  "a\nb",
+  "type con in windows",
+  "C++ | Java + Perl",
 ];
 
 describe("detectWindowsShell", () => {

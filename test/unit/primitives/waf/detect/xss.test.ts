@@ -19,6 +19,18 @@ const ATTACKS = [
   "<object data=x>",
   "data:text/html,<b>x",
   "<x onclick=a>",
+  "<xml src=a.xml id=b></xml>",
+  "<b datasrc=#a dataformatas=html>",
+  "<math><a xlink:href=//x.example>",
+  '<svg><use xlink:href="//x.example/a#b"/></svg>',
+  '<p ev:handler="x#a">',
+  '<p style="a:b}c=d">',
+  "<// style=x:expression\\28a\\29>",
+  '<p @click="$event.view.x">',
+  '<p ng-focus="a.constructor">',
+  '<p x-init="eval(x)">',
+  '<p hx-get="//x.example">',
+  "o<b>nfocus=al<b>ert(1)",
 ];
 const HONEST = [
   "<p>Hello <b>world</b></p>",
@@ -30,6 +42,13 @@ const HONEST = [
   '<img src="https://example.com/a.png" alt="x">',
   "position=left",
   "Array<Object> list",
+  '<p @click="save(item)">x</p>',
+  '<p ng-init="n = 0">x</p>',
+  '<p hx-get="/part">x</p>',
+  '<use xlink:href="#a"></use>',
+  '<a xlink:href="https://x.example">x</a>',
+  '<p style="width:{{w}}%">x</p>',
+  "<xml>a</xml>",
 ];
 
 describe("detectXss", () => {
