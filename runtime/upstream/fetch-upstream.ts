@@ -8,7 +8,7 @@ import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
 import type { RawFields } from "../http/raw-fields.ts";
-import { idleError, mayBeQuiet } from "./idle-limit.ts";
+import { idleError, mayBeQuiet, Silence } from "./idle-limit.ts";
 import {
   fromWebResponse,
   isWebResponse,
@@ -91,8 +91,7 @@ class AppCall implements UpstreamCall, ContentSink {
   #paused = false;
   #over = false;
   #head: RawFields | null = null;
-  #heard = false;
-  #silences = 0;
+  readonly #silence = new Silence();
 
   constructor(upstream: AppUpstream, request: UpstreamRequest, receiver: UpstreamReceiver) {
     this.#upstream = upstream;
@@ -133,7 +132,7 @@ class AppCall implements UpstreamCall, ContentSink {
 
   resume(): void {
     this.#paused = false;
-    this.#heard = true;
+    this.#silence.heard = true;
     this.#content?.resume();
   }
 
@@ -146,7 +145,7 @@ class AppCall implements UpstreamCall, ContentSink {
 
   onData(chunk: Uint8Array): void {
     if (this.#over) return;
-    this.#heard = true;
+    this.#silence.heard = true;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
@@ -222,12 +221,9 @@ class AppCall implements UpstreamCall, ContentSink {
   #checkSilence(): void {
     const { idleTimeoutMs, content } = this.#request;
     if (idleTimeoutMs === undefined || mayBeQuiet(this.#head)) return;
-    const mayWait =
-      this.#heard || this.#paused || (content !== undefined && content.bytes === undefined);
-    this.#heard = false;
-    this.#silences = mayWait ? 0 : this.#silences + 1;
-    if (this.#silences < 2) this.#armIdle();
-    else this.#fail(idleError(idleTimeoutMs));
+    const mayWait = this.#paused || (content !== undefined && content.bytes === undefined);
+    if (this.#silence.isTooLong(mayWait)) this.#fail(idleError(idleTimeoutMs));
+    else this.#armIdle();
   }
 
   #handlerError(error: unknown, what: string): ProxyError {

@@ -20,19 +20,15 @@ import { codeName, fromStreamFailure, wasNotProcessed } from "./http2-errors.ts"
 import { http2RequestHead, http2ResponseFields, http2Trailers } from "./http2-head.ts";
 import type { Http2Pool, Http2PooledCall } from "./http2-pool.ts";
 import { listenTo, startData, type Http2StreamUser } from "./http2-stream.ts";
-import { idleError, mayBeQuiet } from "./idle-limit.ts";
+import { idleError, mayBeQuiet, Silence } from "./idle-limit.ts";
 import { Http2Tunnel } from "./http2-tunnel.ts";
+import { IDEMPOTENT, MAX_CONNECT_RETRIES } from "./pool-retries.ts";
 import { targetAddress } from "./target.ts";
 import type { TargetMember } from "./targets/target-member.ts";
+import { TargetUse } from "./targets/target-use.ts";
 import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
 
 const { NGHTTP2_CANCEL } = constants;
-
-/** RFC 9110 §9.2.2: sent twice, they do what they do once. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-
-/** Other targets that a request is offered to when connections cannot be made. */
-const MAX_CONNECT_RETRIES = 3;
 
 export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Http2StreamUser {
   readonly request: UpstreamRequest;
@@ -45,9 +41,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   readonly #receiver: UpstreamReceiver;
   readonly #deadline: Deadline;
   #connection: Http2Connection | null = null;
-  /** Counts this request among its own. */
-  #member: TargetMember | null = null;
-  #startedAt = 0;
+  readonly #use: TargetUse;
   #stream: ClientHttp2Stream | null = null;
   /** What of the request is still to be sent. */
   #uploading: ContentSource | null = null;
@@ -56,7 +50,6 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   /** The receiver has had its last call, or wants none. */
   #over = false;
   #dispatching = true;
-  #announced = false;
   #headReceived = false;
   #endReceived = false;
   /** Content-Length of the response, if it has one, and what of it has come. */
@@ -71,9 +64,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   #connectRetries = 0;
   #streamError: Error | null = null;
   #head: RawFields | null = null;
-  /** Something has come since the deadline was armed; else, how many times it has passed in silence. */
-  #heardContent = false;
-  #silences = 0;
+  readonly #silence = new Silence();
 
   constructor(
     pool: Http2Pool,
@@ -82,6 +73,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     receiver: UpstreamReceiver,
   ) {
     this.#pool = pool;
+    this.#use = new TargetUse(pool.targets);
     this.#wheel = wheel;
     this.request = request;
     this.#receiver = receiver;
@@ -107,8 +99,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     const isEmpty = request.upgrade === undefined && (content?.length ?? bytes?.byteLength) === 0;
     const endStream = request.upgrade === undefined && (content === undefined || isEmpty);
     this.#connection = connection;
-    this.#enter(connection.member);
-    this.#announced = false;
+    this.#use.enter(connection.member);
     this.#streamError = null;
     this.#reused = connection.begun > 0;
     if (request.upgrade !== undefined && !connection.allowsConnectProtocol) {
@@ -142,10 +133,10 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   connectFailed(connection: Http2Connection, error: ProxyError): void {
     if (this.#over) return;
     this.#connection = connection;
-    this.#enter(connection.member);
+    this.#use.enter(connection.member);
     const hasMoved = this.#pool.targets.unreachable(connection.member);
-    this.#blame(error);
-    this.#leave();
+    this.#use.blame(error);
+    this.#use.leave();
     this.#announceSafely();
     // Nothing was sent, so another target may have it, whatever the method.
     this.#connectRetries += 1;
@@ -177,16 +168,16 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
 
   resume(): void {
     this.#paused = false;
-    this.#heardContent = true;
+    this.#silence.heard = true;
     if (this.#headReceived) this.#stream?.resume();
   }
 
   abort(fault?: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
-    if (fault !== undefined && !this.#headReceived) this.#blame(fault);
+    if (fault !== undefined && !this.#headReceived) this.#use.blame(fault);
     this.#stop();
-    this.#leave();
+    this.#use.leave();
   }
 
   // --- ContentSink: the request's content ---
@@ -204,7 +195,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   onEnd(trailers: RawFields): void {
     this.#requestTrailers = trailers;
     this.#uploading = null;
-    this.#heardContent = true;
+    this.#silence.heard = true;
     this.#armHead();
     this.#stream?.end();
   }
@@ -237,7 +228,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
       this.#headReceived = true;
       const stream = this.#stream as ClientHttp2Stream;
       const fields = http2ResponseFields(raw);
-      this.#observe(status, false);
+      this.#use.observe(status, false);
       if (this.request.upgrade !== undefined && status < 300) {
         this.#wheel.disarm(this.#deadline);
         this.#becomeTunnel(stream, fields);
@@ -263,11 +254,11 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     if (this.#over) return;
     this.#connection?.heard();
     this.#received += chunk.length;
-    this.#heardContent = true;
+    this.#silence.heard = true;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
-      this.#giveUp(asInternal(error));
+      this.#giveUp(receiverFault(error));
     }
   }
 
@@ -327,7 +318,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
       this.#announceSafely();
       this.#wheel.disarm(this.#deadline);
       // Not processed, or lost with a connection that grew old: nobody's fault.
-      this.#leave();
+      this.#use.leave();
       this.#pool.startAgain(this);
       return;
     }
@@ -352,7 +343,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   #finish(trailers: RawFields): void {
     if (this.#over) return;
     this.#over = true;
-    this.#leave();
+    this.#use.leave();
     this.#wheel.disarm(this.#deadline);
     const stream = this.#stream;
     this.#stopUpload();
@@ -371,7 +362,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   #becomeTunnel(stream: ClientHttp2Stream, fields: RawFields): void {
     this.#over = true;
     // As long as the tunnel stands, it is a request under way.
-    stream.once("close", () => this.#leave());
+    stream.once("close", () => this.#use.leave());
     const key = fieldValue(this.request.fields, "sec-websocket-key");
     // RFC 8441 §5 has no handshake keys; a client that came over HTTP/1.1 waits for the answer to its own.
     if (key !== undefined) fields.push("Sec-WebSocket-Accept", acceptKey(key));
@@ -403,11 +394,9 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   #checkSilence(): void {
     const { idleTimeoutMs } = this.request;
     if (idleTimeoutMs === undefined || mayBeQuiet(this.#head)) return;
-    const mayWait = this.#heardContent || this.#paused || this.#uploading !== null;
-    this.#heardContent = false;
-    this.#silences = mayWait ? 0 : this.#silences + 1;
-    if (this.#silences < 2) this.#armIdle();
-    else this.#giveUp(idleError(idleTimeoutMs));
+    const mayWait = this.#paused || this.#uploading !== null;
+    if (this.#silence.isTooLong(mayWait)) this.#giveUp(idleError(idleTimeoutMs));
+    else this.#armIdle();
   }
 
   /** Ends this request by our own decision. */
@@ -422,8 +411,8 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
   #fail(error: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#blame(error);
-    this.#leave();
+    this.#use.blame(error);
+    this.#use.leave();
     this.#wheel.disarm(this.#deadline);
     this.#stopUpload();
     try {
@@ -449,36 +438,6 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     this.request.content?.cancel();
   }
 
-  // --- for the target's figures and health ---
-
-  #enter(member: TargetMember): void {
-    this.#leave();
-    this.#member = member;
-    this.#startedAt = this.#pool.targets.now();
-    this.#pool.targets.begun(member);
-  }
-
-  #leave(): void {
-    const member = this.#member;
-    this.#member = null;
-    if (member !== null) this.#pool.targets.ended(member);
-  }
-
-  #observe(status: number | undefined, failed: boolean): void {
-    if (this.#member === null) return;
-    const { targets } = this.#pool;
-    const headMs = status === undefined ? undefined : targets.now() - this.#startedAt;
-    targets.observed(this.#member, { status, failed, headMs });
-  }
-
-  /** If the failure is the target's: not the client's content, not our own mistake, not a connection that grew old. */
-  #blame(error: ProxyError): void {
-    if (this.#member === null || error.source !== "upstream") return;
-    if (error.code === "PROXY_UPSTREAM_STALE" || error.code === "PROXY_UPSTREAM_CLOSED") return;
-    this.#pool.targets.noteError(this.#member, error.message);
-    this.#observe(undefined, true);
-  }
-
   #armHead(): void {
     if (this.#over || this.#headReceived) return;
     this.#wheel.arm(this.#deadline, this.request.responseHeadTimeoutMs);
@@ -491,11 +450,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
 
   #announce(): void {
     const connection = this.#connection;
-    if (this.#announced || connection === null) return;
-    this.#announced = true;
-    const { targets } = this.#pool;
-    const cookie = targets.setCookie(this.request, connection.member);
-    this.#receiver.onTarget(targetAddress(connection.target), cookie);
+    if (connection !== null) this.#use.announce(connection, this.request, this.#receiver);
   }
 
   /** Another attempt follows, whatever the receiver makes of this one. */
@@ -511,7 +466,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     try {
       call();
     } catch (error) {
-      this.#giveUp(asInternal(error));
+      this.#giveUp(receiverFault(error));
     }
   }
 
@@ -536,7 +491,6 @@ function acceptKey(key: string): string {
 }
 
 /** A receiver must not throw; if it does, the request fails and the pool does not. */
-function asInternal(error: unknown): ProxyError {
-  if (isProxyError(error)) return error;
-  return new ProxyError("PROXY_INTERNAL", { cause: error, message: "a response receiver threw" });
+function receiverFault(error: unknown): ProxyError {
+  return toProxyError(error, "PROXY_INTERNAL", "a response receiver threw");
 }

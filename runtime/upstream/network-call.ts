@@ -13,7 +13,7 @@ import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 
 import type { Deadline } from "../clock.ts";
-import { isProxyError, ProxyError } from "../errors.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
 import { responseFraming } from "../http/framing.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
@@ -21,17 +21,16 @@ import type { Connection, ConnectionUser } from "./connection.ts";
 import type { ConnectionPool, PooledCall } from "./connection-pool.ts";
 import { ContentBridge, type UploadObserver } from "./content-bridge.ts";
 import { fromForeignError, isConnectionLoss } from "./foreign-errors.ts";
-import { idleError, mayBeQuiet } from "./idle-limit.ts";
+import { idleError, mayBeQuiet, Silence } from "./idle-limit.ts";
 import { toRawFields } from "./raw-head.ts";
 import { requestHeaders } from "./request-headers.ts";
+import { IDEMPOTENT, MAX_CONNECT_RETRIES } from "./pool-retries.ts";
 import { targetAddress } from "./target.ts";
 import type { TargetMember } from "./targets/target-member.ts";
+import { TargetUse } from "./targets/target-use.ts";
 import type { UpstreamCall, UpstreamReceiver, UpstreamRequest } from "./upstream.ts";
 
 type Controller = Dispatcher.DispatchController;
-
-/** RFC 9110 §9.2.2: sent twice, they do what they do once. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 export class NetworkCall
   implements UpstreamCall, PooledCall, ConnectionUser, UploadObserver, Dispatcher.DispatchHandler
@@ -46,14 +45,11 @@ export class NetworkCall
   readonly #pool: ConnectionPool;
   readonly #receiver: UpstreamReceiver;
   #connection: Connection | null = null;
-  /** Counts this request among its own. */
-  #member: TargetMember | null = null;
-  #startedAt = 0;
+  readonly #use: TargetUse;
   #controller: Controller | null = null;
   /** The receiver has had its last call, or wants none. */
   #over = false;
   #dispatching = false;
-  #announced = false;
   #headReceived = false;
   #closeDelimited = false;
   #paused = false;
@@ -63,9 +59,7 @@ export class NetworkCall
   /** The request's content is waited for: the upstream may rightly be silent. */
   #waitsForSource = false;
   #head: RawFields | null = null;
-  /** Something has come since the deadline was armed; else, how many times it has passed in silence. */
-  #heard = false;
-  #silences = 0;
+  readonly #silence = new Silence();
 
   /** `preface`: the PROXY header of its connection, if it needs one. */
   constructor(
@@ -76,6 +70,7 @@ export class NetworkCall
   ) {
     this.preface = preface;
     this.#pool = pool;
+    this.#use = new TargetUse(pool.targets);
     this.request = request;
     this.#receiver = receiver;
   }
@@ -89,9 +84,8 @@ export class NetworkCall
   start(connection: Connection): void {
     const { request } = this;
     this.#connection = connection;
-    this.#enter(connection.member);
+    this.#use.enter(connection.member);
     this.#controller = null;
-    this.#announced = false;
     connection.call = this;
     const content = request.content;
     const options = {
@@ -132,7 +126,7 @@ export class NetworkCall
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#heard = true;
+    this.#silence.heard = true;
     if (this.#resuming || this.#controller === null) return;
     // undici parses within resume() and must not be within another connection's parser then.
     this.#resuming = true;
@@ -145,9 +139,9 @@ export class NetworkCall
   abort(fault?: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
-    if (fault !== undefined && !this.#headReceived) this.#blame(fault);
+    if (fault !== undefined && !this.#headReceived) this.#use.blame(fault);
     this.#stop();
-    this.#leave();
+    this.#use.leave();
   }
 
   // --- ConnectionUser ---
@@ -171,7 +165,7 @@ export class NetworkCall
 
   uploadWaitsForUpstream(): void {
     this.#waitsForSource = false;
-    this.#heard = true;
+    this.#silence.heard = true;
     if (!this.#headReceived) this.#connection?.arm(this.request.responseHeadTimeoutMs);
   }
 
@@ -189,13 +183,13 @@ export class NetworkCall
     try {
       this.#announce();
     } catch (error) {
-      this.#giveUp(asInternal(error));
+      this.#giveUp(receiverFault(error));
     }
   }
 
   onRequestSent(): void {
     this.#waitsForSource = false;
-    this.#heard = true;
+    this.#silence.heard = true;
     if (!this.#headReceived) this.#connection?.arm(this.request.responseHeadTimeoutMs);
   }
 
@@ -219,14 +213,14 @@ export class NetworkCall
       if ("error" in framing) {
         throw new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message: framing.message });
       }
-      this.#observe(status, false);
+      this.#use.observe(status, false);
       this.#closeDelimited =
         framing.length === undefined &&
         !framing.chunked &&
         !hasNoContent(this.request.method, status);
       this.#receiver.onHead(status, fields);
     } catch (error) {
-      this.#giveUp(asInternal(error));
+      this.#giveUp(receiverFault(error));
     }
   }
 
@@ -234,11 +228,11 @@ export class NetworkCall
     // undici gives an empty chunk at each resume. A reader that pauses after every chunk and resumes for the next would
     // go round in microtasks for ever and let nothing else run.
     if (this.#over || chunk.length === 0) return;
-    this.#heard = true;
+    this.#silence.heard = true;
     try {
       this.#receiver.onData(chunk);
     } catch (error) {
-      this.#giveUp(asInternal(error));
+      this.#giveUp(receiverFault(error));
     }
   }
 
@@ -246,7 +240,7 @@ export class NetworkCall
     const connection = this.#connection;
     this.#connection = null;
     this.#controller = null;
-    this.#leave();
+    this.#use.leave();
     connection?.disarm();
     connection?.release();
     if (this.#over) return;
@@ -273,9 +267,9 @@ export class NetworkCall
     this.#controller = null;
     connection?.disarm();
     connection?.becomeTunnel(socket as Socket);
-    this.#observe(101, false);
+    this.#use.observe(101, false);
     // As long as the tunnel stands, it is a request under way.
-    socket.once("close", () => this.#leave());
+    socket.once("close", () => this.#use.leave());
     if (this.#over) {
       socket.destroy();
       return;
@@ -300,14 +294,14 @@ export class NetworkCall
     connection.disarm();
     connection.call = null;
     if (this.#dispatching) {
-      this.#leave();
+      this.#use.leave();
       // undici refused the request itself; the connection has not seen it.
       this.#pool.unused(connection);
       if (!this.#over) this.failLater(fromForeignError(error, "head"));
       return;
     }
     if (this.#over) {
-      this.#leave();
+      this.#use.leave();
       if (!started) this.#pool.drop(connection);
       return;
     }
@@ -319,7 +313,7 @@ export class NetworkCall
       this.#retriedStale = true;
       this.#announceSafely(connection);
       // A connection that grew old is nobody's fault.
-      this.#leave();
+      this.#use.leave();
       this.#pool.replace(connection, this);
       return;
     }
@@ -331,8 +325,8 @@ export class NetworkCall
   #connectFailed(connection: Connection, error: Error): void {
     const failure = fromForeignError(error, "connect");
     const hasMoved = this.#pool.targets.unreachable(connection.member);
-    this.#blame(failure);
-    this.#leave();
+    this.#use.blame(failure);
+    this.#use.leave();
     this.#announceSafely(connection);
     // Nothing was sent, so another target may have it, whatever the method.
     this.#connectRetries += 1;
@@ -377,15 +371,12 @@ export class NetworkCall
     else this.#connection?.arm(idleTimeoutMs / 2);
   }
 
-  /** Twice in silence, then it is too long: chunks need no clock that way, and a stall of ours is no silence of theirs. */
   #checkSilence(): void {
     const { idleTimeoutMs } = this.request;
     if (idleTimeoutMs === undefined || mayBeQuiet(this.#head)) return;
-    const mayWait = this.#heard || this.#paused || this.#waitsForSource;
-    this.#heard = false;
-    this.#silences = mayWait ? 0 : this.#silences + 1;
-    if (this.#silences < 2) this.#armIdle();
-    else this.#giveUp(idleError(idleTimeoutMs));
+    const mayWait = this.#paused || this.#waitsForSource;
+    if (this.#silence.isTooLong(mayWait)) this.#giveUp(idleError(idleTimeoutMs));
+    else this.#armIdle();
   }
 
   #exchangeError(connection: Connection, error: Error): ProxyError {
@@ -409,8 +400,8 @@ export class NetworkCall
   #fail(error: ProxyError, connection: Connection | null): void {
     if (this.#over) return;
     this.#over = true;
-    this.#blame(error);
-    this.#leave();
+    this.#use.blame(error);
+    this.#use.leave();
     this.request.content?.cancel();
     try {
       this.#announceOn(connection);
@@ -437,45 +428,12 @@ export class NetworkCall
     this.request.content?.cancel();
   }
 
-  // --- for the target's figures and health ---
-
-  #enter(member: TargetMember): void {
-    this.#member = member;
-    this.#startedAt = this.#pool.targets.now();
-    this.#pool.targets.begun(member);
-  }
-
-  #leave(): void {
-    const member = this.#member;
-    this.#member = null;
-    if (member !== null) this.#pool.targets.ended(member);
-  }
-
-  #observe(status: number | undefined, failed: boolean): void {
-    if (this.#member === null) return;
-    const { targets } = this.#pool;
-    const headMs = status === undefined ? undefined : targets.now() - this.#startedAt;
-    targets.observed(this.#member, { status, failed, headMs });
-  }
-
-  /** If the failure is the target's: not the client's content, not our own mistake, not a connection that grew old. */
-  #blame(error: ProxyError): void {
-    if (this.#member === null || error.source !== "upstream") return;
-    if (error.code === "PROXY_UPSTREAM_STALE" || error.code === "PROXY_UPSTREAM_CLOSED") return;
-    this.#pool.targets.noteError(this.#member, error.message);
-    this.#observe(undefined, true);
-  }
-
   #announce(): void {
     this.#announceOn(this.#connection);
   }
 
   #announceOn(connection: Connection | null): void {
-    if (this.#announced || connection === null) return;
-    this.#announced = true;
-    const { targets } = this.#pool;
-    const cookie = targets.setCookie(this.request, connection.member);
-    this.#receiver.onTarget(targetAddress(connection.target), cookie);
+    if (connection !== null) this.#use.announce(connection, this.request, this.#receiver);
   }
 
   /** Another attempt follows, whatever the receiver makes of this one. */
@@ -503,9 +461,6 @@ export class NetworkCall
   }
 }
 
-/** Other targets that a request is offered to when connections cannot be made. */
-const MAX_CONNECT_RETRIES = 3;
-
 const ABORTED = new Error("the request was given up");
 
 function deliverFailure(call: NetworkCall, error: ProxyError): void {
@@ -513,7 +468,6 @@ function deliverFailure(call: NetworkCall, error: ProxyError): void {
 }
 
 /** A receiver must not throw; if it does, the request fails and the pool does not. */
-function asInternal(error: unknown): ProxyError {
-  if (isProxyError(error)) return error;
-  return new ProxyError("PROXY_INTERNAL", { cause: error, message: "a response receiver threw" });
+function receiverFault(error: unknown): ProxyError {
+  return toProxyError(error, "PROXY_INTERNAL", "a response receiver threw");
 }
