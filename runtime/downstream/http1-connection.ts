@@ -178,7 +178,7 @@ export class Http1Connection {
   /** What the client sent is not HTTP. */
   receiveBroken(reason: Reason): void {
     const content = this.#current?.content;
-    if (content !== undefined && !content.complete && this.#waiting.length === 0) {
+    if (content !== undefined && !content.hasArrived && this.#waiting.length === 0) {
       // The request that is being served is the broken one: whoever serves it answers.
       this.closeAfterCurrent();
       content.fail(new ProxyError(reason.error, { message: reason.message }));
@@ -192,7 +192,7 @@ export class Http1Connection {
     if (this.#closeAfterCurrent || exchange.request.response?.shouldKeepAlive !== true) return true;
     const content = exchange.content;
     // Nobody will read the rest, so the next request cannot be reached.
-    if (content !== undefined && !content.wanted && !content.skippable) return true;
+    if (content !== undefined && !content.isOpen && !content.skippable) return true;
     return this.#owner.draining && this.#waiting.length === 0;
   }
 
@@ -223,7 +223,7 @@ export class Http1Connection {
     if (exchange.content !== undefined) request.resume();
     if (this.#state !== "open") return;
     if (this.#closeAfterCurrent || isStuck) {
-      this.#closeGracefully(exchange.content !== undefined && !exchange.content.complete);
+      this.#closeGracefully(exchange.content !== undefined && !exchange.content.hasArrived);
       return;
     }
     const next = this.#waiting.shift();
