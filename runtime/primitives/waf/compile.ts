@@ -27,6 +27,8 @@ export interface Probe {
   /** Classes of characters of which a value must have one, before anything is decoded, to be tried. */
   readonly rawClasses: number;
   readonly filter: Filter;
+  /** That of the filter, unless the chains may make something else of a plain URL. */
+  readonly urlGroups: number | undefined;
   readonly operation: Operation;
   readonly not: boolean;
 }
@@ -37,6 +39,9 @@ export interface ProbeSet {
   /** A value with none of these classes, of none of these groups and no base64 is of no interest to any of them. */
   readonly classes: number;
   readonly groups: number;
+  /** What has to look at a plain URL with none of these words. */
+  readonly urlGroups: number;
+  readonly urlProbes: readonly Probe[];
   /** Absent for names that are not kept. */
   readonly clean: CleanTable | undefined;
 }
@@ -178,6 +183,7 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
         filter.classes,
       ),
       filter,
+      urlGroups: conditionChains.flat().every(leavesPlain) ? filter.urlGroups : undefined,
       operation: compileOperator(condition.operator),
       not: condition.not ?? false,
     };
@@ -258,6 +264,8 @@ function createLookup(
 
 function probeSet(probes: readonly Probe[], clean: CleanValues | undefined): ProbeSet {
   return {
+    urlGroups: probes.reduce((all, { urlGroups = 0 }) => all | urlGroups, 0),
+    urlProbes: probes.filter(({ urlGroups }) => urlGroups === undefined),
     probes,
     classes: probes.reduce((all, { rawClasses }) => all | rawClasses, 0),
     groups: probes.reduce((all, { filter }) => all | filter.groups, 0),
@@ -285,6 +293,11 @@ function createFieldTables(clean: CleanValues): RuleSet["fieldsOf"] {
     if (known !== undefined && position < MAX_POSITIONS) last[position] = known;
     return known;
   };
+}
+
+/** Whether a transformation leaves a text alone in which nothing is encoded in any way. */
+function leavesPlain(name: WafTransformation): boolean {
+  return DECODING.has(name) || name === "htmlEntityDecode" || name === "urlDecodeUni";
 }
 
 function countsAny(counts: RuleSet["counts"], collections: ReadonlySet<WafCollection>): boolean {

@@ -2,7 +2,8 @@ import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { isBase64, isNoBase64, mayBeBase64 } from "./base64.ts";
 import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";
 import type { KnownFields, Probe, ProbeSet, RuleSet } from "./compile.ts";
-import { characterClasses, literalGroups, noteScan } from "./detect/characters.ts";
+import { characterClasses, COLON, literalGroups, noteScan } from "./detect/characters.ts";
+import { isPlainUrl, URL_CLASSES } from "./detect/plain-url.ts";
 import { isExcluded, type Exclusion } from "./exclusion.ts";
 import { maskedText } from "./masked.ts";
 import { EVERY, passesFilter, type Hit } from "./operator.ts";
@@ -310,6 +311,16 @@ export class Inspection implements ValueSink {
       (groups & set.groups) === 0 &&
       !isBase64(value, classes)
     ) {
+      return;
+    }
+    if (
+      (classes & ~URL_CLASSES) === 0 &&
+      (classes & COLON) !== 0 &&
+      (groups & set.urlGroups) === 0 &&
+      isPlainUrl(value)
+    ) {
+      if (set.urlProbes.length > 0)
+        this.#tryAll(set.urlProbes, collection, place, value, classes, groups);
       return;
     }
     const clean = value.length <= MAX_KNOWN_LENGTH ? set.clean : undefined;

@@ -1,4 +1,5 @@
 import { classOf } from "./detect/characters.ts";
+import { URL_CLASSES } from "./detect/plain-url.ts";
 import type { RuleNeeds, WafOperator } from "./rule.ts";
 
 /** Where a value matched; `start` and `end` cover what the log may show. */
@@ -58,6 +59,8 @@ export interface Filter {
   /** Groups of words of which one must occur where no class does. */
   readonly groups: number;
   readonly literals: RegExp | undefined;
+  /** Groups of words of which a plain URL holds one where it is of interest; undefined: any plain URL may be. */
+  readonly urlGroups: number | undefined;
 }
 
 export function compileNeeds(needs: RuleNeeds | undefined): Filter {
@@ -65,10 +68,12 @@ export function compileNeeds(needs: RuleNeeds | undefined): Filter {
   for (const character of needs?.characters ?? "") classes |= classOf(character.charCodeAt(0));
   const groups = needs?.groups ?? 0;
   const literals = needs?.literals;
+  const isForAny = classes === 0 && groups === 0;
   return {
     minLength: needs?.minLength ?? 0,
-    classes: classes === 0 && groups === 0 ? EVERY : classes,
+    classes: isForAny ? EVERY : classes,
     groups,
+    urlGroups: needs?.urlGroups ?? (isForAny || (classes & URL_CLASSES) !== 0 ? undefined : groups),
     literals: literals === undefined ? undefined : anyOf(literals),
   };
 }

@@ -21,6 +21,11 @@ export interface RuleNeeds extends WafNeeds {
   readonly classes?: number;
   /** Groups of words. A value passes that has a word of one of them or a character of one of the classes. */
   readonly groups?: number;
+  /**
+   * A plain URL (`detect/plain-url.ts`) without a word of these groups is of no interest. Absent: any may be, unless it is
+   * of none by the other needs.
+   */
+  readonly urlGroups?: number;
 }
 
 /** A rule of ours. */

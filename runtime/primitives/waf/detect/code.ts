@@ -249,6 +249,17 @@ const LOOKUP_WORDS = literalGroup(["jndi", "dollar"]);
 /** How objects of Java begin in base64 and in hexadecimal. */
 export const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced", "aaea"]);
 
+/** Of which a plain URL holds one where {@link detectCode} finds something in it. */
+export const CODE_URL_WORDS =
+  JAVA_PACKAGES |
+  JAVA_WORDS |
+  NODE_WORDS |
+  PYTHON_WORDS |
+  RUBY_WORDS |
+  DOTNET_WORDS |
+  LOOKUP_WORDS |
+  SERIALIZED_WORDS;
+
 /** Code of server platforms other than PHP, and objects in their serialised forms. */
 export function detectCode(value: string): Finding | undefined {
   const classes = characterClasses(value);

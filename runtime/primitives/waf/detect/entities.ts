@@ -67,10 +67,29 @@ export function decodeEntities(text: string): string {
 // The parameters of a URL begin with "&" as well.
 function holdsReference(text: string): boolean {
   for (let at = text.indexOf("&"); at >= 0; at = text.indexOf("&", at + 1)) {
-    if (text.charCodeAt(at + 1) === 0x23) return true;
-    let end = at + 1;
-    while (end < at + 17 && isLetterCode(text.charCodeAt(end))) end++;
-    if (end > at + 2 && NAMED.has(text.slice(at + 1, end).toLowerCase())) return true;
+    if (isReference(text, at)) return true;
   }
   return false;
+}
+
+/** Whether the ampersand at this position begins a reference, with or without its semicolon. */
+export function isReference(text: string, at: number): boolean {
+  if (text.charCodeAt(at + 1) === 0x23) return true;
+  let end = at + 1;
+  while (end < at + 17 && isLetterCode(text.charCodeAt(end))) end++;
+  return (
+    end > at + 2 &&
+    MAY_BE_NAMED[endsOf(text.charCodeAt(at + 1), text.charCodeAt(end - 1))] === 1 &&
+    NAMED.has(text.slice(at + 1, end).toLowerCase())
+  );
+}
+
+/** First and last letters of names, of either case: most names that follow an ampersand have others. */
+const MAY_BE_NAMED = new Uint8Array(1024);
+for (const name of NAMED.keys()) {
+  MAY_BE_NAMED[endsOf(name.charCodeAt(0), name.charCodeAt(name.length - 1))] = 1;
+}
+
+function endsOf(first: number, last: number): number {
+  return (first & 0x1f) | ((last & 0x1f) << 5);
 }

@@ -65,7 +65,7 @@ const CALL_NAMES = literalGroup([
   "setT",
   "setI",
 ]);
-const OBJECT_NAMES = literalGroup([
+export const OBJECT_NAMES = literalGroup([
   "ocument",
   "ocation",
   "indow",

@@ -259,6 +259,9 @@ const APPLICATION_NAMES = literalGroup([
   "cat-users",
 ]);
 
+/** Of which a plain URL holds one where {@link detectFileAccess} finds something in it. */
+export const FILE_URL_WORDS = UNIX_FOLDERS | WINDOWS_NAMES | APPLICATION_NAMES;
+
 /** Paths of files that hold secrets or tell about the system, as a value names them. */
 export function detectFileAccess(value: string): Finding | undefined {
   const classes = characterClasses(value);

@@ -74,7 +74,7 @@ const SERIALIZED =
   /(?:^|[^\w])[oc]:\+?\d{1,6}:"[^"]{0,120}":\d{1,6}:\{|\ba:\d{1,4}:\{[is]:\d{1,6}[:;][^{}]{0,200}[oc]:\d{1,4}:"/i;
 
 /** What {@link SUPERGLOBAL} holds besides a dollar sign. */
-const GLOBAL_WORDS = literalGroup(["php:", "php_", "ory_separator", "iconv", "rot13"]);
+export const GLOBAL_WORDS = literalGroup(["php:", "php_", "ory_separator", "iconv", "rot13"]);
 
 export function detectPhp(value: string): Finding | undefined {
   const classes = characterClasses(value);

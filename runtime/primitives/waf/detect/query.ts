@@ -56,7 +56,7 @@ const LDAP =
   /^\s?[*)(]{0,3}\*?\)\s{0,4}\(\s{0,4}[|&!]|\(\s?[|&!]\s?\(\s?[\w.;:-]{1,60}\s?(?:[~<>:]?=)|^\s?\(\s?[&|!]\s?\(|\)\s?\(\s?[|&!]?\(?\s?[\w-]{1,40}\s?[~<>]?=\s?[^()]{0,60}\*?\)?|\b(?:objectclass|userpassword|sAMAccountName|memberOf|uidNumber|givenName|distinguishedName)\s?(?:=\s?\*|:[\d.]{3,40}:=|[~<>]=|=\*\))|^\*\)\)|\*\)\)%00|\)\)\(\|?\(|\)\s?\(&\)|^\*\(\|\(|^(?=[^)]{0,8}\*)[*()|&!]{0,8}(?:\*\)|\)\*|\*\(\))[*()|&!%\d']{1,12}$/i;
 
 /** Attributes that are a sign without a bracket. */
-const LDAP_WORDS = literalGroup(
+export const LDAP_WORDS = literalGroup(
   "objectclass userp samac memberof uidnumber givenname distinguished".split(" "),
 );
 

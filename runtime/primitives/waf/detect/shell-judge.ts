@@ -1,6 +1,7 @@
 import { isDigitCode, isSpaceCode } from "./characters.ts";
 import {
   commandWord,
+  isNoCommand,
   keepWord,
   knownKind,
   LONE,
@@ -22,6 +23,7 @@ export function judge(
   from: number,
   separator: string,
 ): string | undefined {
+  if (isNoCommand(value, from)) return undefined;
   let name = commandWord(value, from);
   if (name === "") return undefined;
   const start = from;

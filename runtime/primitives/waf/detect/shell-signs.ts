@@ -33,7 +33,7 @@ const FUNCTION =
   /(?:^|[;|&\s])([A-Za-z_]\w{0,15})\(\)\s{0,2}\{[^{}]{1,120};\s{0,4}\}\s{0,4};\s{0,4}([A-Za-z_]\w{0,15})\s{0,4}(?:$|[;|&#])/;
 const REVERSE_SHELL =
   /\b(?:nc|ncat|netcat)\s(?:-?[\w.:]{1,40}\s){0,4}-[a-z]{0,3}[ec]\s|\bmkfifo\s\/|\bsocat\s[\w:.,-]{1,40}\s(?:exec|system):|\bIO::Socket|\bTCPSocket\.(?:new|open)|\bsocket\.socket\s?\(/i;
-const REVERSE_WORDS = literalGroup([
+export const REVERSE_WORDS = literalGroup([
   "ncat",
   "netcat",
   "mkfifo",
@@ -41,18 +41,30 @@ const REVERSE_WORDS = literalGroup([
   "socat",
   "ockopen",
   "exec",
+  // Besides, what is looked for by name below.
+  "/dev/",
+  "alias",
 ]);
 const NC = /\bnc\s/i;
 const BRACES =
   /(?:^|[\s;|&`(=])\{(?:[a-z/]{0,12},)(?:[a-z/.-]{0,24}(?:,[^{}\s"':]{0,24}){0,3})\}|(?:^|[;|&`(=])[a-z]{0,4}\{[a-z]{1,6},[a-z-]{1,8}\}[a-z]{0,4}(?:$|[\s;|&])/;
 const ALIAS = /(?:^|[;|&\n])\s{0,4}alias\s{1,4}(?:[+-][a-z+]{1,6}\s{1,4})?["']?[\w.-]{1,20}["']?=/;
 
+/** Two semicolons and the word at its end. */
+function mayControl(value: string): boolean {
+  return (
+    value.includes(";", value.indexOf(";") + 1) &&
+    (value.includes("fi") || value.includes("done") || value.includes("esac"))
+  );
+}
+
 /** Signs that tell a shell by themselves, wherever they stand. */
 export function literalSign(value: string, classes: number): Finding | undefined {
+  const isWorded = (literalGroups(value) & REVERSE_WORDS) !== 0;
   const isRedirected = (classes & LESS) !== 0 || ((classes & EQUAL) !== 0 && value.includes(">"));
   if ((classes & (SLASH | EQUAL)) !== 0 && (classes & (SLASH | PIPE)) !== 0) {
     const found =
-      value.includes("/dev/") || (isRedirected && value.includes("&"))
+      (isWorded && value.includes("/dev/")) || (isRedirected && value.includes("&"))
         ? sign(value, DEVICE, "device")
         : undefined;
     if (found !== undefined && !/<\s?&\s?[0-9]/.test(value.slice(found.start, found.start + 1)))
@@ -91,7 +103,7 @@ export function literalSign(value: string, classes: number): Finding | undefined
     if (found !== undefined && !(value.charCodeAt(found.start) === 0x3c && value.includes("</")))
       return found;
   }
-  if ((classes & SEMICOLON) !== 0) {
+  if ((classes & SEMICOLON) !== 0 && mayControl(value)) {
     const found = sign(value, CONTROL, "control");
     if (found !== undefined) return found;
   }
@@ -102,10 +114,10 @@ export function literalSign(value: string, classes: number): Finding | undefined
   }
   if ((classes & (SPACE | PIPE)) !== 0) {
     const found =
-      ((literalGroups(value) & REVERSE_WORDS) !== 0 || ((classes & DASH) !== 0 && NC.test(value))
+      (isWorded || ((classes & DASH) !== 0 && NC.test(value))
         ? sign(value, REVERSE_SHELL, "reverse-shell")
         : undefined) ??
-      ((classes & EQUAL) === 0 || !value.includes("alias")
+      (!isWorded || (classes & EQUAL) === 0 || !value.includes("alias")
         ? undefined
         : sign(value, ALIAS, "alias"));
     if (found !== undefined) return found;

@@ -3,6 +3,7 @@ import type { Finding } from "./finding.ts";
 import { namelessCommand } from "./shell-nameless.ts";
 import {
   commandWord,
+  isNoCommand,
   keepWord,
   knownKind,
   PREFIXES,
@@ -54,6 +55,8 @@ export function startsWithCommand(value: string): Finding | undefined {
   if (value.charCodeAt(0) === 0x2f && namelessCommand(value, 0, 0) !== undefined)
     return { sign: "guessed-program", start: 0, end: Math.min(value.length, 60) };
   if (value.charCodeAt(0) === 0x27 || value.charCodeAt(0) === 0x22) from = 1;
+  const isBinary = value.slice(from, from + 40).includes("bin/");
+  if (!isBinary && isNoCommand(value, from)) return undefined;
   let name = commandWord(value, from);
   const first = name;
   if (name === "") return undefined;
@@ -64,6 +67,7 @@ export function startsWithCommand(value: string): Finding | undefined {
   )
     return { sign: "command-line", start: 0, end: value.length };
   if (
+    isBinary &&
     wordPath &&
     /^(?:\.{0,2}\/)?(?:\w{0,10}\/){0,3}s?bin\/[a-z]/.test(value.slice(from, from + 40)) &&
     (knownKind(name) > 0 || wordEnd >= value.trimEnd().length) &&

@@ -1,5 +1,5 @@
 import { isDigitCode, isLetterCode, isSpaceCode, isWordCode } from "./characters.ts";
-import { Beginnings, TECHNICAL, WORDY } from "./shell-words.ts";
+import { Names, TECHNICAL, WORDY } from "./shell-words.ts";
 
 // The word at a command position, read as the shell reads it: quotes, backslashes and empty variables
 // inside a name vanish.
@@ -8,8 +8,12 @@ import { Beginnings, TECHNICAL, WORDY } from "./shell-words.ts";
 export const LONE =
   /^(?:id|ls|pwd|who|env|set|ps|top|htop|whoami|uname|ifconfig|netstat|printenv|hostname|dir|uptime|lsb_release|lastlog|aptitude|last|w|df|mount|arp|dmesg|sh|bash|zsh|ksh|csh|dash)$/;
 /** Words that run the command after them. */
-export const PREFIXES =
-  /^(?:time|nohup|strace|ltrace|sudo|doas|exec|command|builtin|env|nice|ionice|setsid|stdbuf|xargs|busybox|then|do|else|eval)$/;
+const PREFIX_WORDS: ReadonlySet<string> = new Set(
+  "time nohup strace ltrace sudo doas exec command builtin env nice ionice setsid stdbuf xargs busybox then do else eval".split(
+    " ",
+  ),
+);
+export const PREFIXES = new RegExp(`^(?:${[...PREFIX_WORDS].join("|")})$`);
 
 const MAX_NAME = 32;
 
@@ -149,12 +153,60 @@ function isInsideName(code: number): boolean {
 
 const VERSIONED = /^(?:python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/;
 
-const BEGINNINGS = new Beginnings(TECHNICAL, WORDY);
+const NAMES = new Names(TECHNICAL, WORDY, PREFIX_WORDS);
+
+/**
+ * Whether {@link commandWord} finds nothing here that {@link knownKind} or {@link PREFIXES} know. False: it may find something.
+ * Nearly all words are told so, apostrophes in them or not.
+ */
+export function isNoCommand(value: string, from: number): boolean {
+  const limit = Math.min(value.length, from + 160);
+  let at = from;
+  while (at < limit) {
+    const code = value.charCodeAt(at);
+    if (!isSpaceCode(code) && code !== 0x28 && code !== 0x7b) break;
+    at++;
+  }
+  let first = 0;
+  let second = 0;
+  let last = 0;
+  let length = 0;
+  let letters = 0;
+  for (; at < limit && letters <= MAX_NAME; at++) {
+    const code = value.charCodeAt(at);
+    if (code === 0x27 || code === 0x22 || code === 0x5c) continue;
+    // Variables and substitutions may vanish.
+    if (code === 0x24 || code === 0x60) return false;
+    if (code === 0x2f) {
+      length = 0;
+      continue;
+    }
+    const isPart =
+      isLetterCode(code) ||
+      isDigitCode(code) ||
+      code === 0x5f ||
+      (letters > 0 && (code === 0x2d || code === 0x2e));
+    if (!isPart) break;
+    letters++;
+    length++;
+    if (length === 1) {
+      first = code;
+      second = 0;
+    } else if (length === 2) {
+      second = code;
+    }
+    last = code;
+  }
+  // python3.14 is in no list.
+  return length === 0 || (!isDigitCode(last) && !NAMES.mayHave(first, second, last, length));
+}
 
 export function knownKind(name: string): 0 | 1 | 2 {
-  const second = name.length > 1 ? name.charCodeAt(1) : 0;
-  if (!BEGINNINGS.has(name.charCodeAt(0), second)) return 0;
+  const { length } = name;
+  const last = name.charCodeAt(length - 1);
+  const second = length > 1 ? name.charCodeAt(1) : 0;
+  if (!isDigitCode(last) && !NAMES.mayHave(name.charCodeAt(0), second, last, length)) return 0;
   if (TECHNICAL.has(name)) return 2;
-  if (isDigitCode(name.charCodeAt(name.length - 1)) && VERSIONED.test(name)) return 2;
+  if (isDigitCode(last) && VERSIONED.test(name)) return 2;
   return WORDY.has(name) ? 1 : 0;
 }

@@ -62,20 +62,32 @@ export const ALIASES: ReadonlySet<string> = set(
   "iwr iex irm iwmi gci gwmi gps saps sv gal icm ipmo ni nsn",
 );
 
-/** Tells by two characters that no word begins with them, which is sooner done than to cut a word out and look for it. */
-export class Beginnings {
-  readonly #pairs = new Uint8Array(128 * 128);
+const NAME_SLOT_BITS = 14;
+
+/**
+ * Tells by its length, its first two characters and its last one that a word is none of these, which is sooner done than to cut
+ * it out and look for it. Letters of either case are one.
+ */
+export class Names {
+  readonly #slots = new Uint8Array(1 << NAME_SLOT_BITS);
 
   constructor(...sets: readonly ReadonlySet<string>[]) {
     for (const word of sets.flatMap((words) => [...words])) {
-      this.#pairs[(word.charCodeAt(0) << 7) | (word.charCodeAt(1) || 0)] = 1;
+      const { length } = word;
+      const second = length > 1 ? word.charCodeAt(1) : 0;
+      this.#slots[slotOf(word.charCodeAt(0), second, word.charCodeAt(length - 1), length)] = 1;
     }
   }
 
-  /** `second` is 0 for words of one character. */
-  has(first: number, second: number): boolean {
-    return second < 128 && this.#pairs[(first << 7) | second] === 1;
+  /** False: none of them is written so. `second` is 0 for words of one character. */
+  mayHave(first: number, second: number, last: number, length: number): boolean {
+    return this.#slots[slotOf(first, second, last, length)] === 1;
   }
+}
+
+function slotOf(first: number, second: number, last: number, length: number): number {
+  const ends = first | 0x20 | ((second | 0x20) << 7) | ((last | 0x20) << 14) | (length << 21);
+  return Math.imul(ends, 0x9e3779b1) >>> (32 - NAME_SLOT_BITS);
 }
 
 const VERBS = `

@@ -48,6 +48,10 @@ export function detectShell(value: string): Finding | undefined {
   return startsWithCommand(value);
 }
 
+/** What {@link scanPositions} stops at. */
+const IS_SEPARATOR = new Uint8Array(0x7d);
+for (const character of ";|&\n\r\\`$") IS_SEPARATOR[character.charCodeAt(0)] = 1;
+
 function scanPositions(value: string, classes: number): Finding | undefined {
   let newlines = 0;
   if ((classes & BREAK) !== 0)
@@ -60,6 +64,7 @@ function scanPositions(value: string, classes: number): Finding | undefined {
   let spanOpen = -1;
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
+    if (code > 0x7c || IS_SEPARATOR[code] === 0) continue;
     let separator = "";
     let from = at + 1;
     switch (code) {

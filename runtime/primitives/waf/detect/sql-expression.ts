@@ -1,3 +1,4 @@
+import { isDigitCode } from "./characters.ts";
 import {
   commentCuts,
   comparison,
@@ -96,10 +97,12 @@ export function clause(index: number): string | undefined {
 
 export function afterNumber(index: number): string | undefined {
   const next = kindAt(index + 1);
-  const text = textAt(index);
   // 1.e(ascii…: a number MySQL reads as empty
-  if (/^\d+\.e$/i.test(text) && (next === OPEN || next === DOT_MARK)) return "empty-exponent";
-  if (/^\d+\.e\.[a-z_]+$/i.test(text)) return "empty-exponent";
+  if (!isDigitCode(tokens.value.charCodeAt(tokens.end[index]! - 1))) {
+    const text = textAt(index);
+    if (/^\d+\.e$/i.test(text) && (next === OPEN || next === DOT_MARK)) return "empty-exponent";
+    if (/^\d+\.e\.[a-z_]+$/i.test(text)) return "empty-exponent";
+  }
   if (next === ARITHMETIC) {
     const at = index + 2;
     if (kindAt(at) === OPEN && kindAt(at + 1) === SELECT) return "numeric-subquery";
@@ -142,9 +145,10 @@ export function afterClose(index: number): string | undefined {
 }
 
 export function wordSign(index: number): string | undefined {
+  const next = kindAt(index + 1);
+  if (next !== OPEN && !mayTell(index)) return undefined;
   const word = wordAt(index);
   if (word === "") return undefined;
-  const next = kindAt(index + 1);
   if (next === OPEN) return call(index, word);
   if (CATALOGUE.has(word) && (word.includes("_") || /^(?:sys|rdb|msys|v\$)/.test(word))) {
     if (
@@ -165,6 +169,34 @@ export function wordSign(index: number): string | undefined {
       : undefined;
   }
   return undefined;
+}
+
+/** Whether a word may be one that tells without a call: all of those begin so, or have an underscore. */
+function mayTell(index: number): boolean {
+  const { value } = tokens;
+  const start = tokens.start[index]!;
+  const second = value.charCodeAt(start + 1) | 0x20;
+  switch (value.charCodeAt(start) | 0x20) {
+    case 0x73: // sys
+      if (second === 0x79) return true;
+      break;
+    case 0x72: // rdb
+      if (second === 0x64) return true;
+      break;
+    case 0x6d: // msys
+      if (second === 0x73) return true;
+      break;
+    case 0x76: // v$
+      if (second === 0x24) return true;
+      break;
+    default:
+  }
+  const end = tokens.end[index]!;
+  for (let at = start; at < end; at++) {
+    const code = value.charCodeAt(at);
+    if (code === 0x5f || code >= 0x80) return true;
+  }
+  return false;
 }
 
 function call(index: number, word: string): string | undefined {

@@ -37,7 +37,7 @@ export const kindAt = (index: number): number =>
   index < tokens.count && index >= 0 ? tokens.kind[index]! : EDGE;
 
 export const wordAt = (index: number): string =>
-  index < tokens.count && index >= 0 ? tokens.word[index]! : "";
+  index < tokens.count && index >= 0 ? tokens.wordAt(index) : "";
 
 export const textAt = (index: number): string =>
   index < tokens.count ? tokens.value.slice(tokens.start[index]!, tokens.end[index]!) : "";

@@ -318,7 +318,7 @@ export function stacked(index: number): string | undefined {
       : undefined;
   }
   if (kind === STATEMENT) return statementShape(at, true) ? "stacked-statement" : undefined;
-  if (kind === WORD) {
+  if (kind === WORD && (kindAt(at + 1) === OPEN || mayBegin(at))) {
     const name = wordAt(at);
     if (
       (ATTACK_FUNCTIONS.has(name) && kindAt(at + 1) === OPEN) ||
@@ -344,6 +344,23 @@ export function stacked(index: number): string | undefined {
   if (kind === CLAUSE && wordAt(at) === "set" && kindAt(at + 1) === VARIABLE)
     return "stacked-statement";
   return undefined;
+}
+
+/** Whether a word may be one that {@link stacked} asks for though no bracket follows: xp_…, sp_…, pragma, prepare, do. */
+function mayBegin(index: number): boolean {
+  const start = tokens.start[index]!;
+  const second = tokens.value.charCodeAt(start + 1) | 0x20;
+  switch (tokens.value.charCodeAt(start) | 0x20) {
+    case 0x78:
+    case 0x73:
+      return second === 0x70;
+    case 0x70:
+      return second === 0x72;
+    case 0x64:
+      return second === 0x6f;
+    default:
+      return false;
+  }
 }
 
 /** A statement without ";" before it: at the start, or of a form that only databases have. */

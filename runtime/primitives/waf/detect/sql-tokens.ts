@@ -28,7 +28,65 @@ import {
 /** Tokens kept at a time; longer values are read in overlapping windows. */
 const WINDOW = 4096;
 const LONGEST_WORD = 40;
+const BINARY = "binary";
 const INTRODUCER = /^_(?:utf8(?:mb[34])?|latin\d|ascii|binary|ucs2|utf16(?:le)?|utf32|cp\d{3,4})$/;
+
+/** What a character of ASCII begins: nothing, a number, a word or a mark. */
+const SPACE_CODE = 1;
+const DIGIT_CODE = 2;
+const WORD_CODE = 3;
+const CODES = Uint8Array.from({ length: 128 }, (_, code) =>
+  isSpaceCode(code)
+    ? SPACE_CODE
+    : isDigitCode(code)
+      ? DIGIT_CODE
+      : isWordCode(code)
+        ? WORD_CODE
+        : 0,
+);
+/** Whether a character of ASCII goes on with a word. */
+const GOES_ON = Uint8Array.from({ length: 128 }, (_, code) =>
+  (isWordCode(code) || code === 0x24) && !isSpaceCode(code) ? 1 : 0,
+);
+
+/** The text of a word that nobody has asked for yet. */
+const UNREAD = "\0";
+
+export interface Keyword {
+  readonly word: string;
+  readonly kind: number;
+}
+
+/** Words with a part of their own, by their first and last letter and their length. */
+const KEYWORDS: (readonly Keyword[] | undefined)[] = Array.from({ length: 1024 });
+let longestKeyword = 0;
+for (const [word, kind] of WORD_KINDS) {
+  longestKeyword = Math.max(longestKeyword, word.length);
+  const slot = keywordSlot(word.charCodeAt(0), word.charCodeAt(word.length - 1), word.length);
+  KEYWORDS[slot] = [...(KEYWORDS[slot] ?? []), { word, kind }];
+}
+
+function keywordSlot(first: number, last: number, length: number): number {
+  return ((first & 0x1f) | ((last & 0x1f) << 5)) ^ ((length & 0xf) << 3);
+}
+
+/** The keyword between these positions, all of it ASCII; undefined: another word. */
+export function keywordAt(value: string, start: number, end: number): Keyword | undefined {
+  const length = end - start;
+  if (length > longestKeyword) return undefined;
+  const keywords =
+    KEYWORDS[keywordSlot(value.charCodeAt(start), value.charCodeAt(end - 1), length)];
+  if (keywords === undefined) return undefined;
+  for (const keyword of keywords) {
+    const { word } = keyword;
+    if (word.length !== length) continue;
+    let at = 0;
+    // Of what stands in a word, nothing but a capital letter becomes a letter so.
+    while (at < length && (value.charCodeAt(start + at) | 0x20) === word.charCodeAt(at)) at++;
+    if (at === length) return keyword;
+  }
+  return undefined;
+}
 
 /** One window of tokens over a value. Reused: one detection runs at a time. */
 export class SqlTokens {
@@ -39,10 +97,11 @@ export class SqlTokens {
   readonly kind = new Uint8Array(WINDOW + 2);
   readonly start = new Uint32Array(WINDOW + 2);
   readonly end = new Uint32Array(WINDOW + 2);
-  /** Lower-case text of words of at most LONGEST_WORD characters, "" otherwise. */
-  readonly word: string[] = Array.from({ length: WINDOW + 2 }, () => "");
+  /** One bit for each kind of token that this window or one before it holds. */
+  kinds = 0;
   /** For quote marks: 1 where an odd number of this mark has been seen, this one included. */
   readonly odd = new Uint8Array(WINDOW + 2);
+  readonly #words: string[] = Array.from({ length: WINDOW + 2 }, () => "");
   #position = 0;
   #inVersioned = false;
   #parity = 0;
@@ -51,6 +110,7 @@ export class SqlTokens {
   open(value: string): void {
     this.value = value;
     this.count = 0;
+    this.kinds = 0;
     this.versionedComment = -1;
     this.#position = 0;
     this.#inVersioned = false;
@@ -72,9 +132,24 @@ export class SqlTokens {
     this.start.copyWithin(0, from, this.count);
     this.end.copyWithin(0, from, this.count);
     this.odd.copyWithin(0, from, this.count);
-    for (let index = 0; index < overlap; index++) this.word[index] = this.word[from + index]!;
+    for (let index = 0; index < overlap; index++) this.#words[index] = this.#words[from + index]!;
     this.count = overlap;
     this.#fill();
+  }
+
+  /** Lower-case text of a word of at most LONGEST_WORD characters, "" otherwise. */
+  wordAt(index: number): string {
+    const known = this.#words[index]!;
+    return known === UNREAD ? this.#read(index) : known;
+  }
+
+  /** Most words are never asked for. */
+  #read(index: number): string {
+    const start = this.start[index]!;
+    const end = this.end[index]!;
+    const text = end - start <= LONGEST_WORD ? this.value.slice(start, end).toLowerCase() : "";
+    this.#words[index] = text;
+    return text;
   }
 
   #fill(): void {
@@ -83,20 +158,22 @@ export class SqlTokens {
     while (this.#position < length && this.count < WINDOW) {
       const at = this.#position;
       const code = value.charCodeAt(at);
-      if (isSpaceCode(code)) this.#position++;
-      else if (isDigitCode(code)) this.#number(at);
-      else if (isWordCode(code)) this.#word(at);
+      const begins = code < 128 ? CODES[code] : isSpaceCode(code) ? SPACE_CODE : WORD_CODE;
+      if (begins === SPACE_CODE) this.#position++;
+      else if (begins === DIGIT_CODE) this.#number(at);
+      else if (begins === WORD_CODE) this.#word(at);
       else this.#mark(at, code);
     }
     if (this.#position >= length) this.#push(EDGE, length, length);
   }
 
-  #push(kind: number, start: number, end: number): void {
+  #push(kind: number, start: number, end: number, word = ""): void {
     const index = this.count++;
     this.kind[index] = kind;
+    this.kinds |= 1 << kind;
     this.start[index] = start;
     this.end[index] = end;
-    this.word[index] = "";
+    this.#words[index] = word;
   }
 
   #number(at: number): void {
@@ -135,26 +212,44 @@ export class SqlTokens {
 
   #word(at: number): void {
     const { value } = this;
-    let end = at + 1;
-    let code = value.charCodeAt(end);
-    while (end < value.length && (isWordCode(code) || code === 0x24) && !isSpaceCode(code)) {
+    const { length } = value;
+    let end = at;
+    let code = value.charCodeAt(at);
+    let all = 0;
+    do {
+      all |= code;
       end++;
+      if (end === length) break;
       code = value.charCodeAt(end);
-    }
-    const text = end - at <= LONGEST_WORD ? value.slice(at, end).toLowerCase() : "";
-    // "= binary 1", "or _utf8'a'": what says how to read the operand behind it
-    if (this.#isIntroducer(text, code)) {
-      this.#position = end;
+    } while (code < 128 ? GOES_ON[code] === 1 : !isSpaceCode(code));
+    const next = end === length ? Number.NaN : code;
+    this.#position = end;
+    if (all < 128) {
+      const keyword = keywordAt(value, at, end);
+      if (keyword !== undefined) {
+        this.#push(keyword.kind, at, end, keyword.word);
+        return;
+      }
+      // "= binary 1", "or _utf8'a'": what says how to read the operand behind it
+      const first = value.charCodeAt(at);
+      if (
+        (first === 0x5f ? next === 0x27 : end - at === BINARY.length && (first | 0x20) === 0x62) &&
+        end - at <= LONGEST_WORD &&
+        this.#isIntroducer(value.slice(at, end).toLowerCase(), next)
+      ) {
+        return;
+      }
+      this.#push(WORD, at, end, UNREAD);
       return;
     }
-    this.#push(WORD_KINDS.get(text) ?? WORD, at, end);
-    this.word[this.count - 1] = text;
-    this.#position = end;
+    const text = end - at <= LONGEST_WORD ? value.slice(at, end).toLowerCase() : "";
+    if (this.#isIntroducer(text, next)) return;
+    this.#push(WORD_KINDS.get(text) ?? WORD, at, end, text);
   }
 
   #isIntroducer(text: string, next: number): boolean {
     if (text.charCodeAt(0) === 0x5f) return next === 0x27 && INTRODUCER.test(text);
-    if (text !== "binary") return false;
+    if (text !== BINARY) return false;
     const before = this.kind[this.count - 1];
     return (
       before === LOGIC ||

@@ -1,3 +1,4 @@
+import { characterClasses, WIDE } from "./characters.ts";
 import { decodeEntities } from "./entities.ts";
 
 // What stands between an injection and a filter that reads it as it came: references of HTML that
@@ -30,6 +31,7 @@ export function unveiled(value: string): string {
   if (
     text.length <= LONGEST_MARKED &&
     text.includes("=") &&
+    (characterClasses(text) & WIDE) !== 0 &&
     COMPARED.test(text) &&
     JOINT.test(text)
   )

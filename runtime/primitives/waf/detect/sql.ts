@@ -1,4 +1,5 @@
 import {
+  BREAK,
   characterClasses,
   COLON,
   DASHES,
@@ -12,7 +13,9 @@ import {
   literalGroup,
   literalGroups,
   PAREN,
+  PERCENT,
   PIPE,
+  PLUS,
   QUOTE,
   SEMICOLON,
   spaced,
@@ -34,8 +37,10 @@ import {
   touches,
   wordAt,
 } from "./sql-grammar.ts";
+import { mayBeQuery } from "./sql-plain.ts";
 import { afterQuote } from "./sql-quote.ts";
 import { select, stacked, statement, unionSelect } from "./sql-statement.ts";
+import { keywordAt } from "./sql-tokens.ts";
 import { isKeywordCut, unveiled } from "./sql-veils.ts";
 import {
   ARITHMETIC,
@@ -49,6 +54,7 @@ import {
   EDGE,
   LITERAL,
   LOGIC,
+  NOT,
   NUMBER,
   OPEN,
   OTHER_MARK,
@@ -57,9 +63,9 @@ import {
   SEMICOLON_MARK,
   STATEMENT,
   UNION,
+  VARIABLE,
   WORD,
   WORD_COMPARE,
-  WORD_KINDS,
 } from "./sql-words.ts";
 
 // The value is read as tokens (sql-tokens.ts) and each token is asked whether an injection begins
@@ -73,10 +79,13 @@ const OVERLAP = 96;
 /** Signs that a query has besides words and quotes. */
 export const MARKS = LESS | EQUAL | PAREN | SEMICOLON | PIPE | HASH | STAR | DASHES;
 
+/** Without one of these there is no veil. */
+const VEILS = PIPE | BREAK | STAR | PERCENT | PLUS | WIDE;
+
 /** SQL injection by structure; the sign names the production. */
 export function detectSql(value: string): Finding | undefined {
   const found = scan(value);
-  if (found !== undefined) return found;
+  if (found !== undefined || (characterClasses(value) & VEILS) === 0) return found;
   const text = unveiled(value);
   if (text === value) return undefined;
   const hidden = isKeywordCut(value) ? { sign: "cut-keyword" } : scan(text);
@@ -85,16 +94,17 @@ export function detectSql(value: string): Finding | undefined {
 
 function scan(value: string): Finding | undefined {
   const classes = characterClasses(value);
+  const groups = literalGroups(value);
   if (value.length < 3 || (classes & (LETTER | DIGIT | QUOTE | WIDE)) === 0) return undefined;
   if ((classes & QUOTE) === 0 || isApostrophe(value, classes)) {
     // Without quotes and marks only words can make a query.
-    const groups = literalGroups(value);
     const worded =
       (groups & SQL_WORDS) !== 0 ||
       ((groups & LOGIC_WORDS) !== 0 &&
         ((classes & (MARKS | DIGIT)) !== 0 || BARE_COMPARISON.test(value)));
     if ((classes & MARKS) === 0) {
       if (!worded || value.length < 6) return undefined;
+      if (!mayBeQuery(value, classes)) return undefined;
     } else if (
       !worded &&
       !((classes & PAREN) !== 0 && value.length < 24) &&
@@ -106,9 +116,13 @@ function scan(value: string): Finding | undefined {
   }
   tokens.open(value);
   let from = 0;
+  // Letters above ASCII may be taken for some of a word that a group has.
+  const isNamed = (groups & SQL_WORDS) !== 0 || (classes & WIDE) !== 0;
   for (;;) {
     const last = tokens.more ? tokens.count - OVERLAP : tokens.count;
+    const asked = tokens.more ? -1 : askedKinds(tokens.kinds, isNamed, (classes & DOT) !== 0);
     for (let index = from; index < last; index++) {
+      if ((asked & (1 << tokens.kind[index]!)) === 0) continue;
       const sign = signAt(index);
       if (sign !== undefined) {
         const until = Math.min(index + 8, tokens.count - 1);
@@ -155,17 +169,40 @@ const BARE_COMPARISON = /\b(?:r?like|regexp|i[sn]|between|null|true|false|not|ex
 
 // O'Brien, don't, l'eau: each apostrophe stands between two letters and no word of SQL follows it.
 function isApostrophe(value: string, classes: number): boolean {
-  if ((classes & MARKS) !== 0) return false;
-  for (let at = 0; at < value.length; at++) {
-    const code = value.charCodeAt(at);
-    if (code === 0x22 || code === 0x60) return false;
-    if (code !== 0x27) continue;
+  if ((classes & MARKS) !== 0 || value.includes('"') || value.includes("`")) return false;
+  for (let at = value.indexOf("'"); at >= 0; at = value.indexOf("'", at + 1)) {
     let end = at + 1;
     while (end < value.length && isLetterCode(value.charCodeAt(end))) end++;
     if (end === at + 1 || !isLetterCode(value.charCodeAt(at - 1))) return false;
-    if (end - at < 12 && WORD_KINDS.has(value.slice(at + 1, end).toLowerCase())) return false;
+    if (keywordAt(value, at + 1, end) !== undefined) return false;
   }
   return true;
+}
+
+/** What a condition needs besides the word that goes on with it; one bit for each kind. */
+const CONDITION_KINDS =
+  (1 << COMPARE) |
+  (1 << WORD_COMPARE) |
+  (1 << COMMENT) |
+  (1 << SEMICOLON_MARK) |
+  (1 << OPEN) |
+  (1 << SELECT) |
+  (1 << VARIABLE) |
+  (1 << LITERAL) |
+  (1 << NOT) |
+  (1 << ARITHMETIC);
+
+/** Of the kinds of tokens that a value holds, those at which something may be found. */
+function askedKinds(kinds: number, isNamed: boolean, hasDot: boolean): number {
+  let asked = kinds;
+  if ((kinds & (1 << OPEN)) === 0) {
+    // Nothing is called; what is left are names of the catalogue, and 1.e of MySQL.
+    if (!isNamed) asked &= ~(1 << WORD);
+    if (!hasDot) asked &= ~(1 << NUMBER);
+  }
+  if ((kinds & CONDITION_KINDS) === 0) asked &= ~(1 << LOGIC);
+  if ((kinds & ((1 << WORD_COMPARE) | (1 << COMMENT))) === 0) asked &= ~(1 << CLOSE);
+  return asked;
 }
 
 function signAt(index: number): string | undefined {

@@ -41,7 +41,7 @@ const SCHEME_ENDS = literalGroup(
     " ",
   ),
 );
-const HOST_WORDS = literalGroup(
+export const HOST_WORDS = literalGroup(
   "metadata instance-data 169. rancher kubernetes docker containers localhost localdomain localtest loopback lvh.me spoofed customer1 oast burpcollaborator interact.sh r87. ngrok requestbin dnslog ceye bxss ip6- ipv6- .nip.io .sslip .xip.io".split(
     " ",
   ),
@@ -118,7 +118,7 @@ function isSlash(code: number): boolean {
 
 const REMOTE_FILE =
   /^\s{0,4}(?:(?:https?|ftps?|file)(?::\/\/[^\s?#]{0,400})?\?{1,2}\s{0,4}$|(?:https?|ftps?):\/\/[^\s/?#]{1,200}\/[^\s?#]{0,400}\.(?:php\d?|phtml|inc|cgi|asp)(?:\?{0,2}(?:cmd=.{0,80})?|%00.{0,40})\s{0,4}$|(?:https?|ftps?):\/\/(?:\d{1,3}\.){3}\d{1,3}\/?\S{0,400}\.(?:php\d?|txt|inc|jpe?g|gif|sh|pl|py|exe|jsp)\b|(?:https?|ftps?):\/\/\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,8}\]?[/:]|ftps?:\/\/(?:\d{1,3}\.){3}\d{1,3})/i;
-const SCRIPT_ENDS = literalGroup([".php", ".phtml", ".inc", ".cgi", ".asp"]);
+export const SCRIPT_ENDS = literalGroup([".php", ".phtml", ".inc", ".cgi", ".asp"]);
 
 /** The URL of a script, or of a file whose name the application is to end. */
 export function detectRemoteFile(value: string): Finding | undefined {

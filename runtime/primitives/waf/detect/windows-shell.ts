@@ -3,6 +3,8 @@ import {
   BREAK,
   characterClasses,
   DASH,
+  isDigitCode,
+  isLetterCode,
   isSpaceCode,
   LETTER,
   PERCENT,
@@ -15,16 +17,10 @@ import {
   PAREN,
   literalGroup,
   literalGroups,
+  spaced,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
-import {
-  ALIASES,
-  Beginnings,
-  CMDLET,
-  CMDLET_NOUNS,
-  WINDOWS,
-  WINDOWS_WORDY,
-} from "./shell-words.ts";
+import { ALIASES, CMDLET, CMDLET_NOUNS, Names, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
 
 // The same for cmd.exe and PowerShell: case does not count, carets and quotes inside a name
 // vanish, options begin with a slash, variables stand between percent signs.
@@ -72,10 +68,20 @@ const IF = /\bif\b/i;
 /** What netsh is asked to change or to show. */
 const FIREWALL =
   /^netsh(?:\.exe)?\s{1,4}(?:adv)?(?:firewall|interface|int|wlan|winhttp|http|dump|lan|ras|ipsec)\s{1,4}(?:add|delete|set|show|reset|import|export|dump|\w{1,20}\s{1,4}(?:add|set|show|reset)|\w{1,20}\s{1,4}\w{1,20}\s{1,4}=?\w)/i;
+/** Of which a condition holds one, unless it compares with equals signs. */
+const CONDITION_WORDS = literalGroup([
+  ..."exist defined errorlevel cmdextversion".split(" "),
+  ..."equ_ neq_ lss_ leq_ gtr_ geq_".split(" ").flatMap(spaced),
+]);
 
 /** Programs that take words as arguments and that no sentence names. */
 const STRONG =
   /^(?:netsh|wmic|schtasks|vssadmin|nbtstat|bcdedit|bitsadmin|certutil|cscript|dsquery|wevtutil|qwinsta|reg|net1?)$/;
+
+/** Of which a plain URL holds one where {@link detectWindowsShell} finds something in it. */
+export const WINDOWS_URL_WORDS = SPECIFIC_WORDS | CMDLET_NOUNS;
+
+const SIGNS = DASH | PIPE | SEMICOLON | PERCENT | BACKSLASH | EQUAL | PAREN | SLASH | BREAK;
 
 /** Commands for cmd.exe and PowerShell. */
 export function detectWindowsShell(value: string): Finding | undefined {
@@ -83,22 +89,22 @@ export function detectWindowsShell(value: string): Finding | undefined {
   if ((classes & LETTER) === 0) return undefined;
   if ((classes & (SPACE | PIPE | SEMICOLON | PERCENT | BACKSLASH | BREAK | PLUS)) === 0)
     return undefined;
-  if (
-    (classes & (DASH | PIPE | SEMICOLON | PERCENT | BACKSLASH | EQUAL | PAREN)) === 0 &&
-    (classes & (SLASH | BREAK)) === 0 &&
-    !IF.test(value) &&
-    !value.startsWith("netsh")
-  )
-    return undefined;
+  const groups = literalGroups(value);
+  const mayBeCondition =
+    (groups & CONDITION_WORDS) !== 0 || ((classes & EQUAL) !== 0 && value.includes("=="));
+  if ((classes & SIGNS) === 0 && !value.startsWith("netsh")) {
+    // Nothing but words and a condition.
+    const mayBeNamed =
+      mayBeCondition || (classes & PLUS) !== 0 || (groups & (SPECIFIC_WORDS | CMDLET_NOUNS)) !== 0;
+    if (!mayBeNamed || !IF.test(value)) return undefined;
+  }
   const found =
-    ((literalGroups(value) & SPECIFIC_WORDS) !== 0
-      ? sign(value, SPECIFIC, "windows-command")
-      : undefined) ??
+    ((groups & SPECIFIC_WORDS) !== 0 ? sign(value, SPECIFIC, "windows-command") : undefined) ??
     ((classes & PERCENT) === 0
       ? undefined
       : (sign(value, VARIABLE, "windows-variable") ?? sign(value, LOOP, "windows-loop"))) ??
-    ((literalGroups(value) & CMDLET_NOUNS) === 0 ? undefined : cmdlet(value)) ??
-    (IF.test(value) ? condition(value) : undefined);
+    ((groups & CMDLET_NOUNS) === 0 ? undefined : cmdlet(value)) ??
+    (mayBeCondition && IF.test(value) ? condition(value) : undefined);
   if (found !== undefined) return found;
   return (
     ((classes & (PIPE | SEMICOLON | BREAK)) === 0 ? undefined : scan(value, classes)) ??
@@ -129,12 +135,18 @@ function cmdlet(value: string): Finding | undefined {
     : undefined;
 }
 
+/** What {@link scan} stops at. */
+const IS_SEPARATOR = new Uint8Array(0x7d);
+for (const character of ";|&\n") IS_SEPARATOR[character.charCodeAt(0)] = 1;
+
 function scan(value: string, classes: number): Finding | undefined {
+  // A line of its own in a short value: a name in one of many lines is a text's.
+  const isShort = value.length <= 48 && (classes & BREAK) !== 0;
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
-    // A line of its own in a short value: a name in one of many lines is a text's.
-    const isLine = code === 0x0a && value.length <= 48 && (classes & BREAK) !== 0;
-    if (code !== 0x26 && code !== 0x7c && code !== 0x3b && !isLine) continue;
+    if (code > 0x7c || IS_SEPARATOR[code] === 0) continue;
+    const isLine = code === 0x0a;
+    if (isLine && !isShort) continue;
     let from = at + 1;
     // "+" is a space that was encoded twice
     while (
@@ -151,7 +163,8 @@ function scan(value: string, classes: number): Finding | undefined {
   return undefined;
 }
 
-const BEGINNINGS = new Beginnings(WINDOWS, ALIASES);
+const NAMES = new Names(WINDOWS, ALIASES);
+const LONGEST_NAME = 40;
 
 /** False: no name of a program stands here, plain or cut by carets and quotes. */
 function mayBeProgram(value: string, from: number): boolean {
@@ -159,19 +172,22 @@ function mayBeProgram(value: string, from: number): boolean {
   while (at < from + 3 && isMark(value.charCodeAt(at))) at++;
   const first = value.charCodeAt(at);
   const second = value.charCodeAt(at + 1);
-  // ^ " and the colon of a drive
-  if (first === 0x5e || first === 0x22 || second === 0x5e || second === 0x22 || second === 0x3a)
-    return true;
-  return BEGINNINGS.has(lowerCode(first), lowerCode(second));
+  // The colon of a drive
+  if (second === 0x3a) return true;
+  let last = 0;
+  let end = at;
+  for (; end <= at + LONGEST_NAME; end++) {
+    const code = value.charCodeAt(end);
+    if (code === 0x5e || code === 0x22) return true;
+    if (!isLetterCode(code) && !isDigitCode(code) && code !== 0x5f) break;
+    last = code;
+  }
+  return end - at > 1 && NAMES.mayHave(first, second, last, end - at);
 }
 
 // " ' @ (
 function isMark(code: number): boolean {
   return code === 0x22 || code === 0x27 || code === 0x40 || code === 0x28;
-}
-
-function lowerCode(code: number): number {
-  return code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
 }
 
 function judge(value: string, from: number, semicolon: boolean): boolean {

@@ -1,6 +1,6 @@
 import { WIDE } from "../detect/characters.ts";
-import { detectCode, SERIALIZED_WORDS } from "../detect/code.ts";
-import { detectPhp } from "../detect/php.ts";
+import { CODE_URL_WORDS, detectCode, SERIALIZED_WORDS } from "../detect/code.ts";
+import { detectPhp, GLOBAL_WORDS } from "../detect/php.ts";
 import { detectTemplate } from "../detect/template.ts";
 import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
@@ -14,7 +14,7 @@ export const CODE_RULES: readonly Rule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectPhp },
-    needs: { minLength: 4, characters: "<$([{:=" },
+    needs: { minLength: 4, characters: "<$([{:=", urlGroups: GLOBAL_WORDS },
   },
   {
     id: "code-platform",
@@ -24,7 +24,7 @@ export const CODE_RULES: readonly Rule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectCode },
-    needs: { minLength: 6, characters: ".(:$[=_<\\" },
+    needs: { minLength: 6, characters: ".(:$[=_<\\", urlGroups: CODE_URL_WORDS },
   },
   {
     id: "code-serialized",

@@ -1,11 +1,12 @@
 import { detectShell } from "../detect/shell.ts";
-import { detectWindowsShell } from "../detect/windows-shell.ts";
-import type { WafRule } from "../rule.ts";
+import { REVERSE_WORDS } from "../detect/shell-signs.ts";
+import { detectWindowsShell, WINDOWS_URL_WORDS } from "../detect/windows-shell.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
 const TAGS = ["rce", "attack-rce"];
 
-export const COMMAND_RULES: readonly WafRule[] = [
+export const COMMAND_RULES: readonly Rule[] = [
   {
     id: "rce-unix",
     message: "A command for a Unix shell",
@@ -14,7 +15,7 @@ export const COMMAND_RULES: readonly WafRule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectShell },
-    needs: { minLength: 3, characters: ";|&`$\n\r<>{\\/- ?*[" },
+    needs: { minLength: 3, characters: ";|&`$\n\r<>{\\/- ?*[", urlGroups: REVERSE_WORDS },
   },
   {
     id: "rce-windows",
@@ -24,7 +25,7 @@ export const COMMAND_RULES: readonly WafRule[] = [
     except: [...QUIET_FIELDS, "REQUEST_HEADERS:user-agent", "REQUEST_HEADERS:referer"],
     transformations: DECODED,
     operator: { detect: detectWindowsShell },
-    needs: { minLength: 4, characters: " |&;%\\\n+" },
+    needs: { minLength: 4, characters: " |&;%\\\n+", urlGroups: WINDOWS_URL_WORDS },
   },
   {
     id: "rce-separator",

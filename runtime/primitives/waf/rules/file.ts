@@ -1,5 +1,5 @@
 import { DOTS, literalGroup, PERCENT, WIDE } from "../detect/characters.ts";
-import { detectFileAccess, detectTraversal, HIDDEN_DOTS } from "../detect/path.ts";
+import { detectFileAccess, detectTraversal, FILE_URL_WORDS, HIDDEN_DOTS } from "../detect/path.ts";
 import type { Rule, WafVariable } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
@@ -48,7 +48,7 @@ export const FILE_RULES: readonly Rule[] = [
     except: PUSHED_FILES,
     transformations: DECODED,
     operator: { detect: detectFileAccess },
-    needs: { minLength: 5, characters: "/\\.%" },
+    needs: { minLength: 5, characters: "/\\.%", urlGroups: FILE_URL_WORDS },
   },
   {
     id: "restricted-file",

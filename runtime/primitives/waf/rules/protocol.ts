@@ -1,8 +1,8 @@
 import { detectLineBreak } from "../detect/lines.ts";
-import type { WafRule } from "../rule.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED } from "./places.ts";
 
-export const PROTOCOL_RULES: readonly WafRule[] = [
+export const PROTOCOL_RULES: readonly Rule[] = [
   {
     id: "header-injection",
     message: "A line end that begins another field, message or mail command",
@@ -17,7 +17,7 @@ export const PROTOCOL_RULES: readonly WafRule[] = [
     ],
     transformations: [[], ...DECODED],
     operator: { detect: detectLineBreak },
-    needs: { minLength: 6, characters: "\r\n%\\:" },
+    needs: { minLength: 6, characters: "\r\n%\\:", urlGroups: 0 },
   },
   {
     id: "protocol-null",

@@ -1,9 +1,9 @@
 import { detectXml } from "../detect/lines.ts";
-import { detectLdap, detectNosql, detectXpath } from "../detect/query.ts";
-import type { WafRule } from "../rule.ts";
+import { detectLdap, detectNosql, detectXpath, LDAP_WORDS } from "../detect/query.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED, INPUT } from "./places.ts";
 
-export const QUERY_RULES: readonly WafRule[] = [
+export const QUERY_RULES: readonly Rule[] = [
   {
     id: "nosql-operator",
     message: "Operators or code for a document store",
@@ -20,7 +20,7 @@ export const QUERY_RULES: readonly WafRule[] = [
     variables: INPUT,
     transformations: DECODED,
     operator: { detect: detectLdap },
-    needs: { minLength: 4, characters: "(=:" },
+    needs: { minLength: 4, characters: "(=:", urlGroups: LDAP_WORDS },
   },
   {
     id: "xpath-expression",
@@ -29,7 +29,7 @@ export const QUERY_RULES: readonly WafRule[] = [
     variables: INPUT,
     transformations: DECODED,
     operator: { detect: detectXpath },
-    needs: { minLength: 6, characters: "([/:" },
+    needs: { minLength: 6, characters: "([/:", urlGroups: 0 },
   },
   {
     id: "xxe-entity",

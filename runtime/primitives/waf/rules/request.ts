@@ -1,8 +1,13 @@
-import { detectRemoteFile, detectServerSideRequest } from "../detect/url.ts";
-import type { WafRule } from "../rule.ts";
+import {
+  detectRemoteFile,
+  detectServerSideRequest,
+  HOST_WORDS,
+  SCRIPT_ENDS,
+} from "../detect/url.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED, INPUT } from "./places.ts";
 
-export const REQUEST_RULES: readonly WafRule[] = [
+export const REQUEST_RULES: readonly Rule[] = [
   {
     id: "ssrf-target",
     message: "A URL that leads to the machine itself, to a cloud's metadata or to another scheme",
@@ -20,7 +25,7 @@ export const REQUEST_RULES: readonly WafRule[] = [
     except: ["ARGS:redirect_uri", "ARGS:redirect_url", "ARGS:post_logout_redirect_uri"],
     transformations: DECODED,
     operator: { detect: detectServerSideRequest },
-    needs: { minLength: 7, characters: ":/" },
+    needs: { minLength: 7, characters: ":/", urlGroups: HOST_WORDS },
   },
   {
     id: "rfi-url",
@@ -29,7 +34,12 @@ export const REQUEST_RULES: readonly WafRule[] = [
     variables: ["ARGS", "XML", "XML_ATTRIBUTES", "REQUEST_BODY"],
     transformations: [["urlDecodeDeep"]],
     operator: { detect: detectRemoteFile },
-    needs: { minLength: 4, characters: ":?", literals: ["http", "ftp", "file"] },
+    needs: {
+      minLength: 4,
+      characters: ":?",
+      literals: ["http", "ftp", "file"],
+      urlGroups: SCRIPT_ENDS,
+    },
   },
   {
     id: "rfi-parameter",
@@ -40,7 +50,7 @@ export const REQUEST_RULES: readonly WafRule[] = [
     operator: {
       rx: /(?:_conf\[path\]|_server\[document_root\]|mosconfig_absolute_path|absolute_path|appserv_root|doc(?:ument)?_root|globals\[\w{1,30}\]|gallery_basedir|phpbb_root_path|include_path|path_to_\w{1,20}|basepath|rootpath|inc_dir|config\[\w{1,30}\])=(?:https?|ftps?|file|php):/i,
     },
-    needs: { characters: ":", literals: ["http", "ftp", "file:", "php:"] },
+    needs: { characters: ":", literals: ["http", "ftp", "file:", "php:"], urlGroups: 0 },
   },
   {
     id: "ssrf-url",

@@ -14,7 +14,12 @@ export const SQLI_RULES: readonly Rule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectSql },
-    needs: { minLength: 3, classes: QUOTE | MARKS, groups: SQL_WORDS | LOGIC_WORDS },
+    needs: {
+      minLength: 3,
+      classes: QUOTE | MARKS,
+      groups: SQL_WORDS | LOGIC_WORDS,
+      urlGroups: SQL_WORDS | LOGIC_WORDS,
+    },
   },
   {
     id: "sqli-statement",

@@ -1,11 +1,11 @@
-import { detectJavascript } from "../detect/javascript.ts";
+import { detectJavascript, OBJECT_NAMES } from "../detect/javascript.ts";
 import { detectXss } from "../detect/xss.ts";
-import type { WafRule } from "../rule.ts";
+import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
 const TAGS = ["xss", "attack-xss"];
 
-export const XSS_RULES: readonly WafRule[] = [
+export const XSS_RULES: readonly Rule[] = [
   {
     id: "xss-markup",
     message: "Markup, a handler or a scheme that runs script",
@@ -14,7 +14,7 @@ export const XSS_RULES: readonly WafRule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectXss },
-    needs: { minLength: 6, characters: "<=:&" },
+    needs: { minLength: 6, characters: "<=:&", urlGroups: 0 },
   },
   {
     id: "xss-script",
@@ -24,7 +24,7 @@ export const XSS_RULES: readonly WafRule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectJavascript },
-    needs: { minLength: 5, characters: "(`[.=&" },
+    needs: { minLength: 5, characters: "(`[.=&", urlGroups: OBJECT_NAMES },
   },
   {
     id: "xss-element",

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { assumeGroups } from "../../../../runtime/primitives/waf/detect/characters.ts";
 import { LOGIC_WORDS, SQL_WORDS } from "../../../../runtime/primitives/waf/detect/sql.ts";
 import { createWafEngine } from "../../../../runtime/primitives/waf/engine.ts";
-import type { WafRule } from "../../../../runtime/primitives/waf/rule.ts";
+import type { Rule } from "../../../../runtime/primitives/waf/rule.ts";
 import { RULES } from "../../../../runtime/primitives/waf/rules/rules.ts";
 import { honestTexts } from "../../../helpers/honest-texts.ts";
 import { scaled } from "../../../helpers/scale.ts";
@@ -35,8 +35,11 @@ const unfiltered = createWafEngine({
 });
 
 // The least length stays: it is part of what a rule says. So do the words of SQL, which make a query of a text without marks.
-function withoutNeeds(rule: WafRule): WafRule {
-  if (rule.id === "sqli-structure") return rule;
+function withoutNeeds(rule: Rule): Rule {
+  if (rule.id === "sqli-structure") {
+    const { urlGroups: _, ...needs } = rule.needs ?? {};
+    return { ...rule, needs };
+  }
   return { ...rule, needs: { minLength: rule.needs?.minLength ?? 0 } };
 }
 
@@ -107,6 +110,26 @@ const PIECES = [
   "JyBPUiAxPTEtLSBhbmQ=",
 ];
 
+/** What plain URLs are made of, and words of all languages that could stand in one. */
+const NAMES = [
+  ..."shop products img a 5 x1 B- _id on onload qx proto __proto__ e E constructor prototype lt num tab amp".split(
+    " ",
+  ),
+  ..."select or and 1or union sleep handler bin etc passwd cat id nc cmd net sv gps set get-item reg".split(
+    " ",
+  ),
+  ..."wget exec alias dev tcp jndi com org java class.module process.env fs.readFile os.system".split(
+    " ",
+  ),
+  ..."localhost metadata 127.0.0.1 0x7f000001 nip.io index.php x.gz .env web.config access.log php_uname".split(
+    " ",
+  ),
+  ..."objectclass location.href document.cookie window.name self.name x.src top.y cookie PHPSESSID sqlmap".split(
+    " ",
+  ),
+];
+const URL_PIECES = [...NAMES, ..."/ / / . - _ ? & = = .. // : @ %27 %2e + ~ ,".split(" ")];
+
 /** Without what generators of matching texts do not know: assertions. Most of what is left matches all the same. */
 function withoutAssertions({ source, flags }: WafPattern): RegExp {
   let plain = source.replaceAll(/\\[bB]/g, "");
@@ -132,6 +155,24 @@ describe("filters before rules", () => {
     );
   });
 
+  it("change nothing that is found in URLs, plain or nearly so", () => {
+    const name = fc.constantFrom(...NAMES);
+    const path = fc
+      .array(name, { minLength: 1, maxLength: 3 })
+      .map((names) => `/${names.join("/")}`);
+    const query = fc.array(fc.tuple(name, name), { minLength: 1, maxLength: 3 });
+    const plain = fc
+      .tuple(fc.constantFrom("http", "https"), name, path, query)
+      .map(
+        ([scheme, host, where, pairs]) =>
+          `${scheme}://${host}.test${where}?${pairs.map((pair) => pair.join("=")).join("&")}`,
+      );
+    const rough = fc
+      .array(fc.constantFrom(...URL_PIECES), { minLength: 1, maxLength: 9 })
+      .map((pieces) => `https://${pieces.join("")}`);
+    fc.assert(fc.property(fc.oneof(plain, rough), expectSame), { numRuns: scaled(600, 200_000) });
+  });
+
   it("change nothing that is found in texts that a pattern is about", async () => {
     let generated = 0;
     for (const pattern of await wafPatterns()) {
@@ -145,6 +186,18 @@ describe("filters before rules", () => {
       }
       generated += 1;
       fc.assert(fc.property(texts, expectSame), { numRuns: scaled(1, 300) });
+      const inUrls = fc
+        .tuple(
+          texts,
+          fc.constantFrom(
+            "https://",
+            "https://a.test/",
+            "https://a.test/?x=1&",
+            "https://a.test/?a=",
+          ),
+        )
+        .map(([text, before]) => before + text);
+      fc.assert(fc.property(inUrls, expectSame), { numRuns: scaled(1, 300) });
     }
     expect(generated).toBeGreaterThan(250);
   });
