@@ -101,7 +101,7 @@ export class Http2Call implements UpstreamCall, Http2PooledCall, ContentSink, Ht
     this.#connection = connection;
     this.#use.enter(connection.member);
     this.#streamError = null;
-    this.#reused = connection.begun > 0;
+    this.#reused = connection.served > 0;
     if (request.upgrade !== undefined && !connection.allowsConnectProtocol) {
       const message = `${targetAddress(connection.target)} speaks HTTP/2 without extended CONNECT (RFC 8441), so ${request.upgrade} cannot be reached through it: route upgrades to an upstream without \`http2\``;
       this.failLater(new ProxyError("PROXY_UPSTREAM_PROTOCOL", { message }));

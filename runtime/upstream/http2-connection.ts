@@ -93,8 +93,8 @@ export class Http2Connection {
   state: "connecting" | "open" | "draining" | "gone" = "connecting";
   /** Running streams. */
   streams = 0;
-  /** Streams ever begun. */
-  begun = 0;
+  /** Streams so far. */
+  served = 0;
   /** Why it ended, if it was an error. */
   error: Error | null = null;
   /** The upstream said GOAWAY. */
@@ -149,13 +149,13 @@ export class Http2Connection {
     const stream = session.request(head as never, { endStream, waitForTrailers });
     holdSessionWhileCollectable(stream, session);
     this.streams += 1;
-    this.begun += 1;
+    this.served += 1;
     stream.once("close", this.#onStreamClosed);
     if (this.streams === 1) {
       this.#heard = true;
       this.#arm("silence", this.#keepAlive.silenceMs);
     }
-    if (this.begun >= MAX_STREAMS_EVER) this.drain();
+    if (this.served >= MAX_STREAMS_EVER) this.drain();
     return stream;
   }
 

@@ -1,8 +1,9 @@
 import { ProxyError } from "../errors.ts";
 import { writeProxyHeader } from "../http/proxy-protocol.ts";
-import { ConnectionPool, type PoolLimits, type PoolOptions } from "./connection-pool.ts";
+import { ConnectionPool, type PoolOptions } from "./connection-pool.ts";
 import { NetworkCall } from "./network-call.ts";
 import type { Target } from "./target.ts";
+import type { PoolLimits } from "./target-pool.ts";
 import { TargetSet, type TargetSetOptions, type TargetSetRules } from "./targets/target-set.ts";
 import type { Upstream, UpstreamRequest, UpstreamReceiver } from "./upstream.ts";
 

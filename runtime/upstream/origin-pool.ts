@@ -1,5 +1,5 @@
 import type { Clock, DeadlineWheel } from "../clock.ts";
-import type { PoolLimits } from "./connection-pool.ts";
+import type { PoolLimits } from "./target-pool.ts";
 import { createNetworkUpstream } from "./network-upstream.ts";
 import type { Network } from "./network.ts";
 import type { UpstreamTls } from "./open-socket.ts";
