@@ -10,6 +10,7 @@ import {
   DOT,
   EQUAL,
   HASH,
+  isWordCode,
   LESS,
   OTHER,
   PAREN,
@@ -22,6 +23,7 @@ import {
   spaced,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
+import { isMarkdownLink, isNamedCall } from "./prose.ts";
 
 // Code for the platforms behind a gateway: Java, Node, Python, Ruby, .NET; serialised objects.
 
@@ -50,7 +52,7 @@ const PYTHON =
 const RUBY =
   /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\b(?:os\.execute|io\.popen|loadstring)\s?\(|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}(?:-[\w:]{1,40}\s{1,4}){0,3}-e|\bopen\s?\(\s?["']\|/;
 const DOTNET = [
-  /\bSystem\.(?:Diagnostics\.Process|IO\.(?:File|Directory)|Reflection|Net\.WebClient|Text\.Encoding|Environment)\b|\bSystem\.Web\.\w|\bProcess\.Start\s?\(|\bProcessStartInfo\b/i,
+  /\bSystem\.(?:Diagnostics\.Process|IO\.(?:File|Directory)|Reflection|Net\.WebClient|Text\.Encoding|Environment)\b|\bSystem\.Web\.[\w.]{1,60}|\bProcess\.Start\s?\(|\bProcessStartInfo\b/i,
   /\bAAEAAAD\/{4}|\bActivator\.CreateInstance|\bObjectDataProvider\b|\bTypeConfuseDelegate\b|\$type["']\s?:\s?["']System\./i,
 ];
 const SERIALIZED_JAVA =
@@ -58,7 +60,7 @@ const SERIALIZED_JAVA =
 const LATEX =
   /\\(?:input|include|lstinputlisting|verbatiminput|usepackage\{verbatim|openin|openout|newread|newwrite|write18|immediate\\write|read\\|catcode|def\\|csname|url\{file:)[\s{\\`|$=-]|\\(?:input|include)\{\/|\\begin\{filecontents/;
 const FORMULA =
-  /^[=+\-@]\s?(?:cmd|[A-Z]{3,12}\s?\(.{0,80}(?:\||https?:|cmd)|\d[+\-*/]\d.{0,8}cmd|[\w"']{0,20}\|\s?['"]?\s?\/c\b|HYPERLINK\s?\(|IMPORT\w{2,8}\s?\(|WEBSERVICE\s?\(|rundll32\b|DDE\s?\()|\bcmd\|\s?'|\|'\s?\/c\s|\bMSEXCEL\|/i;
+  /^[=+\-@]\s?(?:cmd|[A-Z]{3,12}\s?\((?:[^)]{0,80}https?:|.{0,80}(?:\|\s{0,2}['"]|cmd))|\d[+\-*/]\d.{0,8}cmd|[\w"']{0,20}\|\s?['"]?\s?\/c\b|HYPERLINK\s?\(|IMPORT\w{2,8}\s?\(|WEBSERVICE\s?\(|rundll32\b|DDE\s?\()|\bcmd\|\s?'|\|'\s?\/c\s|\bMSEXCEL\|/i;
 const EDGE_INCLUDE =
   /<esi:(?:include|inline|debug|vars|remove|assign|eval|try)\b|<xsl:(?:value-of|include|import|script|copy-of|variable|stylesheet|template|for-each|param)\b|<msxsl:|<jsp:|<c:(?:import|url|out|redirect)\b|<cfexecute|<dynamic-proxy>|<cf(?:file|http|query)\b|xmlns:(?:php|exploit|ptswarm|rt|ob|date|fn|user)\s?=\s?["'](?:http:\/\/(?:php\.net|xml\.apache\.org\/xalan|saxon|exslt)|urn:)/i;
 
@@ -336,7 +338,7 @@ export function detectCode(value: string): Finding | undefined {
     const found = sign(value, LATEX, "latex");
     if (found !== undefined) return found;
   }
-  return (literalGroups(value) & SERIALIZED_WORDS) !== 0
+  return (literalGroups(value) & SERIALIZED_WORDS) !== 0 || (classes & WIDE) !== 0
     ? sign(value, SERIALIZED_JAVA, "serialized")
     : undefined;
 }
@@ -372,7 +374,26 @@ function isTrace(value: string, found: Finding): boolean {
   );
 }
 
+function nameStart(value: string, from: number): number {
+  let at = from;
+  while (at < from + 4 && !isWordCode(value.charCodeAt(at))) at++;
+  return at;
+}
+
 function inProse(value: string, found: Finding): boolean {
+  const open = value.indexOf("(", found.start);
+  if (open >= 0 && open <= found.end && isNamedCall(value, nameStart(value, found.start), open))
+    return true;
+  const text = value.slice(found.start, found.end);
+  // "instead of the global [`a1b2c3`](https://…": a name, and a link behind it
+  if (/\s\[`$/.test(text) && isMarkdownLink(value, found.end)) return true;
+  // "on failed spawn (Ada Lovelace)": a word, and a remark behind it
+  if (
+    /^\W?[a-z]{3,12}\s\([A-Z]?$/.test(text) &&
+    /[a-z]\s$/.test(value.slice(Math.max(0, found.start - 2), found.start)) &&
+    /^\w?[\w.' -]{2,60}\)(?:$|[\s.,;])/.test(value.slice(found.end, found.end + 64))
+  )
+    return true;
   const last = value.charCodeAt(found.end - 1);
   if (last === 0x28 || last === 0x3d || last === 0x5b || last === 0x22 || last === 0x27)
     return false;

@@ -11,6 +11,7 @@ import {
 } from "./characters.ts";
 import { decodeEntities } from "./entities.ts";
 import type { Finding } from "./finding.ts";
+import { isMarkdownLink, isNamedCall } from "./prose.ts";
 
 // Script without markup around it: what is pasted into a handler, a string of a script or a
 // javascript: URL. Looked for are the calls and objects that such code needs to do anything:
@@ -32,9 +33,9 @@ const EVALUATION = new RegExp(
     String.raw`|\.\s?(?:call|apply|bind)\b)`,
 );
 const FUNCTION_CONSTRUCTOR = /(?:^|[^\w$.])(?:new\s{1,8})?Function\s{0,8}(?:\(|`)/;
-/** A timer whose first argument is text or a name: evaluated, not called. */
+/** A timer whose first argument is text, what others gave a name to, or what a call gives: evaluated, not called. */
 const TIMER =
-  /(?:^|[^\w$.])set(?:Timeout|Interval|Immediate)\s{0,4}(?:\(\s{0,4}(?:["'`]|[\w$.]{1,40}\s{0,4}[,)]|[\w$]{1,40}\()|`)/;
+  /(?:^|[^\w$.])set(?:Timeout|Interval|Immediate)\s{0,4}(?:\(\s{0,4}(?:["'`]|(?:alert|confirm|prompt|eval|name|(?:document|location|window|self|top|parent|this|globalThis)\.[\w$.]{1,40})\s{0,4}[,)]|[\w$.]{1,40}\s{0,4}\)|(?!(?:function|async)\b)[\w$]{1,40}\()|`)|^\s{0,4}set(?:Timeout|Interval)\s{0,4}\(\s{0,4}[\w$.]{1,40}\s{0,4},\s{0,4}\d{1,8}\s{0,4}\)\s{0,4};?\s{0,4}$/;
 const SECRET =
   /\bdocument\s{0,8}(?:\/\*[^*]{0,40}\*\/\s{0,8})?\??\.\s{0,8}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:cookie|domain|write(?:ln)?\s?\(|location|URL\b|documentElement|referrer|body\.(?:innerHTML|appendChild)|head\.appendChild|querySelector\s?\(|createElement\s?\(|execCommand|defaultView|baseURI|implementation)/;
 const LOCATION =
@@ -42,9 +43,9 @@ const LOCATION =
 const SUBSCRIPT =
   /(?:^|[^\w$])\(?(?:window|self|top|parent|frames|document|globalThis|this|location|navigator)\)?\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?\)?\s{0,4}\[\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:["'`+/!]|\w{1,20}\(|\d{1,12}\s?\.{1,2}\s?toString\s?\()/;
 const BUILDER =
-  /\bString\s?\.\s?fromC(?:harCode|odePoint)\b|\bfromCharCode\s?\(|\.constructor\s?\(|\[\s?["']constructor["']\s?\]|\.constructor\.constructor\b|\b(?:sort|map|find|some|filter|forEach|every|reduce|concat|call|apply)\s?\.\s?(?:call|apply)\s?`|\bReflect\s{0,4}\.\s{0,4}[\w.]{1,30}(?:\(|`)|\]\s?\.\s?(?:map|find|some|filter|forEach|every|sort)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\]\s{0,4}\.\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:sort|map|find|some|filter|forEach|every)\s{0,4}\.\s{0,4}(?:call|apply)\b/;
+  /\bString\s?\.\s?fromC(?:harCode|odePoint)\b|\bfromCharCode\s?\(|\.constructor\s?\(|\[\s?["']constructor["']\s?\]|\.constructor\.constructor\b|\b(?:sort|map|find|some|filter|forEach|every|reduce|concat|call|apply)\s?\.\s?(?:call|apply)\s?`|\bReflect\s{0,4}\.\s{0,4}(?:apply|construct|get|set|has|ownKeys|defineProperty|deleteProperty|getPrototypeOf|setPrototypeOf|getOwnPropertyDescriptor)(?:\.\w{1,20}){0,2}(?:\(|`)|\]\s?\.\s?(?:map|find|some|filter|forEach|every|sort)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\]\s{0,4}\.\s{0,4}(?:\/\*[^*]{0,40}\*\/\s{0,4})?(?:sort|map|find|some|filter|forEach|every)\s{0,4}\.\s{0,4}(?:call|apply)\b/;
 const EXFILTRATION =
-  /\bnew\s(?:XMLHttpRequest|Image|WebSocket|ActiveXObject|EventSource)\b\s?(?:\(|\)|;|\.)|\bnavigator\s?\.\s?sendBeacon\b|\$\s?\.\s?(?:getScript|globalEval)\s?\(|(?:^|[^\w$.])fetch\s?\(\s?["'`](?:https?:)?\/\/|(?:^|[^\w$.])import\s?\(\s?["'`/]|\.\s?innerHTML\s?\+?=|\.\s?outerHTML\s?=|\.src\s?=\s?["'`/]|\.insertAdjacentHTML\s?\(|(?:^|[^\w$.])(?:local|session)Storage\s?(?:\.getItem\s?\(|\[)|\bimport\s{1,4}\{[^}]{0,120}\}\s{0,4}from\s{0,4}["'](?:https?:|\/\/|data:|blob:)/;
+  /\bnew\s(?:XMLHttpRequest|Image|ActiveXObject)\b\s?(?:\(|\)|;|\.)|(?:^|[^=\s]\s{0,2}|(?:^|[^\w\s])\s{0,2}\w{1,20}\s{0,2}=\s{0,2})new\s(?:WebSocket|EventSource)\b\s?(?:\(|\)|;|\.)|\bnavigator\s?\.\s?sendBeacon\b|\$\s?\.\s?(?:getScript|globalEval)\s?\(|(?:^|[^\w$.\s]|(?:^|[^t])\s)fetch\s?\(\s?["'`](?:https?:)?\/\/|(?:^|[^\w$.])import\s?\(\s?(?:["'`]\s?(?:https?:|\/|data:|blob:|\$|javascript:)|\/)|\.\s?innerHTML\s?\+?=|\.\s?outerHTML\s?=|\.src\s?=\s?["'`/]|\.insertAdjacentHTML\s?\(|(?:^|[^\w$.])(?:local|session)Storage\s?(?:\.getItem\s?\(|\[)|\bimport\s{1,4}\{[^}]{0,120}\}\s{0,4}from\s{0,4}["'](?:https?:|\/\/|data:|blob:)/;
 /** Only brackets, signs and plus: letters are made from `![]` and its kin. */
 const SYMBOLS =
   /^\s?!{1,2}\[\]\s?$|!\[\]\s\[\]|!\+?\[\s?\]\s?(?:[+)!\]]|\[[(+!])|\[\s?\]\s?\[\s?\(|\(\s?!?\[\s?\]\s?\+|\+!{1,2}\[\]|\+\{\}\)\[|\$=~\[\]|_=~\[\]|ﾟωﾟ|ﾟДﾟ/;
@@ -133,30 +134,47 @@ function scan(value: string): Finding | undefined {
       sign(value, SUBSCRIPT, "subscript") ??
       sign(value, SYMBOLS, "symbols") ??
       sign(value, BUILDER, "code-builder");
-    if (found !== undefined) return found;
+    if (found !== undefined && !(found.sign === "code-builder" && inProse(value, found)))
+      return found;
   }
   return (classes & EQUAL) !== 0 && (literalGroups(value) & OBJECT_NAMES) !== 0
     ? sign(value, THROWN, "thrown")
     : undefined;
 }
 
+const MAX_TRIES = 16;
+
 function sign(value: string, pattern: RegExp, name: string): Finding | undefined {
-  const match = pattern.exec(value);
-  if (match === null) return undefined;
-  const end = match.index + match[0].length;
-  // "storm alert (updated)"
-  if (/^\s\w{4,8}\s{1,4}\($/.test(match[0]) && /[\w,]/.test(value.charAt(match.index - 1)))
-    return undefined;
-  // alert`1` is a call; `eval` in Markdown and --eval` are not
-  if (value.charCodeAt(end - 1) === 0x60) {
-    if (
-      /^[`-]/.test(match[0]) ||
-      /^(?:$|[\s.,:;)<|!?\]])/.test(value.slice(end, end + 1)) ||
-      /\(\w+\)`$/.test(match[0])
-    )
-      return undefined;
+  let offset = 0;
+  let rest = value;
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const match = pattern.exec(rest);
+    if (match === null) return undefined;
+    const start = offset + match.index;
+    const end = start + match[0].length;
+    if (!isNamed(value, match[0], start, end)) return { sign: name, start, end };
+    offset = end;
+    rest = value.slice(end);
   }
-  return { sign: name, start: match.index, end };
+  return undefined;
+}
+
+/** A name that is talked about rather than called. */
+function isNamed(value: string, text: string, start: number, end: number): boolean {
+  // "storm alert (updated)"
+  if (/^\s\w{4,8}\s{1,4}\($/.test(text) && /[\w,]/.test(value.charAt(start - 1))) return true;
+  const last = value.charCodeAt(end - 1);
+  // "instead of eval()", "[`new WebSocket()`](#websocket)"
+  if (last === 0x28) return isNamedCall(value, start + text.search(/\w/), end - 1);
+  // alert`1` is a call; `eval` in Markdown and --eval are not
+  return (
+    last === 0x60 &&
+    (/^[`-]/.test(text) ||
+      /^(?:$|[\s.,:;)<|!?\]])/.test(value.slice(end, end + 1)) ||
+      /\(\w+\)`$/.test(text) ||
+      // "continuation frames [`#901`](https://…"
+      (/\s\[`$/.test(text) && isMarkdownLink(value, end)))
+  );
 }
 
 // "The script reads document.cookie and sends it": words on both sides and no call.

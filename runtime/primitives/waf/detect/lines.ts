@@ -9,6 +9,7 @@ import {
   WIDE,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
+import { countWords } from "./prose.ts";
 
 // Line ends that begin another field, another message or another mail command; and XML that asks
 // the parser for something outside the document.
@@ -45,12 +46,28 @@ export function detectLineBreak(value: string): Finding | undefined {
     if (found !== undefined && !isDocument(value, found)) return found;
   }
   if ((classes & BREAK) !== 0) {
-    const found = sign(value, MESSAGE, "message") ?? sign(value, MAIL, "mail-command");
+    const message = sign(value, MESSAGE, "message");
+    const found =
+      message !== undefined && isReported(value, message)
+        ? sign(value, MAIL, "mail-command")
+        : (message ?? sign(value, MAIL, "mail-command"));
     if (found !== undefined && !isDocument(value, found)) return found;
     const mail = value.length < 400 ? sign(value, MAIL_FIELD, "mail-field") : undefined;
     if (mail !== undefined && !isDocument(value, mail)) return mail;
   }
   return undefined;
+}
+
+// What a client has shown: a status line in a sentence, behind a few words, or first of all, where nothing is split.
+function isReported(value: string, { start, end }: Finding): boolean {
+  if (!/^HTTP\/\d/.test(value.slice(start, end))) return false;
+  const before = value.slice(0, start);
+  if (before.trim() === "") return true;
+  if (/[^\s:]["'`(]?$/.test(before.trimEnd()) && /[^\r\n]$/.test(before.slice(-1))) return true;
+  return (
+    countWords(before) >= 3 &&
+    !/^[\w-]{3,40}\s?:\s?\S/m.test(before.slice(before.search(/\S/) + 1).replace(/^[^\n]*/, ""))
+  );
 }
 
 function isDocument(value: string, found: Finding): boolean {

@@ -15,6 +15,7 @@ import {
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
 import { wholePath } from "./path-whole.ts";
+import { countWords, isMentioned } from "./prose.ts";
 
 // Walking out of a directory, and the files one walks to. Separators are folded first: both
 // slashes, their overlong and full-width forms, runs of them, "." segments, dots before a
@@ -25,7 +26,7 @@ const OVERLONG =
 
 /** Dots between separators that only a lenient decoder takes for one: overlong, doubled escapes. */
 const STRANGE_SEPARATOR =
-  /\.\.(?:%[%\w]{1,20}|[^\w\s.,;:!?()"'*<>=/\\-]{1,6})\.\.|(?:%c0%[a2469]e|%%32%65|%e0%80%ae|%f0%80%80%ae|%f8%80%80%80%ae|%25(?:25)?(?:%32|2)(?:%65|e)){2}|(?:0?x2e){3}|\.\.(?:%(?:c[01]|e0|f0|f8|fc|uefc8|uf025|%3|u22)|2f|5c)/i;
+  /\.\.(?:%(?!(?:25){0,4}(?:20|0[ad]|2[1-46-9bc]|3[a-f]|5[bd]|7[b-e]|c[2-9a-f]|d[\da-f]|e[1-9a-f]|e0%(?:25){0,4}[ab]|f0%(?:25){0,4}[9ab]))[%\w]{1,20}|[^\w\s.,;:!?()[\]{}+&~"'*<>=/\\\u00e0-\u024f\u0370-\udfff\uf900-\ufffc-]{1,6})\.\.|(?:%c0%[a2469]e|%%32%65|%e0%80%ae|%f0%80%80%ae|%f8%80%80%80%ae|%25(?:25)?(?:%32|2)(?:%65|e)){2}|(?:0?x2e){3}|\.\.(?:%(?:c[01]|(?:e0|f0)(?!%[9ab])|f8|fc|uefc8|uf025|%3|u22)|2f|5c)/i;
 
 /** What two dots may hide behind. */
 const SPELLINGS = /[%\\\0\u2024\u2025\uff0e]|0x2/;
@@ -45,7 +46,8 @@ export function detectTraversal(value: string): Finding | undefined {
     if (!isHidden || !SPELLINGS.test(value)) return undefined;
   }
   const odd = STRANGE_SEPARATOR.exec(value);
-  if (odd !== null) return { sign: "walk", start: odd.index, end: odd.index + odd[0].length };
+  if (odd !== null && !isEncodedText(value, odd.index))
+    return { sign: "walk", start: odd.index, end: odd.index + odd[0].length };
   const folded = fold(value);
   return walk(folded, value.length);
 }
@@ -107,6 +109,15 @@ function isText(value: string): boolean {
   return words >= 5;
 }
 
+// The same text in a query as it came: "…&q=see+(../../issues)+for+all+of+it"
+function isEncodedText(value: string, at: number): boolean {
+  const from = Math.max(value.lastIndexOf("&", at), value.lastIndexOf("?", at)) + 1;
+  if (from === 0 || value.includes(" ")) return false;
+  const end = value.indexOf("&", at);
+  const parameter = value.slice(from, Math.min(end < 0 ? value.length : end, from + 2000));
+  return countWords(parameter.replace(/\+|%20/g, " ")) >= 6;
+}
+
 function walk(value: string, length: number): Finding | undefined {
   if (isText(value)) return undefined;
   let ups = 0;
@@ -144,6 +155,7 @@ function walk(value: string, length: number): Finding | undefined {
       before === 0x2c ||
       before === 0x7c;
     if (slashed && (starts || dots > 2 || parameter)) {
+      if (isEncodedText(value, at)) continue;
       if (first < 0) first = at;
       ups++;
       // dots that stand for an ellipsis carry no separator behind them twice
@@ -333,8 +345,7 @@ function staysInSite(value: string, at: number): boolean {
   return /^[^\s/?#&]{1,255}\/[^\s/?#&][^\s?#&]{0,400}$/.test(value.slice(authority + 2, at));
 }
 
-// Prose on the left ("open the file ") and either prose or the end on the right, with no mark of
-// a command, a parameter or a scheme.
+// A file's name in a sentence, with no mark of a command, a parameter or a scheme.
 function mentioned(value: string, found: Finding): boolean {
   // ".htaccess redirect www": a file's name and what is asked about it
   if (
@@ -343,16 +354,11 @@ function mentioned(value: string, found: Finding): boolean {
     !value.includes("/")
   )
     return true;
-  const before = value.slice(Math.max(0, found.start - 40), found.start + 1);
-  if (!/[A-Za-z\u00c0-\uffff]{2}[,:]?\s["'`(]?(?:~\/?)?$/.test(before)) return false;
-  if (
-    /(?:^|[;|&$`\n]\s{0,4})(?:cat|more|less|head|tail|nl|tac|type|ls|cp|mv|rm|vi|nano|grep|sed|awk|curl|wget|file|source|od|xxd|strings|sort|cut|rev|diff|find|tee|dir|copy|ln|chmod|chown|include|require)\s(?:-\S{1,12}\s){0,3}["'`(]?$/i.test(
-      before,
-    )
-  )
-    return false;
-  const words =
-    value.slice(0, found.start).trim().split(/\s+/).length +
-    value.slice(found.end).trim().split(/\s+/).length;
-  return words >= 4;
+  return isMentioned(value, found.start, found.end) && !followsCommand(value, found.start);
+}
+
+function followsCommand(value: string, at: number): boolean {
+  return /(?:^|[;|&$`\n]\s{0,4})(?:cat|more|less|head|tail|nl|tac|type|ls|cp|mv|rm|vi|nano|grep|sed|awk|curl|wget|file|source|od|xxd|strings|sort|cut|rev|diff|find|tee|dir|copy|ln|chmod|chown|include|require)\s(?:-\S{1,12}\s){0,3}["'`(]?$/i.test(
+    value.slice(Math.max(0, at - 40), at + 1),
+  );
 }

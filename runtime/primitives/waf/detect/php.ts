@@ -15,6 +15,7 @@ import {
   QUOTE,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
+import { isNamedCall } from "./prose.ts";
 
 // PHP that is evaluated: its tags, its superglobals, calls of functions by name, by a string or
 // by a variable, its settings and its serialised objects.
@@ -85,7 +86,9 @@ export function detectPhp(value: string): Finding | undefined {
     return undefined;
   if ((classes & (LESS | BRACKET | BRACE)) !== 0) {
     const found = sign(value, TAG, "tag");
-    if (found !== undefined) return found;
+    // [PHP](https://…): a link of Markdown
+    if (found !== undefined && !/^\[PHP\](?:\(|\s|$)/.test(value.slice(found.start, found.end + 1)))
+      return found;
   }
   if (
     (classes & DOLLAR) !== 0 ||
@@ -93,7 +96,7 @@ export function detectPhp(value: string): Finding | undefined {
       ((classes & COLON) !== 0 || value.includes("convert.iconv.")))
   ) {
     const found = sign(value, SUPERGLOBAL, "superglobal");
-    if (found !== undefined) return found;
+    if (found !== undefined && !isNamedVariable(value, found)) return found;
   }
   if ((classes & DOLLAR) !== 0 && (classes & (PAREN | BRACE | EQUAL)) !== 0) {
     const found = sign(value, VARIABLE_CALL, "variable-call");
@@ -105,7 +108,7 @@ export function detectPhp(value: string): Finding | undefined {
       ((classes & (QUOTE | BRACKET)) !== 0 || CALLED_RESULT.test(value)
         ? sign(value, STRING_CALL, "string-call")
         : undefined);
-    if (found !== undefined) return found;
+    if (found !== undefined && !isRemark(value, found)) return found;
   }
   if ((classes & COLON) !== 0 && (classes & BRACE) !== 0) {
     const found = sign(value, SERIALIZED, "serialized");
@@ -114,6 +117,25 @@ export function detectPhp(value: string): Finding | undefined {
   return (classes & EQUAL) === 0 || value.length > 200 || (classes & AT) !== 0
     ? undefined
     : sign(value, SETTING, "setting");
+}
+
+// "is no longer written to $_GET."
+function isNamedVariable(value: string, { start, end }: Finding): boolean {
+  return (
+    value.charCodeAt(start) === 0x24 &&
+    /[a-z]{2},?\s[`"']?$/i.test(value.slice(Math.max(0, start - 5), start)) &&
+    /^[`"']?(?:[.,;:!?)]?\s{1,4}[a-z]|[.,;:!?)]?$)/i.test(value.slice(end, end + 8)) &&
+    !/[={}]|->/.test(value)
+  );
+}
+
+// "resources (e.g. logs) (Python 3)": two remarks behind a word
+function isRemark(value: string, { start, end, sign: name }: Finding): boolean {
+  return (
+    name === "string-call" &&
+    /\w$/.test(value.slice(0, start)) &&
+    /^\s\(\w[^)]{0,60}\s[^)]{1,60}\)\s\(/.test(value.slice(start, end))
+  );
 }
 
 // `$(…)`, `$el(…)`, `${name}` and `$x = 'y';` belong to scripts and shells as well.
@@ -160,6 +182,7 @@ function namedCall(value: string): Finding | undefined {
     const length = end - start;
     if (length < 3 || length > 32) continue;
     const name = value.slice(start, end).toLowerCase();
+    if (isNamedCall(value, start, at)) continue;
     if (
       name.includes("_") || name.length > 5
         ? OWN_FUNCTIONS.has(name) || endsWithOwn(name)

@@ -27,7 +27,7 @@ const NOSQL_KEY = new RegExp(
   "i",
 );
 const NOSQL_CODE =
-  /\bdb\s?\.\s?[\w.[\]"']{1,60}\.\s?(?:insert|find|remove|update|drop|count|aggregate|save|ensureIndex|mapReduce|findOne|deleteMany|getCollectionNames)(?:One|Many)?\s?\(|\bdb\.(?:getCollectionNames|dropDatabase|adminCommand|version|getName)\s?\(|\bthis\.[\w.]{1,40}\s{0,4}(?:\.\s?(?:match|charAt|indexOf|length|substring)\b|={2,3}|!=|[<>])|["']\s{0,4}(?:\|\||&&)\s{0,4}(?:["']?\d{1,6}["']?\s{0,4}={2,3}|["'][^"']{0,20}["']\s{0,4}={2,3}|this\b|true\b|!?!?\d\b)|["']\s?[;}]\s{0,4}return\s{1,4}(?:["'\w(]|!)|\btojson\s?\(\s?[\w.]{2,30}\s?\)|\bObjectId\s?\(\s?["']|(?:["';}]|\d)\s{0,4};\s{0,4}(?:var\s\w{1,20}\s?=\s?new\sDate|while\s?\(|sleep\s?\(\s?\d|return\s(?:true|false|this)\b)|\bdo\s?\{\s?\w{1,20}\s?=\s?new\sDate\b|while\s?\(\s?(?:true|1|!0|!1|![^\s)]{0,40}|[-+]?(?:1|Infinity)|new\sDate|this|String|\(true\){1,3})\s?\)|\bgetCollection\s?\(/i;
+  /\bdb\s?\.\s?[\w.[\]"']{1,60}\.\s?(?:insert|find|remove|update|drop|count|aggregate|save|ensureIndex|mapReduce|findOne|deleteMany|getCollectionNames)(?:One|Many)?\s?\(|\bdb\.(?:getCollectionNames|dropDatabase|adminCommand|version|getName)\s?\(|\bthis\.[\w.]{1,40}\s{0,4}(?:\.\s?(?:match|charAt|indexOf|length|substring)\b|={2,3}|!=|[<>])|["']\s{0,4}(?:\|\||&&)\s{0,4}(?:["']?\d{1,6}["']?\s{0,4}={2,3}|["'][^"']{0,20}["']\s{0,4}={2,3}|this\b|true\b|!?!?\d\b)|["']\s?[;}]\s{0,4}return\s{1,4}(?:["'\w(]|!)|\btojson\s?\(\s?[\w.]{2,30}\s?\)|\bObjectId\s?\(\s?["']|(?:["';}]|\d)\s{0,4};\s{0,4}(?:var\s\w{1,20}\s?=\s?new\sDate|while\s?\(|sleep\s?\(\s?\d|return\s(?:true|false|this)\b)|\bdo\s?\{\s?\w{1,20}\s?=\s?new\sDate\b|while\s?\(\s?(?:true|1|!0|!1|![^\s).]{0,40}|[-+]?(?:1|Infinity)|new\sDate|this|String|\(true\){1,3})\s?\)|\bgetCollection\s?\(/i;
 
 /** Of which {@link NOSQL_CODE} holds one, unless it begins with a logical operator. */
 const NOSQL_WORDS = literalGroup(
@@ -109,6 +109,14 @@ export function detectXpath(value: string): Finding | undefined {
   if (found === undefined) return undefined;
   // '] alone closes an array in any script
   const text = value.slice(found.start, found.end);
+  if (
+    /^["']\]/.test(text) &&
+    !/^["']\]\s{0,4}\/\*/.test(value.slice(found.start, found.start + 8)) &&
+    /\[\s?["'][\w.-]{0,40}$|,\s?["'][\w.-]{0,40}$/.test(
+      value.slice(Math.max(0, found.start - 48), found.start),
+    )
+  )
+    return undefined;
   if (/^["']\]$/.test(text))
     return /^["']\]\s?(?:\||\/|and\b|or\b)/i.test(value.slice(found.start)) ? found : undefined;
   return (classes & BRACE) !== 0 && /^["')\]]\s?\|/.test(text) ? undefined : found;

@@ -20,6 +20,8 @@ export function globbedPath(value: string, classes: number): Finding | undefined
     }
     if (!isWild || !endsSegment(value.charCodeAt(end))) continue;
     const part = value.slice(at + 1, end);
+    // "<prefix>/[s]bin": a letter that may be left out
+    if (value.charCodeAt(at - 1) === 0x3e) continue;
     if (part === "*" || part === "**" || part === "?") continue;
     // a query after a path: /in?x
     if (part.includes("?") && /^[a-z]*\?[a-z]*$/.test(part) && part.length > 5) continue;

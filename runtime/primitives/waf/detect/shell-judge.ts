@@ -1,4 +1,5 @@
 import { isDigitCode, isSpaceCode } from "./characters.ts";
+import { countWords } from "./prose.ts";
 import {
   commandWord,
   isNoCommand,
@@ -40,7 +41,8 @@ export function judge(
       break;
     }
     // "time; find", "time curl": a command behind a command
-    if (knownKind(next) === 2 && separator !== "\n" && separator !== "&") return "command";
+    if (knownKind(next) === 2 && separator !== "\n" && separator !== "&" && separator !== "`")
+      return "command";
     name = next;
   }
   const kind = knownKind(name);
@@ -53,7 +55,9 @@ export function judge(
   }
   // a=1&id=5, key: value, "& word;" as in &lt;
   if (next === 0x3d || next === 0x3a) return undefined;
+  if (separator === "\n" && isShown(value, at, start, kind)) return undefined;
   if (separator === "&" && next === 0x3b) return undefined;
+  if ((separator === "&&" || separator === ";") && isToolChain(value, at, start)) return undefined;
   switch (separator) {
     case "`":
       return backtick(value, at, kind) ? "substitution" : undefined;
@@ -85,6 +89,51 @@ export function judge(
     return "command";
   if (kind === 2 && !wordsOnly(value, at) && shortArguments(value, wordEnd)) return "command";
   return undefined;
+}
+
+// "npm ci && npm test": commands of a developer's tools, one behind the other, from the first of its line on
+function isToolChain(value: string, at: number, from: number): boolean {
+  let start = from;
+  while (isSpaceCode(value.charCodeAt(start))) start++;
+  if (!TOOL.test(value.slice(start, start + 32))) return false;
+  const line = value.slice(Math.max(0, value.lastIndexOf("\n", at - 1) + 1, at - 200), at);
+  const parts = line.split(/&&|;/);
+  return parts.every((part, index) =>
+    index === 0 ? FIRST_TOOL.test(part) : TOOL_LINE.test(part.trim()),
+  );
+}
+
+const TOOL_LINE =
+  /^(?:npm|npx|yarn|pnpm|git|docker|make|cargo|go|mvn|gradle|pip3?|tsc|cd|mkdir)(?:\s[\w\s:@/.=-]{1,80})?$/;
+/** The same behind the words that introduce it, or as a value of a package's scripts. */
+const FIRST_TOOL =
+  /(?:^|[\s:"'`>$(])(?:npm|npx|yarn|pnpm|git|docker|make|cargo|go|mvn|gradle|pip3?|tsc|cd|mkdir)(?:\s[\w\s:@/.=-]{1,80})?$/;
+
+/** What such a tool is asked for, without code to evaluate. */
+const TOOL =
+  /^(?:(?:npm|yarn|pnpm)\s(?:run|ci|install|test|start|build|publish|link|add|audit)\b|npx\s\w|git\s(?:add|commit|push|pull|status|tag|checkout|switch|fetch|merge|rebase|log|diff)\b|docker\s(?:compose|build|push|pull|up)\b|make\s?[\w-]{0,20}\s{0,2}(?:$|[\n;&`"])|cargo\s\w|mvn\s\w|gradle\s\w)/;
+
+// A line of a text: the rest of a sentence that was wrapped, code inside Markdown's fences, a developer's tool behind
+// a colon, or a quotation.
+function isShown(value: string, at: number, from: number, kind: number): boolean {
+  const before = value.slice(Math.max(0, at - 200), at).trimEnd();
+  const line = before.slice(before.lastIndexOf("\n") + 1);
+  if (/^\s{0,3}(?:```|~~~)\s?[\w-]{0,20}$/.test(line)) return true;
+  let start = from;
+  while (isSpaceCode(value.charCodeAt(start))) start++;
+  // 'tail -f' of a log: a name with a blank in it is none
+  const mark = value.charCodeAt(start);
+  if (mark === 0x27 || mark === 0x22) {
+    const close = value.indexOf(value.charAt(start), start + 1);
+    return close > 0 && /^\w{2,20}\s/.test(value.slice(start + 1, close));
+  }
+  if (kind === 1) return /[A-Za-z\u00c0-\uffff,]$/.test(line) && countWords(line) >= 3;
+  return (
+    /[:\uff1a]$/.test(line) &&
+    countWords(line) >= 2 &&
+    DEVELOPER.test(value.slice(start, start + 12)) &&
+    !/[;|&`$<>]/.test(value.slice(start, start + 200))
+  );
 }
 
 // 1&id, & whoami: but not "x=1&id" of a query, "passport & id", "docker & git"
@@ -156,6 +205,10 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
     // cat</etc/passwd, cat$IFS
     return /^(?:<{1,3}\s?[\w/$.~"'(]|>{1,2}\s?[\w/$.~&]|\$[@*]?\{?I)/.test(rest);
   }
+  // "; read `pool.stats` again": code in a sentence
+  if (kind === 1 && /^`[^`]{1,60}`(?:\s[a-z]|[.,)])/i.test(rest)) return false;
+  // x >> (32 - n)
+  if (name.length === 1 && rest.startsWith(">>")) return false;
   // an HTML tag or a comparison in a sentence
   if (/^<\/?[a-z]/i.test(rest) && /^<\/?[a-z]+[\s>]/i.test(rest)) return false;
   if (name === "sleep" || name === "timeout")
@@ -254,7 +307,7 @@ function closedAlone(value: string, close: number, name: string): boolean {
     value.charCodeAt(close + 1) !== 0x2e &&
     name !== "this" &&
     name !== "true" &&
-    name !== "w" &&
-    name !== "x"
+    // "$(z)" of a password
+    name.length > 1
   );
 }

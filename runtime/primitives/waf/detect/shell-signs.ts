@@ -13,7 +13,9 @@ import {
   literalGroups,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
+import { countWords } from "./prose.ts";
 import { globbedPath } from "./shell-glob.ts";
+import { knownKind } from "./shell-word.ts";
 
 // What only shells write: devices, variables of theirs, expansions, pipes into a shell.
 
@@ -25,7 +27,7 @@ const PROCESS = /(?:^|[\s;|&=])[<>]\((?:cmd|[a-z]{2,12}(?:\)|\s))|<<<\s{0,4}["'$
 const SUM =
   /\$\(\(\s?-?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\)\)|\$\[\s?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\]|\bexpr\s{1,4}[0-9]{1,10}\s{1,4}[*+-]/;
 const ENCODED =
-  /\|\s{0,4}(?:base64|base32|xxd|openssl|rev|tac)\b[^|]{0,40}\|\s{0,4}(?:ba|z|k|c|da)?sh\b|\|\s{0,4}(?:ba|z|k|da)?sh\s{0,4}(?:$|[-;|&"'`)<])/;
+  /\|\s{0,4}(?:base64|base32|xxd|openssl|rev|tac)\b[^|]{0,40}\|\s{0,4}(?:ba|z|k|c|da)?sh\b|\|\s{0,4}(?:ba|z|k|da)?sh(?:\s{0,4}(?:$|[;|&"'`)<])|\s{1,4}-)/;
 /** Loops, conditions and cases on one line. */
 const CONTROL =
   /\b(?:for|while|until|if)\s[^;]{1,80};\s{0,4}(?:then|do)\s[^;]{1,120};\s{0,4}(?:fi|done)(?:\s|$|[;|&<)])|;;\s{0,4}esac\b/;
@@ -58,6 +60,19 @@ function mayControl(value: string): boolean {
   );
 }
 
+// "resolves to the {from,resolved} of it", "--algorithm={sha1,sha256}": words in braces, of which none begins a command
+function isListOfNames(value: string, { start, end }: Finding): boolean {
+  const text = value.slice(start, end);
+  const open = text.indexOf("{");
+  if (!/[\s=`]/.test(text.charAt(open - 1))) return false;
+  const items = text.slice(open + 1, text.indexOf("}", open)).split(",");
+  return (
+    items.length > 1 &&
+    items.every((item) => /^[a-z]\w{0,24}$/i.test(item)) &&
+    (knownKind(items[0]!.toLowerCase()) === 0 || /^\S*[\w/]/.test(value.slice(end)))
+  );
+}
+
 /** Signs that tell a shell by themselves, wherever they stand. */
 export function literalSign(value: string, classes: number): Finding | undefined {
   const isWorded = (literalGroups(value) & REVERSE_WORDS) !== 0;
@@ -67,7 +82,12 @@ export function literalSign(value: string, classes: number): Finding | undefined
       (isWorded && value.includes("/dev/")) || (isRedirected && value.includes("&"))
         ? sign(value, DEVICE, "device")
         : undefined;
-    if (found !== undefined && !/<\s?&\s?[0-9]/.test(value.slice(found.start, found.start + 1)))
+    if (
+      found !== undefined &&
+      !/<\s?&\s?[0-9]/.test(value.slice(found.start, found.start + 1)) &&
+      // "append 2>&1 to the line of the job": what follows the command is no command
+      !(/^[012]>&[12]$/.test(value.slice(found.start, found.end)) && countWords(value) >= 8)
+    )
       return found;
   }
   if ((classes & BRACE) !== 0) {
@@ -84,8 +104,8 @@ export function literalSign(value: string, classes: number): Finding | undefined
     const called = FUNCTION.exec(value);
     if (called !== null && called[1] === called[2])
       return { sign: "function", start: called.index, end: called.index + called[0].length };
-    const braces = sign(value, BRACES, "brace-expansion");
-    if (braces !== undefined && value.length < 200) return braces;
+    const braces = value.length < 200 ? sign(value, BRACES, "brace-expansion") : undefined;
+    if (braces !== undefined && !isListOfNames(value, braces)) return braces;
   }
   if ((classes & DOLLAR) !== 0) {
     const found =

@@ -54,7 +54,13 @@ export function startsWithCommand(value: string): Finding | undefined {
   }
   if (value.charCodeAt(0) === 0x2f && namelessCommand(value, 0, 0) !== undefined)
     return { sign: "guessed-program", start: 0, end: Math.min(value.length, 60) };
-  if (value.charCodeAt(0) === 0x27 || value.charCodeAt(0) === 0x22) from = 1;
+  if (value.charCodeAt(0) === 0x27 || value.charCodeAt(0) === 0x22) {
+    // "tail -c 2" and "touch 01" now agree
+    const close = value.indexOf(value.charAt(0), 1);
+    if (close > 0 && /^[,.]?\s[a-z]{2,12}\s/i.test(value.slice(close + 1, close + 16)))
+      return undefined;
+    from = 1;
+  }
   const isBinary = value.slice(from, from + 40).includes("bin/");
   if (!isBinary && isNoCommand(value, from)) return undefined;
   let name = commandWord(value, from);

@@ -69,7 +69,8 @@ function scanPositions(value: string, classes: number): Finding | undefined {
     let from = at + 1;
     switch (code) {
       case 0x3b:
-        separator = ";";
+        // "&amp; more", "&quot;id": the end of a character reference
+        if (!endsReference(value, at)) separator = ";";
         break;
       case 0x7c:
         separator = "|";
@@ -115,6 +116,10 @@ function scanPositions(value: string, classes: number): Finding | undefined {
     at = from - 1;
   }
   return undefined;
+}
+
+function endsReference(value: string, at: number): boolean {
+  return /&(?:[a-z]{2,6}|#\d{2,5}|#x[\da-f]{2,5})$/i.test(value.slice(Math.max(0, at - 8), at));
 }
 
 // `npm ci && npm test` between words: Markdown's code

@@ -35,6 +35,10 @@ import {
 
 // AND, OR and their kin without a quote before them.
 
+function isCalled(open: number): boolean {
+  return touches(open - 1) || kindAt(open + 1) !== WORD || touches(open + 1);
+}
+
 /** AND, OR, XOR, &&, || wherever they stand. */
 export function afterLogic(index: number): string | undefined {
   const before = kindAt(index - 1);
@@ -118,7 +122,9 @@ export function afterLogic(index: number): string | undefined {
   const worded = textAt(index).charCodeAt(0) > 0x40;
   if (operandIsSql && kind === OPEN) {
     const name = callName(next);
-    if (ATTACK_FUNCTIONS.has(name)) return "condition-call";
+    // "and benchmark (Ada)": a word, and a remark behind it
+    if (ATTACK_FUNCTIONS.has(name) && (name.includes("_") || isCalled(callOpen(next))))
+      return "condition-call";
     if (name === "sleep" && kindAt(callOpen(next) + 1) === NUMBER && worded)
       return "condition-call";
     if (
@@ -144,6 +150,8 @@ export function afterLogic(index: number): string | undefined {
       kind === WORD &&
       worded &&
       kindAt(index - 2) !== COMPARE &&
+      // "with OpenSSL 1.1 and Linux < 3.19": words before the number
+      !(kindAt(index - 2) === WORD && kindAt(index - 3) === WORD && kindAt(after) === COMPARE) &&
       comparison(after) &&
       (kindAt(after) !== COMPARE || operandFollows(after + 1))
     )

@@ -153,7 +153,9 @@ export function wordSign(index: number): string | undefined {
   if (CATALOGUE.has(word) && (word.includes("_") || /^(?:sys|rdb|msys|v\$)/.test(word))) {
     if (
       next === DOT_MARK &&
-      (kindAt(index + 2) === WORD || kindAt(index - 1) === FROM) &&
+      // sysusers.d: a directory
+      ((kindAt(index + 2) === WORD && textAt(index + 2).length > 1) ||
+        kindAt(index - 1) === FROM) &&
       kindAt(index - 2) !== WORD
     )
       return "catalogue";

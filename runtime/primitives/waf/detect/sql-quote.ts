@@ -90,7 +90,7 @@ export function afterQuote(index: number): string | undefined {
     case ARITHMETIC:
       return quoteArithmetic(index, at, odd);
     case CLAUSE:
-      return quoteClause(at);
+      return quoteClause(index, at);
     case COMMA:
       if (!odd) return undefined;
       if (kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT) return "quote-subquery";
@@ -120,6 +120,8 @@ function isOpening(index: number): boolean {
   return (
     isSpaceCode(before) ||
     before === 0x28 ||
+    before === 0x60 ||
+    isWideCode(before) ||
     before === 0x3d ||
     before === 0x5b ||
     before === 0x7b ||
@@ -128,7 +130,13 @@ function isOpening(index: number): boolean {
   );
 }
 
+// Chinese, Japanese, Korean and their marks: written without blanks.
+function isWideCode(code: number): boolean {
+  return code >= 0x2e80 && code <= 0xffe6 && (code < 0xe000 || code > 0xf8ff);
+}
+
 function quoteLogic(index: number, at: number, odd: boolean): string | undefined {
+  if (isWikiMark(index) && isWikiMark(at + 2)) return undefined;
   const symbol = textAt(at);
   let next = at + 1;
   if (symbol === "||" || symbol === "&&") {
@@ -217,6 +225,20 @@ function listCuts(comma: number): boolean {
   return kindAt(at) === CLOSE && cutOff(at) && kindAt(at + 1) === COMMENT;
 }
 
+// ''word'' and ''word'': how wikis write italics
+function isWikiMark(index: number): boolean {
+  return (
+    kindAt(index) === QUOTE_MARK &&
+    kindAt(index - 1) === QUOTE_MARK &&
+    touches(index - 1) &&
+    (kindAt(index - 2) === WORD ||
+      kindAt(index - 2) === QUOTE_MARK ||
+      kindAt(index + 1) === WORD) &&
+    tokens.value.charCodeAt(tokens.start[index]!) === 0x27 &&
+    (kindAt(index + 1) !== WORD || touches(index) || kindAt(index - 2) === WORD)
+  );
+}
+
 function isOpeningCode(index: number): boolean {
   const start = tokens.start[index]!;
   return start > 0 && isOpening(index) && tokens.value.charCodeAt(start - 1) !== 0x28;
@@ -262,6 +284,13 @@ function quoteArithmetic(index: number, at: number, odd: boolean): string | unde
   }
   if (next === QUOTE_MARK && touches(index) && touches(at) && at === index + 1) {
     if (isOpeningCode(index)) return undefined;
+    // '/' separates, '+' adds: signs in quotation marks
+    if (
+      (kindAt(at + 2) === WORD || (kindAt(at + 2) === WORD_COMPARE && !comparison(at + 2))) &&
+      !touches(at + 1) &&
+      kindAt(index - 1) === EDGE
+    )
+      return undefined;
     // 'a'+'b' at the start of a value is a break-out; inside code it follows an opening quote
     return kindAt(at + 2) === EDGE ||
       kindAt(index - 1) === WORD ||
@@ -293,8 +322,10 @@ function quoteArithmetic(index: number, at: number, odd: boolean): string | unde
   return undefined;
 }
 
-function quoteClause(at: number): string | undefined {
+function quoteClause(index: number, at: number): string | undefined {
   const word = wordAt(at);
+  // 'ORDER BY' is missing: words in quotation marks
+  if (touches(index) && kindAt(at + 2) === QUOTE_MARK && touches(at + 1)) return undefined;
   const next = kindAt(at + 1);
   switch (word) {
     case "order":

@@ -31,7 +31,8 @@ export function isExecuted(index: number): boolean {
       (kindAt(index + 1) === OTHER_MARK && textAt(index + 1) === "@"))
   )
     return true;
-  return kind === VARIABLE;
+  // npm exec @scope/name
+  return kind === VARIABLE && textAt(index + 1) !== "/";
 }
 
 /** Whether what follows a statement's first word is what it takes, and no sentence. */
@@ -76,6 +77,11 @@ export function statementShape(index: number, afterSemicolon: boolean): boolean 
           next,
         ) &&
         kindAt(index + 2) !== EDGE &&
+        // "ALTER TABLE / ADD CONSTRAINT is not supported", "ALTER TABLE" in quotation marks
+        (afterSemicolon ||
+          kindAt(index + 2) === WORD ||
+          textAt(index + 2) === "[" ||
+          (kindAt(index + 2) === QUOTE_MARK && !touches(index + 1))) &&
         (afterSemicolon
           ? kindAt(index + 3) !== WORD ||
             wordAt(index + 2) === "if" ||

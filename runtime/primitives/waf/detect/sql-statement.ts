@@ -222,8 +222,8 @@ export function select(index: number): string | undefined {
       kindAt(index + 3) === CLOSE &&
       kindAt(index + 4) === QUOTE_MARK
     ) &&
-    // 'select': a word in quotes
-    !(kindAt(index + 1) === QUOTE_MARK && touches(index) && touches(index - 1)) &&
+    // 'select', 'select-pane', jq 'select(.level == 50)': a word in quotes, a quotation
+    !(touches(index - 1) && isQuotation(index)) &&
     tokens.count < 200
   )
     return "quote-select";
@@ -244,6 +244,18 @@ export function select(index: number): string | undefined {
       return "select-statement";
   }
   return undefined;
+}
+
+// The quote before `index` opens a string that ends on the same line, of one word or behind a blank.
+function isQuotation(index: number): boolean {
+  const start = tokens.start[index - 1]!;
+  const close = tokens.value.indexOf(tokens.value.charAt(start), start + 1);
+  if (close < 0) return false;
+  const text = tokens.value.slice(start + 1, close);
+  return (
+    /^[\w-]+$/.test(text) ||
+    (start > 0 && /^\w+\([^'"]*\)$/.test(text) && /\s/.test(tokens.value.charAt(start - 1)))
+  );
 }
 
 // "; select members from the executive committee": words after words, and no clause among them

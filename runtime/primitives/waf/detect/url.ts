@@ -9,13 +9,14 @@ import {
   WIDE,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
+import { countWords } from "./prose.ts";
 
 // Where a URL in a value leads: to the machine itself, to the metadata service of a cloud, or
 // through a scheme that is no web page. Addresses are compared as numbers, so that every spelling
 // of 127.0.0.1 (decimal, octal, hexadecimal, shortened, IPv4 inside IPv6) is one.
 
 const SCHEMES =
-  /(?:^|[^\w.+-])(?:gopher|dict|file|php|phar|expect|zlib|compress\.(?:zlib|bzip2)|glob|ogg|rar|ssh2(?:\.\w{1,10})?|zip|jar|netdoc|ldaps?|ldapi|tftp|sftp|imaps?|pop3|smb|svn|telnet|rtmp|vbscript|iiop|corba|rmi|jndi|dns|data):(?:\/{2,3}|(?=file:|https?:|text\/|application\/|;base64|,|\/))[^\s]/gi;
+  /(?:^|[^\w.+-])(?:gopher|dict|file|php|phar|expect|zlib|compress\.(?:zlib|bzip2)|glob|ogg|rar|ssh2(?:\.\w{1,10})?|zip|jar|netdoc|ldaps?|ldapi|tftp|sftp|imaps?|pop3|smb|svn|telnet|rtmp|vbscript|iiop|corba|rmi|jndi|dns|data):(?:\/{2,3}|(?=file:|https?:|text\/|application\/|;base64|,|\/(?!\/(?:\s|$))))[^\s]/gi;
 /** Schemes an honest value may hold as well, in an attachment, an image, a directory's address. */
 const MILD = /^(?:data|sftp|svn|ldaps?|imaps?|file|smb|rtmp|telnet|zip|jar|dns|pop3)$/i;
 
@@ -92,10 +93,22 @@ export function detectServerSideRequest(value: string): Finding | undefined {
       match[4] ?? "",
       value.length === match.index + match[0].length && match.index <= 1,
     );
-    if (sign !== undefined) return { sign, start: match.index, end: match.index + match[0].length };
+    if (sign !== undefined && !isTalkedAbout(value, match.index))
+      return { sign, start: match.index, end: match.index + match[0].length };
     if (match[0].length === 0) AUTHORITY.lastIndex++;
   }
   return localName(value);
+}
+
+// "The app at http://localhost shows 404": what fetches a URL gets a URL, no sentence
+function isTalkedAbout(value: string, at: number): boolean {
+  const before = value.slice(Math.max(0, at - 160), at + 1);
+  return (
+    /\s/.test(before.trimStart()) &&
+    !before.includes("<") &&
+    countWords(before) >= 2 &&
+    /[A-Za-z\u00c0-\uffff]{2}[^\s]{0,24}\s[^\s]{0,40}$/.test(before)
+  );
 }
 
 // A digit or a bracket where a host begins: behind @, a colon, or two slashes, of which one may be missing.

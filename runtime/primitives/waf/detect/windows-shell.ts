@@ -20,6 +20,7 @@ import {
   spaced,
 } from "./characters.ts";
 import { sign, type Finding } from "./finding.ts";
+import { isMentioned } from "./prose.ts";
 import { ALIASES, CMDLET, CMDLET_NOUNS, Names, WINDOWS, WINDOWS_WORDY } from "./shell-words.ts";
 
 // The same for cmd.exe and PowerShell: case does not count, carets and quotes inside a name
@@ -30,7 +31,7 @@ const VARIABLE =
 const ARGUMENT =
   /^(?:con\s|print\s{0,4}(?:$|[&|])|\/[a-z?]{1,12}(?:$|[\s:&|"])|-{1,2}[a-z]|[+-][rhsa]\s|[a-z]:[\\/]|\\\\|%|https?:|\.{1,2}\\|\d{1,3}(?:\.\d{1,3}){3}|[\w-]{1,40}\.(?:exe|dll|bat|cmd|ps1|vbs|hta|txt|ini|sct|js|log|xml)\b|hk(?:lm|cu|ey_)|["'][a-z]:|<|>|\(new-object|@)/i;
 const SPECIFIC =
-  /\b(?:cmd(?:\.exe)?\s{1,4}\/[ckr]\b|powershell(?:\.exe)?\s{1,4}(?:-[a-z]|[a-z]{2,12}-[a-z]{3,20}\b|[a-z]:\\|["'(&{$])|net1?\s{1,4}(?:user|localgroup|view|share|use|accounts|start|stop|group)\b(?=\s{0,4}(?:$|[/\\&|"]|\w{1,20}\s{1,4}(?:\/|\w{1,30}\s{0,4}\/)))|sc(?:\.exe)?\s{1,4}(?:query|create|config|start|stop|delete|qc)(?:\s|$)|reg(?:\.exe)?\s{1,4}(?:add|query|save|export|delete)\s{1,4}["']?hk|certutil(?:\.exe)?\s{1,4}-|mshta(?:\.exe)?\s{1,4}["']?(?:https?|javascript|vbscript):|rundll32(?:\.exe)?\s{1,4}[\w.:\\/-]{2,80}[,\s]|regsvr32(?:\.exe)?\s{1,4}\/|wmic(?:\.exe)?\s{1,4}(?:process|os|useraccount|\/)|vssadmin\s{1,4}(?:delete|list)|bitsadmin\s{1,4}\/|invoke-(?:expression|webrequest|restmethod|command|mimikatz)\b\s?[-$("'h\w]|downloadstring\s?\(|downloadfile\s?\(|\biex\s{0,4}\(|new-object\s{1,4}(?:system\.)?net\.|set\s{1,4}\/a\s{1,4}["(]?\s?\d{1,10}\s?[*+-]|wscript\.shell|shell\.application)/i;
+  /\b(?:cmd(?:\.exe)?\s{1,4}\/[ckr]\b|powershell(?:\.exe)?\s{1,4}(?:-[a-z]|(?:add|clear|convert|copy|enable|disable|expand|export|find|get|import|install|invoke|move|new|out|read|receive|register|remove|rename|resolve|restart|resume|select|send|set|show|start|stop|suspend|test|unblock|update|wait|write)-[a-z]{3,20}\b|[a-z]:\\|["'&{$]|\((?:[a-z]{2,12}-[a-z]|[$["'&]))|net1?\s{1,4}(?:user|localgroup|view|share|use|accounts|start|stop|group)\b(?=\s{0,4}(?:$|[/\\&|"]|\w{1,20}\s{1,4}(?:\/|\w{1,30}\s{0,4}\/)))|sc(?:\.exe)?\s{1,4}(?:query|create|config|start|stop|delete|qc)(?:\s|$)|reg(?:\.exe)?\s{1,4}(?:add|query|save|export|delete)\s{1,4}["']?hk|certutil(?:\.exe)?\s{1,4}-|mshta(?:\.exe)?\s{1,4}["']?(?:https?|javascript|vbscript):|rundll32(?:\.exe)?\s{1,4}[\w.:\\/-]{2,80}[,\s]|regsvr32(?:\.exe)?\s{1,4}\/|wmic(?:\.exe)?\s{1,4}(?:process|os|useraccount|\/)|vssadmin\s{1,4}(?:delete|list)|bitsadmin\s{1,4}\/|invoke-(?:expression|webrequest|restmethod|command|mimikatz)\b\s?[-$("'h\w]|downloadstring\s?\(|downloadfile\s?\(|\biex\s{0,4}\(|new-object\s{1,4}(?:system\.)?net\.|set\s{1,4}\/a\s{1,4}["(]?\s?\d{1,10}\s?[*+-]|wscript\.shell|shell\.application)/i;
 const LOOP =
   /\bfor(?:\s{1,16}\/[dflr]{1,2}){0,6}\s{1,16}(?:["'][^"']{0,60}["']\s{1,16}|[a-z]:\\[\w\\]{0,60}\s{1,16})?%{1,2}\S{0,20}\s{1,16}in\s{1,16}\([^)]{0,400}\)?\s{0,16}do\b|\bfor\s{1,16}\/[dflr]\s{1,16}\S{1,60}\s{1,16}%{1,2}\S{0,20}\s{1,16}in\s?\(/i;
 const CONDITION =
@@ -102,7 +103,7 @@ export function detectWindowsShell(value: string): Finding | undefined {
     ((groups & SPECIFIC_WORDS) !== 0 ? sign(value, SPECIFIC, "windows-command") : undefined) ??
     ((classes & PERCENT) === 0
       ? undefined
-      : (sign(value, VARIABLE, "windows-variable") ?? sign(value, LOOP, "windows-loop"))) ??
+      : (variable(value) ?? sign(value, LOOP, "windows-loop"))) ??
     ((groups & CMDLET_NOUNS) === 0 ? undefined : cmdlet(value)) ??
     (mayBeCondition && IF.test(value) ? condition(value) : undefined);
   if (found !== undefined) return found;
@@ -112,11 +113,26 @@ export function detectWindowsShell(value: string): Finding | undefined {
   );
 }
 
+// "I deleted %APPDATA%\\Shop and it works again": a folder that a sentence names
+function variable(value: string): Finding | undefined {
+  const found = sign(value, VARIABLE, "windows-variable");
+  if (found === undefined || value.charAt(found.end - 1) !== "%") return found;
+  const before = value.slice(Math.max(0, found.start - 40), found.start);
+  const isCommand =
+    /(?:^|[;|&\n(])\s{0,4}\w{2,24}(?:\.exe)?\s{1,4}["']?$|\b(?:type|echo|dir|cd|del|copy|more|start|set|ping|call)\s{1,4}["']?$/i.test(
+      before,
+    ) || /[&|]/.test(value);
+  return !isCommand && isMentioned(value, found.start, found.end) ? undefined : found;
+}
+
 // "if x == y" is also Python, and a formula in a text
 function condition(value: string): Finding | undefined {
   const found = sign(value, CONDITION, "windows-condition");
   if (found === undefined || value.length > 400) return undefined;
   const text = value.slice(found.start, found.end);
+  // if (count == 0) …: C and its kin; for cmd.exe the bracket would belong to the text
+  if (/^[^(]*\bif\s{0,16}\([^()]*={2,3}[^()=]*\)/i.test(value.slice(found.start, found.end + 80)))
+    return undefined;
   return /={2,3}/.test(text) &&
     /:\s{0,4}(?:\n|$)|\belif\b|\bthen\b|[;{]\s{0,4}$|&&|\|\|/.test(value) &&
     !/[%@]/.test(value)
@@ -241,7 +257,7 @@ function atStart(value: string): Finding | undefined {
   if (!WINDOWS.has(name)) return undefined;
   const rest = value.slice(match[0].length, match[0].length + 100);
   const told = WINDOWS_WORDY.has(name)
-    ? /^(?:\/[a-z]\s|[a-z]:(?:[\\/]|\s{0,4}\|)|\\\\|%)/i.test(rest)
+    ? /^(?:\/[a-z]\s|[a-z]:(?:[\\/]|\s{0,4}\|)|\\\\|%\w{1,24}%)/i.test(rest)
     : /^(?:\/[a-z?]{1,12}(?:\s|$)|[a-z]:(?:[\\/]|\s{0,4}\|)|\\\\|%|-urlcache)/i.test(rest);
   return told
     ? { sign: "windows-command", start: 0, end: Math.min(value.length, match[0].length + 40) }

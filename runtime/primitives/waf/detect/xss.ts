@@ -164,7 +164,7 @@ function tagSign(tag: Tag, value: string): string | undefined {
       : undefined;
   }
   if (ACTIVE_ELEMENTS.has(name))
-    return name === "set" && tag.attributes.length === 0 ? undefined : "active-element";
+    return isPlaceholder(name, tag, value) ? undefined : "active-element";
   const inside = attributeSign(tag, value);
   if (inside !== undefined) return inside;
   switch (name) {
@@ -201,6 +201,17 @@ function tagSign(tag: Tag, value: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+// "git notes edit <object>", "Returns: <Object>", "<set>": without attributes and an end they load nothing
+function isPlaceholder(name: string, tag: Tag, value: string): boolean {
+  return (
+    tag.attributes.length === 0 &&
+    (name === "set" ||
+      (name === "object" &&
+        !value.toLowerCase().includes("</object") &&
+        /^<object>/i.test(value.slice(tag.end - 7, tag.end + 1))))
+  );
 }
 
 /** A player or a map that sites let their users embed: https, with the attributes of an embed code. */
@@ -326,6 +337,13 @@ function scanHandlers(value: string): Finding | undefined {
     const end = HANDLER.lastIndex;
     HANDLER.lastIndex = end - 1;
     const rest = value.slice(end, end + 64);
+    // const onChange = (event) => …: a variable of a script
+    if (
+      /\b(?:const|let|var|async|function|export)\s$/.test(
+        value.slice(Math.max(0, start - 8), start + 1),
+      )
+    )
+      continue;
     const known = EVENT_NAMES.test(name);
     if (!known) {
       // "online=yes", "ontology=…": any other word needs a script behind it
@@ -363,6 +381,8 @@ function scanSchemes(value: string): Finding | undefined {
     if (/^(?:void\s?\(?\s?0?\s?\)?|;)\s{0,4}(?:;|["'>]|$)/.test(rest)) continue;
     if (/^\s{1,4}[\w(]+[\s,.!?-]/.test(rest) && !/[(`=;%\\]/.test(rest.slice(0, 24))) continue;
     if (/^\s{1,4}\w+$/.test(rest)) continue;
+    // "for JavaScript: <https://…>"
+    if (/^\s{1,4}<https?:[^(`=;%\\'"+]{1,72}$/.test(rest.slice(0, rest.indexOf(">") + 1))) continue;
     if (
       !/[(`=;%\\/:[#'"+]/.test(rest) &&
       match[0].toLowerCase() === "javascript:" &&

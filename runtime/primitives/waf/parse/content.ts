@@ -7,7 +7,7 @@ import { isReadableCharset, readMixed, readMultipart } from "./multipart.ts";
 import { readXml } from "./xml.ts";
 
 const NOT_TEXT =
-  /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:octet-stream|zip|pdf|wasm)$)/;
+  /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:octet-stream|zip|pdf|wasm|g?zip|x-(?:gzip|tar|7z-compressed|bzip2?|xz|rar(?:-compressed)?|lzma|deb|rpm|debian-package|redhat-package-manager)|zstd|vnd\.rar|java-archive|vnd\.android\.package-archive|epub\+zip|msword|vnd\.(?:openxmlformats-officedocument|oasis\.opendocument|ms-(?:excel|powerpoint|word))[\w.+-]{0,100}|(?:x-|vnd\.google\.|x-google-)?protobuf|cbor|(?:x-|vnd\.)?msgpack|(?:x-|vnd\.apache\.)thrift(?:\.\w{1,20})?|vnd\.apache\.(?:arrow|parquet|avro)[\w.+-]{0,40}|avro(?:\+binary)?|vnd\.(?:docker\.image\.rootfs|oci\.image\.layer)[\w.+-]{0,60}|x-git-(?:upload|receive)-pack-request|dns-message|ocsp-request|timestamp-query|pkcs(?:7-mime|8|10|12)|ohttp-req)$)/;
 
 const FORM = "application/x-www-form-urlencoded";
 const JSON_LINES = /[/-](?:nd-?json|jsonl|jsonlines)$/;
@@ -20,12 +20,12 @@ const SNIFFED_BYTES = 512;
 export type ContentKind = "multipart" | "text" | "binary";
 
 /**
- * How content of this type is inspected. Pictures and the like are not, unless they begin as JSON does: there are
+ * How content of this type is inspected. Pictures, archives, binary messages and the like are not, unless they begin as JSON does: there are
  * frameworks that read JSON whatever the type says (PUB-35).
  */
 export function contentKind(contentType: string | undefined, beginning: Uint8Array): ContentKind {
   const essence = contentType === undefined ? undefined : mediaTypeEssence(contentType);
-  if (essence === undefined) return "text";
+  if (essence === undefined) return isUntypedFile(contentType, beginning) ? "binary" : "text";
   if (essence.startsWith("multipart/")) return "multipart";
   return isBinaryType(essence) && !beginsLikeJson(beginning) ? "binary" : "text";
 }
@@ -141,6 +141,18 @@ function beginsLikeJson(bytes: Uint8Array): boolean {
     if (byte < 0x20 && !isSpace(byte)) return false;
   }
   return true;
+}
+
+/** `curl -T photo.jpg`: no type, and a NUL soon, which no form, JSON or XML survives. */
+function isUntypedFile(contentType: string | undefined, bytes: Uint8Array): boolean {
+  return (
+    contentType === undefined &&
+    bytes.subarray(0, SNIFFED_BYTES).includes(0) &&
+    !hasWideBom(bytes) &&
+    // UTF-16 without its mark: every other byte of an ASCII text
+    bytes[0] !== 0 &&
+    bytes[1] !== 0
+  );
 }
 
 function isSpace(byte: number): boolean {
