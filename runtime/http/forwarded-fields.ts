@@ -36,14 +36,34 @@ export type ForwardedWriter = (fields: RawFields, facts: ForwardedFacts) => void
 
 export function createForwardedWriter(options: ForwardedOptions): ForwardedWriter {
   const { forwarded, xForwarded } = options;
+  const latest = new LatestElement();
   return (fields, facts) => {
     if (facts.trusted) {
       extend(fields, facts, forwarded, xForwarded);
     } else {
       drop(fields);
-      begin(fields, facts, forwarded, xForwarded);
+      begin(fields, facts, forwarded ? latest.of(facts) : undefined, xForwarded);
     }
   };
+}
+
+/** The element that was written last: a client's requests come in a row, and all of them say the same. */
+class LatestElement {
+  #address = "";
+  #authority = "";
+  #scheme = "";
+  #text = "";
+
+  of({ address, authority, scheme }: ForwardedFacts): string {
+    const isSame =
+      address === this.#address && authority === this.#authority && scheme === this.#scheme;
+    if (isSame) return this.#text;
+    this.#address = address;
+    this.#authority = authority;
+    this.#scheme = scheme;
+    this.#text = formatForwarded({ for: address, host: authority, proto: scheme });
+    return this.#text;
+  }
 }
 
 /** One pass, in place. */
@@ -81,13 +101,11 @@ function isXForwarded(name: string): boolean {
 function begin(
   fields: RawFields,
   facts: ForwardedFacts,
-  forwarded: boolean,
+  element: string | undefined,
   xForwarded: boolean,
 ): void {
   const { address, authority, scheme } = facts;
-  if (forwarded) {
-    fields.push("Forwarded", formatForwarded({ for: address, host: authority, proto: scheme }));
-  }
+  if (element !== undefined) fields.push("Forwarded", element);
   if (xForwarded) {
     fields.push("X-Forwarded-For", address, "X-Forwarded-Proto", scheme);
     if (authority !== "") fields.push("X-Forwarded-Host", authority);

@@ -56,6 +56,22 @@ describe("towards upstreams, from a peer that nobody vouches for", () => {
     expect(fields).not.toContain("X-Forwarded-Host");
     expect(fields).toContain("for=203.0.113.7;proto=http");
   });
+
+  it("says of each request what is true of it, whatever came before", () => {
+    const others: readonly (readonly [Partial<ForwardedFacts>, string])[] = [
+      [{}, 'for=203.0.113.7;host="a.test:8080";proto=http'],
+      [{ address: "203.0.113.8" }, 'for=203.0.113.8;host="a.test:8080";proto=http'],
+      [{ address: "2001:db8::1" }, 'for="[2001:db8::1]";host="a.test:8080";proto=http'],
+      [{ authority: "b.test" }, "for=203.0.113.7;host=b.test;proto=http"],
+      [{ scheme: "https" }, 'for=203.0.113.7;host="a.test:8080";proto=https'],
+    ];
+    for (const [before] of others) {
+      for (const [now, element] of others) {
+        written([], { ...facts, ...before });
+        expect(written([], { ...facts, ...now })[1]).toBe(element);
+      }
+    }
+  });
 });
 
 describe("towards upstreams, from a trusted proxy", () => {
