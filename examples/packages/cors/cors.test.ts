@@ -45,6 +45,25 @@ describe("a request", () => {
     },
   );
 
+  it("that a gate refuses is one whose status the page may read", async () => {
+    await using proxy = await createTestProxy({
+      plugins: [cors({ origins: [APP], credentials: true })],
+      upstreams: { api: { fetch: () => new Response("data") } },
+      rateLimits: { once: { key: "ip", limit: 1, window: "1h" } },
+      waf: {},
+    });
+    const attack = await proxy.fetch("/?q=1'+or+1=1--+-", { headers: { origin: APP } });
+    const tooMany = await proxy.fetch("/", { headers: { origin: APP } });
+    const foreign = await proxy.fetch("/", { headers: { origin: "https://evil.example" } });
+    expect([attack.status, tooMany.status, foreign.status]).toEqual([403, 429, 429]);
+    for (const { headers } of [attack, tooMany]) {
+      expect(headers.get("access-control-allow-origin")).toBe(APP);
+      expect(headers.get("access-control-allow-credentials")).toBe("true");
+    }
+    expect(foreign.headers.has("access-control-allow-origin")).toBe(false);
+    expect(foreign.headers.get("vary")).toContain("Origin");
+  });
+
   it("of anybody may be read with a star, the same for all", async () => {
     await using proxy = await start({ origins: "*" });
     const { headers } = await proxy.fetch("/", { headers: { origin: "https://x.example" } });

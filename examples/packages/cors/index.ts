@@ -69,13 +69,15 @@ const cors: (options: CorsOptions) => Plugin = definePlugin((options: CorsOption
 
     onResponse(response, ctx) {
       const { headers: fields } = response;
-      const origin = ctx.state["corsOrigin"] as string | null | undefined;
+      // What a limit, a list or the WAF refuses has seen no onRequest; the page is to learn the status all the same.
+      const seen = ctx.state["corsOrigin"] as string | null | undefined;
+      const origin = seen === undefined ? ctx.request.headers.get("origin") : seen;
       const isPreflight = response.source === "hook" && fields.has("access-control-max-age");
       // What an upstream says about it is not this config's word.
       if (!isPreflight) for (const name of OWN_FIELDS) fields.delete(name);
       // Also where nothing is allowed: a cache must not give this answer to another origin.
       if (origins !== "*") addVary(fields, "Origin");
-      if (origin === null || origin === undefined || !isAllowed(origin)) return;
+      if (origin === null || !isAllowed(origin)) return;
       fields.set("access-control-allow-origin", origins === "*" ? "*" : origin);
       if (credentials) fields.set("access-control-allow-credentials", "true");
       if (exposed.length > 0 && !isPreflight) {
