@@ -249,7 +249,15 @@ const DOTNET_WORDS = literalGroup([
 ]);
 const LOOKUP_WORDS = literalGroup(["jndi", "dollar"]);
 /** How objects of Java begin in base64 and in hexadecimal. */
-export const SERIALIZED_WORDS = literalGroup(["ro0a", "kzta", "cs7q", "h4si", "aced", "aaea"]);
+export const SERIALIZED_WORDS = literalGroup([
+  "ro0a",
+  "kzta",
+  "cs7q",
+  "h4si",
+  "aced",
+  "aaea",
+  "gasv",
+]);
 
 /** Of which a plain URL holds one where {@link detectCode} finds something in it. */
 export const CODE_URL_WORDS =

@@ -79,7 +79,7 @@ function isDocument(value: string, found: Finding): boolean {
 }
 
 const EXTERNAL =
-  /<!\s{0,4}ENTITY\b\s{0,8}%?\s{0,8}\S{1,60}\s{1,8}(?:SYSTEM|PUBLIC|["'])|!ENTITY\s{1,8}(?:\S{1,60}\s{1,8}){1,2}(?:SYSTEM|PUBLIC)\b|<!DOCTYPE\s{1,8}[^\s[>]{1,60}\s{0,8}(?:\[|SYSTEM\s{1,8}["'])|<!DOCTYPE\s{1,8}(?!html\b)[^\s[>]{1,60}\s{1,8}PUBLIC\s{1,8}["']|<\w{0,20}:?(?:include|import)\b[^>]{0,200}(?:href|namespace|schemaLocation)\s?=\s?["'](?:https?|file|ftp|expect|php)|xmlns:xi\s?=|<!ATTLIST\b|<!\[CDATA\[\s?<\]\]>|\bxinclude\b.{0,60}href\s?=|<!ELEMENT\b/i;
+  /<!\s{0,4}ENTITY\b\s{0,8}%?\s{0,8}\S{1,60}\s{1,8}(?:SYSTEM|PUBLIC|["'])|!ENTITY\s{1,8}(?:\S{1,60}\s{1,8}){1,2}(?:SYSTEM|PUBLIC)\b|<!DOCTYPE\s{1,8}[^\s[>]{1,60}\s{0,8}(?:\[|SYSTEM\s{1,8}["'])|<!DOCTYPE\s{1,8}(?!html\b)[^\s[>]{1,60}\s{1,8}PUBLIC\s{1,8}["']|<\w{0,20}:?include\b[^>]{0,200}(?:href|namespace|schemaLocation)\s?=\s?["'](?:https?|file|ftp|expect|php)|xmlns:xi\s?=|<!ATTLIST\b|<!\[CDATA\[\s?<\]\]>|\bxinclude\b.{0,60}href\s?=|<!ELEMENT\b/i;
 const UTF7 = /\+ADw-|\+AD4-|\+ADwAIQ-|\+ACI-|\+AHs-/;
 const SCHEMA =
   /\bxsi:(?:noNamespaceS|s)chemaLocation\s?=\s?["'](?:[^"'\s]{0,80}\s)?(?:https?|ftp):\/\/(?!www\.w3\.org|maven\.apache|[\w.]{0,20}springframework\.org|java\.sun\.com|xmlns\.jcp\.org|schemas\.)/i;

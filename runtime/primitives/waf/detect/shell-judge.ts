@@ -18,6 +18,9 @@ import {
 const DEVELOPER =
   /^(?:npm|node|npx|git|pip3?|docker|kubectl|apt|apt-get|brew|yum|dnf|gem|composer|make|sudo|ssh|cd|python3?|php|ruby|java|mvn)\s/;
 
+/** Those of the words that run another one which are no English words. */
+const STRONG_PREFIXES = /^(?:sudo|doas|nohup|strace|ltrace|setsid|stdbuf|ionice|busybox)$/;
+
 export function judge(
   value: string,
   at: number,
@@ -28,6 +31,7 @@ export function judge(
   let name = commandWord(value, from);
   if (name === "") return undefined;
   const start = from;
+  let prefixed = false;
   for (
     let steps = 0;
     steps < 3 && isSpaceCode(value.charCodeAt(wordEnd)) && PREFIXES.test(name);
@@ -43,6 +47,7 @@ export function judge(
     // "time; find", "time curl": a command behind a command
     if (knownKind(next) === 2 && separator !== "\n" && separator !== "&" && separator !== "`")
       return "command";
+    prefixed ||= STRONG_PREFIXES.test(name);
     name = next;
   }
   const kind = knownKind(name);
@@ -88,6 +93,11 @@ export function judge(
   if (endsCommand(value, wordEnd) && (kind === 2 || LONE.test(name)) && !wordsOnly(value, at))
     return "command";
   if (kind === 2 && !wordsOnly(value, at) && shortArguments(value, wordEnd)) return "command";
+  // a;whoami  a;sudo id  a;rm b: behind a word, what no list of words holds
+  if (value.length <= MAX_ALONE && endsCommand(value, wordEnd)) {
+    if (UNMISTAKABLE.test(name) || (prefixed && kind > 0)) return "command";
+  } else if (value.length <= MAX_ALONE && touchesName(value, from) && isFileWork(value, from))
+    return "command";
   return undefined;
 }
 
@@ -136,6 +146,20 @@ function isShown(value: string, at: number, from: number, kind: number): boolean
   );
 }
 
+/** A longer value is a text. */
+const MAX_ALONE = 80;
+const FILE_WORK =
+  /^(?:rm|rmdir|mkdir|unlink|kill|killall|umount)\s[\w./*-]{1,40}$|^(?:mv|cp|ln|scp|rsync|chown|chmod)\s(?:-[a-z]{1,5}\s)?[\w./*@:+-]{1,40}\s[\w./*@:-]{1,40}$/;
+
+// No space behind the separator, as between the words of no sentence.
+function touchesName(value: string, from: number): boolean {
+  return !isSpaceCode(value.charCodeAt(from));
+}
+
+function isFileWork(value: string, from: number): boolean {
+  return FILE_WORK.test(value.slice(from).trimEnd());
+}
+
 // 1&id, & whoami: but not "x=1&id" of a query, "passport & id", "docker & git"
 function isAskedAlone(value: string, at: number, name: string): boolean {
   if (!ASKED.test(name) || /[?=&]/.test(value.slice(Math.max(0, at - 40), at))) return false;
@@ -150,6 +174,9 @@ function isQueryName(value: string, end: number): boolean {
   return value.charCodeAt(end) === 0x3d;
 }
 
+const CONTROL_WORDS =
+  /^(?:true|false|if|then|do|else|while|for|until|test|echo|sleep|id|ls|pwd|cd|cat|who)$/;
+
 /** Whether only a sentence or a list of words stands before the separator. */
 function wordsOnly(value: string, at: number): boolean {
   const before = value.slice(Math.max(0, at - 40), at).trim();
@@ -157,7 +184,7 @@ function wordsOnly(value: string, at: number): boolean {
   if (PREFIXES.test(before)) return false;
   // "x|false||id", "x;if true;then id": a command stands there already
   const last = /[;|&]\s{0,4}([a-z]{2,12})(?:\s{1,4}[a-z]{1,12})?\s{0,4}[;|&]?$/.exec(before)?.[1];
-  if (last !== undefined && knownKind(last) > 0) return false;
+  if (last !== undefined && CONTROL_WORDS.test(last)) return false;
   if (/[a-z]{2}["']?$/i.test(before)) return !/^[\w.@+-]+\.[a-z]{2,6}$|^\/|[=$`/\\]/i.test(before);
   return /[.!?)]$/.test(before) && /\s/.test(before);
 }
@@ -184,6 +211,7 @@ const IP_OBJECT =
   /^(?:a|addr|address|r|route|link|neigh)(?:\s{1,4}(?:show|list|ls))?\s{0,4}(?:$|[;|&#"'`)])/;
 
 const TECHNICAL_ARGUMENTS = [
+  /^(?:\.{1,2}|\/)(?:$|[;|&#"'`)]|\s{1,4}-[a-z])/i,
   /^\/\s{1,4}-[a-z]/i,
   /^\.[a-z_]{2,20}(?:$|[\s;|&#"'`)])/i,
   /^(?:-{1,2}[a-z][\w-]{0,30}(?:$|[\s=,;|&"'`)/.]|\d)|-\d|[~.]{0,2}\/[\w.?*[$~/{-]|~(?:$|[\s;/])|[$`]|https?:|ftp:|\d{1,3}(?:\.\d{1,3}){3}|["'](?:[-/$;]|http|import |echo |print|console|\w{1,40} ?\(|$)|[<>]{1,2}\s?[\w/$~.&(-]|\*(?:$|[\s.;|])|%[a-z]|[a-z]:\\|\\\\|\\[a-z/]|\{\}|\d{2,5}(?:$|[;|&)]))/i,

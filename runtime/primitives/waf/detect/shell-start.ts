@@ -13,7 +13,7 @@ import {
 } from "./shell-word.ts";
 
 const START_ARGUMENT =
-  /^(?:\/(?:etc|bin|usr|var|tmp|proc|dev|home|root|opt|sys)(?:\/|$|\s)|~\/|https?:\/\/|ftp:\/\/|\d{1,3}(?:\.\d{1,3}){3}\b|-[ce]\s{1,4}["']?\w|\$\{?[A-Za-z(]|["']\/|\/(?:$|\s)|[a-z]:\\|>\s?\/|\\|\.\.?\/|\/[\w./-]{0,24}\[|-wrapper\s)/i;
+  /^(?:\/(?:etc|bin|usr|var|tmp|proc|dev|home|root|opt|sys)(?:\/|$|\s)|~\/|https?:\/\/|ftp:\/\/|\d{1,3}(?:\.\d{1,3}){3}\b|-[ce]\s{1,4}["']?\w|\$\{?[A-Za-z(]|["']\/|\/\s{0,4}(?:$|[-|;&>])|[a-z]:\\|>\s?\/|\\|\.\.?\/|\/[\w./-]{0,24}\[|-wrapper\s)/i;
 
 /** Programs that tell about the machine, with what they are asked for: no sentence is written so. */
 const RECONNAISSANCE =

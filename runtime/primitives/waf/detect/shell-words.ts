@@ -17,7 +17,7 @@ export const TECHNICAL: ReadonlySet<string> = set(`
   nodejs npm lua luajit irb gcc g++ cc c89 c99 clang gdb gawk mawk nawk awk sed grep egrep fgrep zgrep xargs
   sudo su doas visudo passwd useradd adduser usermod groupadd crontab systemctl journalctl iptables ufw ssh
   scp sftp rsync ftp tftp telnet nc ncat netcat socat nmap ping6 fping hping3 dig getent printenv
-  lsof lsmod modprobe dmesg mkfifo mknod mkdir rmdir rm ls cp mv dd df du tar gzip gunzip bzip2 bunzip2 xz unxz
+  lsof lsmod modprobe dmesg mkfifo mknod mkdir rmdir rm ls ln cp mv dd df du tar gzip gunzip bzip2 bunzip2 xz unxz
   zcat bzcat xzcat zstdcat zstd 7z unzip lwp-download lynx elinks aria2c axel httpie openssl base64
   base32 xxd hexdump od md5sum sha1sum sha256sum nohup setsid strace ltrace setarch unshare nsenter chroot
   docker kubectl podman lxc git svn hg vim emacs nano pico ed ex vi tac nl rev iconv uuencode uudecode uptime

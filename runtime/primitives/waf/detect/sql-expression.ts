@@ -12,6 +12,7 @@ import {
   touches,
   wordAt,
 } from "./sql-grammar.ts";
+import { namedFrom } from "./sql-quote.ts";
 import {
   ARITHMETIC,
   ATTACK_FUNCTIONS,
@@ -121,6 +122,14 @@ export function afterNumber(index: number): string | undefined {
   }
   if (next === WORD_COMPARE && kindAt(index + 2) === OPEN && kindAt(index + 3) === SELECT)
     return "numeric-subquery";
+  // 12 AS "name" FROM t
+  if (
+    index === 1 &&
+    wordAt(index + 1) === "as" &&
+    kindAt(index + 2) === QUOTE_MARK &&
+    namedFrom(index + 2)
+  )
+    return "numeric-alias";
   return undefined;
 }
 

@@ -26,6 +26,7 @@ import {
   COMPARE,
   DOT_MARK,
   EDGE,
+  FROM,
   LITERAL,
   LOGIC,
   NOT,
@@ -65,7 +66,9 @@ export function afterQuote(index: number): string | undefined {
       // 5' -- : feet; the mark after a space opens a string
       if (isOpening(index) && tokens.start[index] !== 0) return undefined;
       if (before >= 0 && kindAt(index - 1) === NUMBER && at === index + 1 && !touches(index)) {
-        return kindAt(at + 1) === EDGE ? "quote-comment" : undefined;
+        return kindAt(at + 1) === EDGE || (kindAt(at + 1) === ARITHMETIC && kindAt(at + 2) === EDGE)
+          ? "quote-comment"
+          : undefined;
       }
       return "quote-comment";
     }
@@ -100,6 +103,8 @@ export function afterQuote(index: number): string | undefined {
     default:
       break;
   }
+  // ` AS `name` FROM: the value begins with the end of a column's name
+  if (index === 1 && wordAt(at) === "as" && namedFrom(at + 1)) return "quote-alias";
   // ' sleep(5) ', ' (select load_file(…)) ': a call right behind the mark
   if (odd && at === index + 1 && kind === WORD) {
     const after = dotted(at + 1);
@@ -110,6 +115,13 @@ export function afterQuote(index: number): string | undefined {
     }
   }
   return undefined;
+}
+
+/** A name in quotes and FROM. */
+export function namedFrom(index: number): boolean {
+  let at = index;
+  while (at < index + 5 && (kindAt(at) === QUOTE_MARK || kindAt(at) === WORD)) at++;
+  return at > index + 1 && kindAt(at) === FROM;
 }
 
 /** Whether the mark stands where prose and code open a quotation: after white space or "(". */

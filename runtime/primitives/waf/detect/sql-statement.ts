@@ -65,7 +65,12 @@ export function unionSelect(index: number): string | undefined {
   if (next) return "union-select";
   if (mixedCase(index) || mixedCase(at)) return "union-select";
   // nothing follows: the value is cut there, after a break-out
-  if (kindAt(at + 1) === EDGE || kindAt(at + 1) === ARITHMETIC) {
+  if (
+    kindAt(at + 1) === EDGE ||
+    kindAt(at + 1) === ARITHMETIC ||
+    (kindAt(at + 2) === EDGE &&
+      (ATTACK_FUNCTIONS.has(wordAt(at + 1)) || COMMON_FUNCTIONS.has(wordAt(at + 1))))
+  ) {
     const before = kindAt(index - 1);
     return before === QUOTE_MARK || before === NUMBER || before === CLOSE || before === COMMENT
       ? "union-select"

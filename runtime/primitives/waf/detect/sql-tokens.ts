@@ -182,7 +182,8 @@ export class SqlTokens {
     if (value.charCodeAt(at) === 0x30 && (value.charCodeAt(end) | 0x20) === 0x78) end++;
     while (
       end < value.length &&
-      (isWordCode(value.charCodeAt(end)) || value.charCodeAt(end) === 0x2e)
+      ((isWordCode(value.charCodeAt(end)) && !isSpaceCode(value.charCodeAt(end))) ||
+        value.charCodeAt(end) === 0x2e)
     )
       end++;
     // "1or" and "1union": MySQL ends the number where a word begins.

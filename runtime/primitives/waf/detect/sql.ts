@@ -154,7 +154,7 @@ export const SQL_WORDS = literalGroup([
   ..."union intersect except minus select order group having waitfor procedure exec declare drop delete insert update truncate create alter shutdown replace merge sleep case between into outfile then rlike regexp limit values where from load copy backup restore grant pragma rename".split(
     " ",
   ),
-  ..." in (|ike(|)lik|) li| if(|(if(|,if(|=if(|+if(|-if(|*if(|/if(|&if(|;if |;if(| iif|;iif|,iif|(iif|)iif|;set|;sho|; sh|;des|; de|;beg|; be|;vac|nt @".split(
+  ..." in (|ike(|)lik|) li| if(|(if(|,if(|=if(|+if(|-if(|*if(|/if(|&if(|;if |;if(| iif|;iif|,iif|(iif|)iif|;set|;sho|; sh|;des|; de|;beg|; be|;vac|nt @|::int|::tex|::var|::num|::boo|::big|::reg|::jso|::dat|::byt|::flo|::nam|::oid|::cha".split(
     "|",
   ),
   ...[...ATTACK_FUNCTIONS, ...CATALOGUE].filter((word) => word.length >= 4),

@@ -243,7 +243,7 @@ function ipv4Number(host: string): number {
   for (let index = 0; index < parts.length; index++) {
     const part = parts[index]!;
     const value = part.startsWith("0x")
-      ? Number.parseInt(part.slice(-8), 16)
+      ? Number.parseInt(part.slice(2).slice(-8), 16)
       : part.length > 1 && part.startsWith("0")
         ? Number.parseInt(part, 8)
         : Number(part);

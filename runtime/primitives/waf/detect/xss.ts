@@ -86,7 +86,7 @@ function scan(value: string, classes: number): Finding | undefined {
     const found = mayHoldScheme(value) ? scanSchemes(value) : undefined;
     if (found !== undefined) return found;
     if (
-      (classes & (EQUAL | AT | BACKSLASH)) !== 0 &&
+      ((classes & (EQUAL | AT | BACKSLASH)) !== 0 || value.startsWith("-moz-")) &&
       (classes & (PAREN | DASH | BACKSLASH)) !== 0
     ) {
       const style =
@@ -138,6 +138,9 @@ function scanTags(value: string): Finding | undefined {
       }
       continue;
     }
+    // <s c r i p t: what a filter makes of it that takes white space out
+    if (tag.name.length === 1 && isSpaceCode(value.charCodeAt(at + 2)) && isSpaced(value, at))
+      return { sign: "spaced-tag", start: at, end: Math.min(tag.end, value.length) };
     // Local<Object>, Map<Set>: a type's argument
     if (
       at > 0 &&
@@ -151,6 +154,15 @@ function scanTags(value: string): Finding | undefined {
     if (sign !== undefined) return { sign, start: at, end: Math.min(tag.end, value.length) };
   }
   return undefined;
+}
+
+const SPACED = /^<(?:[a-z]\s){2,9}[a-z](?![a-z])/i;
+const SPACED_NAMES =
+  /^(?:script|iframe|object|embed|form|style|svg|img|body|dialog|link|meta|applet|input|video|audio|base|math)/;
+
+function isSpaced(value: string, at: number): boolean {
+  const text = SPACED.exec(value.slice(at, at + 24))?.[0];
+  return text !== undefined && SPACED_NAMES.test(text.replace(/[\s<]/g, "").toLowerCase());
 }
 
 function tagSign(tag: Tag, value: string): string | undefined {

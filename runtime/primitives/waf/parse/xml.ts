@@ -43,7 +43,12 @@ function readMarkup(text: string, open: number, sink: ValueSink): number {
     if (end !== -1) sink.value("XML", "", text.slice(open + 9, end - 3));
     return end;
   }
-  if (text.startsWith("<?", open)) return after(text, "?>", open + 2);
+  if (text.startsWith("<?", open)) {
+    const close = after(text, "?>", open + 2);
+    if (close !== -1 && text.startsWith("xml-stylesheet", open + 2))
+      sink.value("XML", "", text.slice(open, close));
+    return close;
+  }
   if (text.startsWith("<!", open)) {
     sink.anomaly("xml-doctype", "");
     const bracket = text.indexOf("[", open);
@@ -54,6 +59,8 @@ function readMarkup(text: string, open: number, sink: ValueSink): number {
   if (end === -1) return -1;
   const tag = text.slice(open + 1, end - 1);
   if (!tag.includes("=")) return end;
+  // The element itself asks for another document.
+  if (/^(?:\w{1,20}:)?include\s/.test(tag)) sink.value("XML", "", text.slice(open, end));
   readAttributes(tag, sink);
   return end;
 }

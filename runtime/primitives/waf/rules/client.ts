@@ -138,10 +138,10 @@ export const CLIENT_RULES: readonly Rule[] = [
 ];
 
 const SESSION_NAMES =
-  /^(?:phpsessid|jsessionid|aspsessionid\w{0,20}|asp\.net_sessionid|laravel_session|connect\.sid|_?flask_session|(?:__secure-)?next-auth\.session-token|meteor_login_token|rack\.session|play_session|sails\.sid|cakephp|ci_session|koa[.:]sess(?:\.sig)?|cfid|cftoken|cfsid|symfony|django_session|wordpress_logged_in\w{0,40}|zend_session|viewstate_session|weblogicsession|jservsession|jwsession|fastify_session|express[.:]sess|_session_id|sessid|php_session_id|webwx_data_ticket|__host-session|__secure-session|better-auth\.session_token|authjs\.session-token|phalcon_session|yii_session|fuelcid|elixir_session|phoenix_key|_\w{1,30}_key_session|jeesite\.session\.id)$/i;
+  /^(?:phpsessid|jsessionid|aspsessionid\w{0,20}|asp\.net_sessionid|laravel_session|connect\.sid|_?flask_session|(?:__(?:secure|host)-)?next-auth\.session-token|meteor_login_token|rack\.session|play_session|sails\.sid|cakephp|ci_session|koa[.:]sess(?:\.sig)?|cfid|cftoken|cfsid|symfony|django_session|wordpress_logged_in\w{0,40}|zend_session(?:_id)?|phpsession|_rails_session|shiny-token|viewstate_session|weblogicsession|jservsession|jwsession|fastify_session|express[.:]sess|_session_id|sessid|php_session_id|webwx_data_ticket|__host-session|__secure-session|better-auth\.session_token|authjs\.session-token|phalcon_session|yii_session|fuelcid|elixir_session|phoenix_key|_\w{1,30}_key_session|jeesite\.session\.id)$/i;
 
 const SESSION_WORDS = literalGroup(
-  "sess ect.sid teor ils. cake cfid cfto cfsi symf _logged webw fuel enix".split(" "),
+  "sess shin ect.sid teor ils. cake cfid cfto cfsi symf _logged webw fuel enix".split(" "),
 );
 
 export const SESSION_RULES: readonly Rule[] = [

@@ -28,10 +28,12 @@ export const CODE_RULES: readonly Rule[] = [
   },
   {
     id: "code-serialized",
-    message: "A serialised object of Java or .NET",
+    message: "A serialised object of Java, .NET or Python",
     tags: ["code", "java", "attack-injection-java"],
     variables: INPUT_AND_FIELDS,
-    operator: { rx: /^(?:rO0AB[A-Za-z0-9+/]|KztAAU|Cs7QAF|AAEAAAD\/{4}|\u00ac\u00ed)/ },
+    operator: {
+      rx: /^(?:rO0AB[A-Za-z0-9+/]|KztAAU|Cs7QAF|AAEAAAD\/{4}|gASV[A-Za-z0-9+/_-]{16}|\u00ac\u00ed)/,
+    },
     needs: { minLength: 6, classes: WIDE, groups: SERIALIZED_WORDS },
   },
   {

@@ -47,12 +47,12 @@ describe("detectLineBreak", () => {
 });
 
 describe("detectXml", () => {
-  it.each([
-    "<a><b>&secretFile;</b></a>",
-    '<xs:import namespace="a" schemaLocation="http://x.example/a.xsd"/>',
-  ])("sees XML that asks for something outside in %j", (value) => {
-    expect(detectXml(value)?.sign).toMatch(/^[a-z-]+$/);
-  });
+  it.each(["<a><b>&secretFile;</b></a>", '<xs:include namespace="http://x.example/a"/>'])(
+    "sees XML that asks for something outside in %j",
+    (value) => {
+      expect(detectXml(value)?.sign).toMatch(/^[a-z-]+$/);
+    },
+  );
 
   it.each(["<td>&nbsp;</td>", "<td>&euro;</td>", "<td>&DoubleRightArrow;</td>", "<b>&</b>"])(
     "passes %j",

@@ -17,6 +17,10 @@ const ATTACKS = [
   "$a('x')",
   "allow_url_include=1",
   "eval($x)",
+  "('system  ')('id')",
+  "$__[$_[1]](7)",
+  '(string)"sys"."tem"(\'id\')',
+  "([system][0])('id')",
 ];
 const HONEST = [
   "the files (yep)",

@@ -54,6 +54,16 @@ const ATTACKS = [
   "; tar cf - /etc",
   'busybox -c "id"',
   "cat /[e]tc/x",
+  "a;whoami",
+  "a;sudo id",
+  "a|busybox id",
+  "a;rm k",
+  "a;mv k l",
+  "a;ln -s / k",
+  "a;chown k l",
+  "a;ls ..",
+  "a;ls /",
+  "a;find . -exec id",
 ];
 const HONEST = [
   "a hero; more than that",
@@ -86,6 +96,14 @@ const HONEST = [
   "uname -a prints the name",
   "$(`#item-${id}`)",
   "$(`link`)",
+  "rock;history;date",
+  "ip;hostname;date",
+  "php;docker compose;git basics",
+  "the end; time . . .",
+  "fish; cut / paste",
+  "cats; rm is a cat's name",
+  "a; sudo make me a sandwich",
+  "id;touch screen",
 ];
 
 describe("detectShell", () => {

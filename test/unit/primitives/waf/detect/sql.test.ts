@@ -76,6 +76,12 @@ const ATTACKS = [
   "6 or (6)",
   ";replace/*a*/t (id) values (1)",
   "' grant dba to k",
+  "1 and 1=1",
+  "3' -- -",
+  "` AS `k` from t",
+  '9 as "k" from t',
+  "2 UNION ALL SELECT CONCAT",
+  "password::int",
 ];
 const HONEST = [
   "O'Brien",
@@ -106,6 +112,10 @@ const HONEST = [
   '<li ng-click="select(item)">x</li>',
   "f('a', b, 1) -- a call",
   "5 or (6) of them",
+  '"rock" as "pop", from',
+  '5 as "five"',
+  "fe80::be:1",
+  "std::text::x",
 ];
 
 describe("detectSql", () => {

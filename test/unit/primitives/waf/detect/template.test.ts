@@ -17,6 +17,8 @@ const ATTACKS = [
   "${T(java.lang.Runtime)}",
   "*{7*7}",
   "#set($x=1)",
+  "{Smarty_X::y()}",
+  '{@math key="8"}',
 ];
 const HONEST = [
   "{{ user.name }}",

@@ -31,6 +31,9 @@ const ATTACKS = [
   '<p x-init="eval(x)">',
   '<p hx-get="//x.example">',
   "o<b>nfocus=al<b>ert(1)",
+  "<s c r i p t src=x>",
+  "<f o r m action=x>",
+  "-moz-binding:url(http://x.example/k#k)",
 ];
 const HONEST = [
   "<p>Hello <b>world</b></p>",
@@ -49,6 +52,8 @@ const HONEST = [
   '<a xlink:href="https://x.example">x</a>',
   '<p style="width:{{w}}%">x</p>',
   "<xml>a</xml>",
+  "a <b c d e f>",
+  "i <3 u",
 ];
 
 describe("detectXss", () => {

@@ -28,6 +28,16 @@ describe("XML", () => {
     expect(read(`<a z="' OR 1=1>`).found).toEqual(["XML_ATTRIBUTES:z=' OR 1=1"]);
   });
 
+  it("gives what asks for another document as it is written", () => {
+    const text = `<?xml-stylesheet href="a"?><k><x:include href="b"/><includes c="d"/></k>`;
+    expect(read(text).found).toEqual([
+      `XML=<?xml-stylesheet href="a"?>`,
+      `XML=<x:include href="b"/>`,
+      "XML_ATTRIBUTES:href=b",
+      "XML_ATTRIBUTES:c=d",
+    ]);
+  });
+
   it("says that there is a document type, and never expands an entity", () => {
     const text = `<!DOCTYPE a [<!ENTITY e SYSTEM "file:///x">]><a>&e;</a>`;
     const { anomalies, found } = read(text);
