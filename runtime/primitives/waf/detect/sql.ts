@@ -52,6 +52,7 @@ import {
   COMMENT,
   COMPARE,
   EDGE,
+  FROM,
   LITERAL,
   LOGIC,
   NOT,
@@ -196,9 +197,9 @@ const CONDITION_KINDS =
 function askedKinds(kinds: number, isNamed: boolean, hasDot: boolean): number {
   let asked = kinds;
   if ((kinds & (1 << OPEN)) === 0) {
-    // Nothing is called; what is left are names of the catalogue, and 1.e of MySQL.
+    // Nothing is called; what is left are names of the catalogue, 1.e of MySQL, and 1 AS "x" FROM.
     if (!isNamed) asked &= ~(1 << WORD);
-    if (!hasDot) asked &= ~(1 << NUMBER);
+    if (!hasDot && (kinds & (1 << FROM)) === 0) asked &= ~(1 << NUMBER);
   }
   if ((kinds & CONDITION_KINDS) === 0) asked &= ~(1 << LOGIC);
   if ((kinds & ((1 << WORD_COMPARE) | (1 << COMMENT))) === 0) asked &= ~(1 << CLOSE);
