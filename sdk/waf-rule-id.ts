@@ -40,6 +40,7 @@ export type WafRuleId =
   | "header-injection"
   | "protocol-null"
   | "protocol-proxy-field"
+  | "protocol-internal-field"
   | "protocol-rewritten-url"
   | "protocol-ranges"
   | "protocol-shellshock"

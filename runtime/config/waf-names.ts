@@ -42,6 +42,7 @@ const RULE_IDS: Readonly<Record<WafRuleId, true>> = {
   "header-injection": true,
   "protocol-null": true,
   "protocol-proxy-field": true,
+  "protocol-internal-field": true,
   "protocol-rewritten-url": true,
   "protocol-ranges": true,
   "protocol-shellshock": true,

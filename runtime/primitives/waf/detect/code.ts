@@ -32,7 +32,7 @@ const JAVA_CLASS =
 const JAVA_NAME =
   /^(?:java\.lang\.[A-Z]\w{2,40}|java\.util\.[A-Z]\w{2,40}|\.?org\.apache(?:\.\w{1,40}){1,8}|\.?(?:java|javax(?!\.faces\.)|sun|com\.sun)(?:\.\w{1,40}){1,8})$/;
 const JAVA_CALL = [
-  /getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName|\bSystem\.get(?:Property|env)\s?\(/i,
+  /["'\]]\s?\.execute\s?\(\s?\)|getRuntime\s?\(|\bRuntime\s?\.\s?(?:getRuntime|exec)|\.exec\s?\(\s?(?:["']|new\s)|\bProcessBuilder\b|getClass\s?\(\s?\)\s?\.|\.forName\s?\(|\bClassLoader\b|getDeclared(?:Method|Field|Constructor)s?\s?\(|\.newInstance\s?\(|\bgetMethod\s?\(\s?["']|ScriptEngineManager|getEngineByName|\bSystem\.get(?:Property|env)\s?\(/i,
   /\b(?:clone|instantiate|invoker|chained|constant|map|switch)transformer\b|\b(?:prototype(?:clone|serialization)|instantiate)factory\b|\b(?:for|while|transformer|chained|switch|if)closure\b|\btemplatesimpl\b|\bjdbcrowsetimpl\b|\bclass\.(?:module|classloader|protectiondomain)\b|\bclass\[["']?(?:module|classLoader)|\bunmarshaller\b|\bbase64data\b|\bxmldecoder\b|\bSpringMacroRequestContext\b|@type["']?\s?[:=]\s?["'][\w.$]{6}/i,
   /#(?:_memberAccess|context|attr|application|session|parameters|request|response|root|ognlUtil|container|cmd|iswin|cmds|process|ros)\b\s?[[=.(]|@java\.|\bmemberAccess\b|\ballowStaticMethodAccess\b|\bxwork\b|\bredirect:\$?%?\{|\baction:%?\$?\{|\bxwork2?\.|DefaultActionMapper|MethodClosure|\bInvocationHandler\b|\bspel\b\s?\(|\bPropertyUtilsBean\b/i,
 ];
@@ -44,13 +44,13 @@ const LOOKUP = [
 const NODE_SOFT =
   /(?:^|[^`\w.]\s{0,2})process\s?\.\s?(?:env|version|exit)\b|\brequire\s?\(\s?["'`](?:fs|net|http|https|vm|os|dns|cluster|repl|process|util|v8|worker_threads)\b|\bmodule\.exports\s?=|\bconsole\s?(?:\.\s?(?:info|debug|trace)\s?[(.]|\[\s?["'])|\bnew\s{1,4}Function\s?\(|\bBuffer\.from\s?\(/;
 const NODE =
-  /_\$\$ND_FUNC\$\$_|\b__js_function\b|\bprocess\s?(?:\.\s?(?:mainModule|binding|kill\s?\(|dlopen)|\[\s?(?:["'`]|[a-z]))|\brequire\s?(?:\(\s?["'`](?:node:)?child_process\b|\[|\.\s?main\b|\.\s?resolve\s?\()|\bchild_process["'`]?\s?(?:\)|\.\s?(?:exec|spawn|fork))|\bspawn(?:Sync)?\s?\(\s?["'`\w]|\bexec(?:Sync|File|FileSync)\s?\(\s?["'`]|\bmainModule\b|\bglobal(?:This)?\s?(?:\.\s?process|\[\s?["'`])|\bthis\.constructor\b|\bconstructor\s?\.\s?constructor\b|:constructor:constructor|["'\\]__proto__|\breaddir(?:Sync)?\s?\(|\breadFile(?:Sync)?\s?\(\s?["'`]|\bfs\.(?:readFile|writeFile|readdir|unlink|createReadStream)|\beval\s?\(\s?(?:String\.from|atob|["'`]|\w{1,30}\s?[(+])|resolved_model/;
+  /_\$\$ND_FUNC\$\$_|\b__js_function\b|\bprocess\s?(?:\.\s?(?:mainModule|binding|kill\s?\(|dlopen)|\[\s?(?:["'`]|[a-z]))|\brequire\s?(?:\(\s?["'`](?:node:)?child_process\b|\[|\.\s?main\b|\.\s?resolve\s?\()|\bchild_process["'`]?\s?(?:\)|\.\s?(?:exec|spawn|fork))|\bspawn(?:Sync)?\s?\(\s?["'`\w]|\bexec(?:Sync|File|FileSync)\s?\(\s?["'`]|\bmainModule\b|\bthis\s?\.\s?process\b|\bglobal(?:This)?\s?(?:\.\s?process|\[\s?["'`])|\bthis\.constructor\b|\bconstructor\s?\.\s?constructor\b|:constructor:constructor|["'\\]__proto__|\breaddir(?:Sync)?\s?\(|\breadFile(?:Sync)?\s?\(\s?["'`]|\bfs\.(?:readFile|writeFile|readdir|unlink|createReadStream)|\beval\s?\(\s?(?:String\.from|atob|["'`]|\w{1,30}\s?[(+])|resolved_model/;
 const PROTOTYPE =
   /(?:^|[[."'{&?,\s])__proto__(?:$|[\].[":={\s])|\bconstructor\s?(?:\]\s?\[|\.|\[)\s?["']?prototype\b|\bprototype\s?\]\s?\[|\bconstructor["']\s?:\s?\{\s?["']prototype\b/;
 const PYTHON =
   /\b__import__\s?\(|\bos\.(?:system|popen\d?|exec[lv]p?e?|spawn\w{0,4}|environ|listdir|getcwd)\s?[([.]|\bsubprocess\.(?:Popen|call|run|check_output|getoutput|check_call)|\bcommands\.getoutput\s?\(|\bpty\.spawn\s?\(|__(?:builtins|subclasses|globals|class|mro|bases|reduce|code)__|\bsocket\.(?:socket|gethostbyname)\s?\(|!!?(?:python|ruby|javax?|perl|js|com\.|org\.|sun\.)[/.:]\w|!!?\w{0,20}\/(?:object|function|module|name|hash|regexp)\b|\bc(?:os|posix|nt|subprocess|__builtin__)\n(?:system|popen|Popen|eval|exec)|\bimport\s(?:os|subprocess|pty|socket|commands)\s{0,2};|\bexec\s?\(\s?["'](?:import|print)|\bcompile\s?\(\s?["']|\bopen\s?\(\s?["']\/(?:etc|proc|flag|tmp|var|home|root)|\btime\.sleep\s?\(\s?\d{1,3}\s?\)\s?(?:$|["'+#])|\bpickle\.loads\b/;
 const RUBY =
-  /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\b(?:os\.execute|io\.popen|loadstring)\s?\(|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}(?:-[\w:]{1,40}\s{1,4}){0,3}-e|\bopen\s?\(\s?["']\|/;
+  /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\b(?:os\.execute|io\.popen|loadstring)\s?\(|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\.const_get\s?\(\s?["':]|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}(?:-[\w:]{1,40}\s{1,4}){0,3}-e|\bopen\s?\(\s?["']\|/;
 const DOTNET = [
   /\bSystem\.(?:Diagnostics\.Process|IO\.(?:File|Directory)|Reflection|Net\.WebClient|Text\.Encoding|Environment)\b|\bSystem\.Web\.[\w.]{1,60}|\bProcess\.Start\s?\(|\bProcessStartInfo\b/i,
   /\bAAEAAAD\/{4}|\bActivator\.CreateInstance|\bObjectDataProvider\b|\bTypeConfuseDelegate\b|\$type["']\s?:\s?["']System\./i,
@@ -222,6 +222,7 @@ const RUBY_WORDS = literalGroup([
   "send",
   "_eval",
   "tantize",
+  "nst_get",
   "erb.",
   "{prin",
   "{@pr",

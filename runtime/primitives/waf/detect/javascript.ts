@@ -169,7 +169,8 @@ function isNamed(value: string, text: string, start: number, end: number): boole
   // alert`1` is a call; `eval` in Markdown and --eval are not
   return (
     last === 0x60 &&
-    (/^[`-]/.test(text) ||
+    (text.startsWith("`") ||
+      (text.startsWith("-") && /^(?:$|[\s-])/.test(value.slice(Math.max(0, start - 1), start))) ||
       /^(?:$|[\s.,:;)<|!?\]])/.test(value.slice(end, end + 1)) ||
       /\(\w+\)`$/.test(text) ||
       // "continuation frames [`#901`](https://…"

@@ -20,6 +20,20 @@ const DEVELOPER =
 
 /** Those of the words that run another one which are no English words. */
 const STRONG_PREFIXES = /^(?:sudo|doas|nohup|strace|ltrace|setsid|stdbuf|ionice|busybox)$/;
+const CONDITION = /\b(?:el)?if\b|\b(?:for|while|until|select)\b/;
+
+/** What only shortens or orders what it is given, with options or one word and no file. */
+const FILTERING =
+  /^\s{0,4}(?:sort|uniq|wc|head|tail|cut|tr|column|[ef]?grep|less|more)(?:\s{1,4}(?:-{1,2}[a-z0-9][\w=,-]{0,20}|\d{1,6})){0,4}(?:(?<=grep\b[^|]{0,40})\s{1,4}(?:\w{1,30}|"[\w .:-]{1,40}"|'[\w .:-]{1,40}'))?\s{0,4}(?:$|[|)`.,]|\n)/;
+
+/** `get pods | grep api`: a filter at the end of something that is run already. */
+function isFilter(value: string, at: number, from: number): boolean {
+  return (
+    isSpaceCode(value.charCodeAt(at - 1)) &&
+    /[\w"')]\s{1,4}["'\w./-]{1,60}\s{1,4}$/.test(value.slice(Math.max(0, at - 80), at)) &&
+    FILTERING.test(value.slice(from, from + 160))
+  );
+}
 
 export function judge(
   value: string,
@@ -32,6 +46,12 @@ export function judge(
   if (name === "") return undefined;
   const start = from;
   let prefixed = false;
+  // "; then ls" runs nothing where no condition began.
+  if (
+    (name === "then" || name === "do" || name === "else") &&
+    !CONDITION.test(value.slice(Math.max(0, at - 400), at))
+  )
+    return undefined;
   for (
     let steps = 0;
     steps < 3 && isSpaceCode(value.charCodeAt(wordEnd)) && PREFIXES.test(name);
@@ -52,6 +72,7 @@ export function judge(
   }
   const kind = knownKind(name);
   if (kind === 0) return undefined;
+  if (separator === "|" && isFilter(value, at, from)) return undefined;
   const next = value.charCodeAt(wordEnd);
   if (wordSplit && name.length > 1) {
     // can't, o'clock: a lone apostrophe is not a split name
@@ -263,6 +284,11 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
     (name === "true" || name === "false" || name === "if" || name === "for" || name === "while")
   )
     return false;
+  // find . -exec
+  if (name === "find" && /^[.~/]\s.{0,80}\s-(?:exec|execdir|ok|okdir|delete|fprint)\b/.test(rest))
+    return true;
+  // x > 3: a comparison
+  if (kind === 1 && name.length === 1 && /^[<>]\s?\d{1,9}(?:\W|$)/.test(rest)) return false;
   if (TECHNICAL_ARGUMENTS.some((pattern) => pattern.test(rest)))
     return kind === 2 || !/^\d{2,5}|^-\d/.test(rest) || name === "kill";
   if (kind === 1)
@@ -273,7 +299,7 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
         : (name === "trap" &&
             /^(?:["'/]|\w{1,20}\s{1,4}(?:\d{1,2}|EXIT|ERR|INT|TERM|DEBUG)\b)/.test(rest)) ||
           (name === "source" && /^["'/]/.test(rest));
-  return /^\w[\w.-]{0,30}\s{1,4}(?:-{1,2}[a-z]|-\s{1,4}\/|\/\w|\d{1,5}(?:$|[\s;|&])|https?:|"|'|\$)/i.test(
+  return /^\w[\w.-]{0,30}\s{1,4}(?:-{1,2}[a-z]|-\s{1,4}\/|\/\w|\d{1,5}(?:$|[\s;|&])|https?:|"|'|\$|`)/i.test(
     rest,
   );
 }
@@ -317,9 +343,10 @@ function substitution(value: string, next: number, kind: number, name: string): 
   while (end < wordEnd + 4 && isSpaceCode(value.charCodeAt(end))) end++;
   if (value.charCodeAt(end) === 0x29) return closedAlone(value, end, name);
   if (kind === 2 && !Number.isNaN(next))
-    return next === 0x29 || isSpaceCode(next) || next === 0x3c || next === 0x24;
+    return next === 0x29 || isSpaceCode(next) || next === 0x3c || next === 0x3e || next === 0x24;
   return (
     next === 0x24 ||
+    (next === 0x3e && /^>{1,2}\s?[\w./~&-]/.test(value.slice(wordEnd, wordEnd + 5))) ||
     (isSpaceCode(next) &&
       (argumentsLook(value, wordEnd, kind, name) ||
         /^\s\w/.test(value.slice(wordEnd, wordEnd + 2))))
@@ -328,6 +355,12 @@ function substitution(value: string, next: number, kind: number, name: string): 
 
 // $(id), $( id )
 function closedAlone(value: string, close: number, name: string): boolean {
+  // docker run -v $(pwd):/app
+  if (
+    name === "pwd" &&
+    /\s["']?\$\(pwd\)["']?[:/]/.test(value.slice(Math.max(0, close - 7), close + 3))
+  )
+    return false;
   if (knownKind(name) === 2) return true;
   if (value.length <= 24 && value.charCodeAt(0) === 0x24 && close === value.length - 1) return true;
   // $(id).hide(): a library of scripts

@@ -22,7 +22,7 @@ import { knownKind } from "./shell-word.ts";
 const DEVICE = /\/dev\/(?:tcp|udp)\/|[<>]\s?&\s?[0-9]\s{0,2}(?:[;0-9|]|$)|\b(?:0|1|2)>&(?:1|2)\b/;
 const SHELLSHOCK = /\(\s{0,4}\)\s{0,4}\{/;
 const FIELD_SEPARATOR =
-  /\$\{?IFS\b|\$\{?PATH[:#%]|\$\{?(?:BASH|SHELL|HOSTNAME|HOME|PWD|SHLVL|LS_COLORS)(?:[:#%][^}]{0,20})?\}?(?:$|\s{0,4}(?:$|[|;&-]))|\$\{[#!]?[A-Za-z_]{0,20}[#%:][^}]{0,20}\}(?=[\w/])|\$'\\(?:x[0-9a-f]{2}|[0-7]{3})/;
+  /\$\{?IFS\b|\$\{?PATH[:#%]|\$\{?(?:BASH|SHELL|HOSTNAME|HOME|PWD|SHLVL|LS_COLORS)(?:[:#%][^}]{0,20})?\}?(?:$|\s{0,4}(?:$|[|;&-]))|\$\{[A-Za-z_]\w{0,20}(?:,{1,2}|\^{1,2})\}|\$\{[#!]?[A-Za-z_]{0,20}[#%:][^}]{0,20}\}(?=[\w/])|\$'\\(?:x[0-9a-f]{2}|[0-7]{3})/;
 const PROCESS = /(?:^|[\s;|&=])[<>]\((?:cmd|[a-z]{2,12}(?:\)|\s))|<<<\s{0,4}["'$\w(]/;
 const SUM =
   /\$\(\(\s?-?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\)\)|\$\[\s?[0-9]{1,10}\s?[*+-]\s?[0-9]{1,10}\s?\]|\bexpr\s{1,4}[0-9]{1,10}\s{1,4}[*+-]/;
@@ -114,6 +114,8 @@ export function literalSign(value: string, classes: number): Finding | undefined
       found !== undefined &&
       (found.sign !== "shell-variable" ||
         !/^\$\{?(?:HOME|PWD|HOSTNAME|PATH|BASH|SHLVL)/.test(value.slice(found.start)) ||
+        // ${PATH:0:1} is a slash
+        /^\$\{\w{2,20}:\d/.test(value.slice(found.start, found.start + 24)) ||
         found.start === 0)
     )
       return found;

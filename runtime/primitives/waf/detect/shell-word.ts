@@ -76,11 +76,23 @@ export function commandWord(value: string, from: number): string {
       const close = value.indexOf("`", at + 1);
       if (close < 0 || close > at + 12 || !isLetterCode(value.charCodeAt(close + 1))) break;
       wordSplit = true;
+      name += said(value.slice(at + 1, close));
       at = close;
       continue;
     }
     if (code === 0x24) {
       const next = value.charCodeAt(at + 1);
+      // wh$(echo o)ami
+      if (next === 0x28 && letters > 0) {
+        const close = value.indexOf(")", at);
+        const text = close > 0 && close < at + 16 ? said(value.slice(at + 2, close)) : "";
+        if (text !== "" && isLetterCode(value.charCodeAt(close + 1))) {
+          wordSplit = true;
+          name += text;
+          at = close;
+          continue;
+        }
+      }
       // wh$()oami
       if (next === 0x28 && value.charCodeAt(at + 2) === 0x29 && letters > 0) {
         wordSplit = true;
@@ -123,6 +135,11 @@ export function commandWord(value: string, from: number): string {
   }
   wordEnd = at;
   return name;
+}
+
+/** What a substitution inside a name puts there. */
+function said(command: string): string {
+  return /^(?:echo|printf)\s{1,4}["']?([a-z]{1,8})["']?$/.exec(command)?.[1] ?? "";
 }
 
 function plainEnd(value: string, from: number, limit: number): number {

@@ -3,6 +3,7 @@ import {
   callOpen,
   comparison,
   cutOff,
+  dotted,
   kindAt,
   operand,
   operandFollows,
@@ -19,6 +20,7 @@ import {
   ARITHMETIC,
   ATTACK_FUNCTIONS,
   CLOSE,
+  COMMENT,
   COMPARE,
   EDGE,
   LITERAL,
@@ -37,6 +39,16 @@ import {
 
 function isCalled(open: number): boolean {
   return touches(open - 1) || kindAt(open + 1) !== WORD || touches(open + 1);
+}
+
+// created > 5 AND (status = "open"), status in ('a', 'b') and owner = 'me': the value begins with a comparison of
+// its own, as filters of APIs and of search boxes do. What goes on with a query begins with a number or a quote.
+function isFilter(): boolean {
+  let at = 1;
+  while (at < 8 && (kindAt(at) === OPEN || kindAt(at) === NOT)) at++;
+  if (kindAt(at) !== WORD) return false;
+  at = dotted(at + 1);
+  return comparison(at) && kindAt(tokens.count - 2) !== COMMENT;
 }
 
 /** AND, OR, XOR, &&, || wherever they stand. */
@@ -106,6 +118,16 @@ export function afterLogic(index: number): string | undefined {
     )
       return "numeric-condition";
   }
+  // 1 or b'1'=1
+  if (
+    afterNumberOrClose &&
+    kindAt(brackets + 1) === QUOTE_MARK &&
+    touches(brackets) &&
+    /^(?:[bxn]|_utf8|_latin1|_binary)$/.test(wordAt(brackets))
+  ) {
+    const after = operand(brackets + 1);
+    if (after > 0 && !operandIsOpen && kindAt(after) === COMPARE) return "numeric-condition";
+  }
   // or x=x, or (a=a
   if (
     kindAt(brackets) === WORD &&
@@ -150,6 +172,7 @@ export function afterLogic(index: number): string | undefined {
       kind === WORD &&
       worded &&
       kindAt(index - 2) !== COMPARE &&
+      !isFilter() &&
       // "with OpenSSL 1.1 and Linux < 3.19": words before the number
       !(kindAt(index - 2) === WORD && kindAt(index - 3) === WORD && kindAt(after) === COMPARE) &&
       comparison(after) &&

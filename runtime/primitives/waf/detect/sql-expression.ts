@@ -234,7 +234,9 @@ function call(index: number, word: string): string | undefined {
       (wordAt(index - 1) === "by" && /^(?:order|group)$/.test(wordAt(index - 2)))
     ) {
       // "Sleep (8 h)"
-      if (first === NUMBER && kindAt(index + 3) === WORD) return undefined;
+      if (first === NUMBER && (kindAt(index + 3) === WORD || isMeasure(index + 2)))
+        return undefined;
+      if (first === NUMBER && kindAt(index + 3) === CLOSE && isSentence(index)) return undefined;
       return first === NUMBER || first === OPEN || first === QUOTE_MARK || first === ARITHMETIC
         ? "sleep"
         : undefined;
@@ -256,7 +258,7 @@ function call(index: number, word: string): string | undefined {
   if (
     !touches(index) &&
     !word.includes("_") &&
-    !(word === "benchmark" && first === NUMBER) &&
+    !(word === "benchmark" && first === NUMBER && kindAt(index + 3) !== CLOSE) &&
     word !== "extractvalue" &&
     word !== "updatexml"
   )
@@ -278,6 +280,16 @@ function call(index: number, word: string): string | undefined {
       : undefined;
   }
   return "call";
+}
+
+// 8h, 500ml
+function isMeasure(index: number): boolean {
+  return /^\d[\d.]*[a-df-wyz][a-z]{0,4}$/i.test(textAt(index));
+}
+
+// "sleep (7) hours", sleep(7) hours more: one word behind a call is a name for it, where nothing stands between
+function isSentence(name: number): boolean {
+  return kindAt(name + 4) === WORD && (kindAt(name + 5) === WORD || !touches(name));
 }
 
 // POLYGON((0 0,0 1.5)): a shape as maps write it

@@ -199,6 +199,7 @@ export function comparison(index: number): boolean {
   if (kind === NOT) at++;
   if (kindAt(at) !== WORD_COMPARE) return false;
   let word = wordAt(at);
+  if (word === "sounds" && wordAt(at + 1) === "like" && kindAt(at + 2) === NUMBER) return true;
   if (word === "sounds" && wordAt(at + 1) === "like") {
     word = "like";
     at++;

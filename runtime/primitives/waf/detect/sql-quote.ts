@@ -93,11 +93,18 @@ export function afterQuote(index: number): string | undefined {
     case ARITHMETIC:
       return quoteArithmetic(index, at, odd);
     case CLAUSE:
+      // near 'WHERE id=' at line 1: a quotation; SET a = 'x' WHERE: a text of the value's own
+      if (
+        wordAt(at) === "where" &&
+        tokens.start[index] !== 0 &&
+        (!odd || (isOpening(index) && touches(index)))
+      )
+        return undefined;
       return quoteClause(index, at);
     case COMMA:
       if (!odd) return undefined;
       if (kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT) return "quote-subquery";
-      return listCuts(at) ? "quote-list" : undefined;
+      return listCuts(at) || setsColumn(at) ? "quote-list" : undefined;
     case CAST:
       return undefined; // cast() decides
     default:
@@ -165,6 +172,9 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
     }
   }
   while (next < at + 12 && (kindAt(next) === LOGIC || kindAt(next) === NOT)) next++;
+  // ' or $$a$$=$$a$$: PostgreSQL's other quotes
+  if (odd && textAt(next) === "$" && textAt(next + 1) === "$" && touches(next))
+    return "quote-condition";
   const after = operand(next);
   if (after < 0) return undefined;
   const left = operandKind;
@@ -234,7 +244,26 @@ function listCuts(comma: number): boolean {
     if (after < 0 || operandIsOpen) return false;
     at = after;
   }
-  return kindAt(at) === CLOSE && cutOff(at) && kindAt(at + 1) === COMMENT;
+  if (kindAt(at) !== CLOSE) return false;
+  // 'a',1),('b',2)-- : a row more
+  if (kindAt(at + 1) === COMMA && kindAt(at + 2) === OPEN) {
+    const last = tokens.count - 2;
+    return !tokens.more && kindAt(last) === COMMENT && kindAt(last - 1) === CLOSE;
+  }
+  return cutOff(at) && kindAt(at + 1) === COMMENT;
+}
+
+// ', role='admin', bio=' : another column of the application's UPDATE
+function setsColumn(comma: number): boolean {
+  let at = comma;
+  for (let items = 0; items < 8 && kindAt(at) === COMMA && kindAt(at + 1) === WORD; items++) {
+    if (textAt(at + 2) !== "=") return false;
+    const after = operand(at + 3);
+    if (after < 0) return false;
+    if (operandIsOpen) return items > 0 && kindAt(at + 4) === EDGE;
+    at = after;
+  }
+  return false;
 }
 
 // ''word'' and ''word'': how wikis write italics
@@ -274,8 +303,9 @@ function quoteCompare(index: number, at: number): boolean {
     if (kindAt(index - 1) === NUMBER && touches(index - 1)) return cutOff(at + 2);
     return cutOff(at + 2) || (touches(at) && (kindAt(at + 2) === EDGE || kindAt(at + 2) === LOGIC));
   }
-  if (next === OPEN && kindAt(at + 2) === SELECT) return true;
-  return false;
+  // ={x 1}: an escape of ODBC
+  if (textAt(at + 1) === "{" && kindAt(at + 2) === QUOTE_MARK) return true;
+  return next === OPEN && kindAt(at + 2) === SELECT;
 }
 
 // '+'  '-'  '*'  '+(select…)  '-sleep(5)-'
@@ -327,7 +357,9 @@ function quoteArithmetic(index: number, at: number, odd: boolean): string | unde
     after > 0 &&
     operandKind === NUMBER &&
     touches(index) &&
-    (cutOff(after) || (kindAt(after) === ARITHMETIC && kindAt(after + 1) === QUOTE_MARK))
+    (cutOff(after) ||
+      (kindAt(after) === ARITHMETIC && kindAt(after + 1) === QUOTE_MARK) ||
+      (textAt(after) === "||" && kindAt(after + 1) === QUOTE_MARK && touches(after)))
   ) {
     return "quote-arithmetic";
   }

@@ -85,7 +85,8 @@ export function statementShape(index: number, afterSemicolon: boolean): boolean 
         (afterSemicolon
           ? kindAt(index + 3) !== WORD ||
             wordAt(index + 2) === "if" ||
-            /^(?:add|change|modify|rename)$/.test(wordAt(index + 3)) ||
+            (next === "or" && wordAt(index + 2) === "replace") ||
+            /^(?:add|change|modify|rename|with|identified)$/.test(wordAt(index + 3)) ||
             kindAt(index + 4) === OPEN
           : ddlShape(index) ||
             (next === "user" && nextIsName(index) && wordAt(index + 3) === "identified"))
@@ -100,7 +101,8 @@ export function statementShape(index: number, afterSemicolon: boolean): boolean 
         isExecuted(index + 1) ||
         (afterSemicolon &&
           nextKind === WORD &&
-          (kindAt(index + 2) === DOT_MARK || kindAt(index + 2) === QUOTE_MARK))
+          ((kindAt(index + 2) === DOT_MARK && kindAt(index + 3) === WORD && touches(index + 2)) ||
+            kindAt(index + 2) === QUOTE_MARK))
       );
     case "declare":
       return (

@@ -27,6 +27,7 @@ import {
   NOT,
   NUMBER,
   OPEN,
+  OTHER_MARK,
   QUOTE_MARK,
   SELECT,
   SEMICOLON_MARK,
@@ -108,6 +109,9 @@ function selected(index: number): boolean {
       return true;
     case NOT:
       return kindAt(at + 1) === NUMBER;
+    case OTHER_MARK:
+      // {x 1}: an escape of ODBC
+      return textAt(at) === "{" && kindAt(at + 1) === WORD;
     case WORD: {
       const after = dotted(at + 1);
       const kind = kindAt(after);
@@ -358,8 +362,11 @@ export function stacked(index: number): string | undefined {
     if (name === "if" && kindAt(at + 1) === OPEN && kindAt(at + 2) === SELECT)
       return "stacked-statement";
   }
-  if (kind === CLAUSE && wordAt(at) === "set" && kindAt(at + 1) === VARIABLE)
-    return "stacked-statement";
+  if (kind === CLAUSE && wordAt(at) === "set") {
+    if (kindAt(at + 1) === VARIABLE) return "stacked-statement";
+    if (/^(?:global|session|persist)$/.test(wordAt(at + 1)) && textAt(at + 3) === "=")
+      return "stacked-statement";
+  }
   return undefined;
 }
 

@@ -30,6 +30,7 @@ import {
   cutOff,
   kindAt,
   operand,
+  operandIsOpen,
   operandIsSql,
   operandKind,
   textAt,
@@ -298,6 +299,19 @@ function atStart(): string | undefined {
   return undefined;
 }
 
+/** A number, an operation written as a word that only SQL has, and a condition behind it. */
+function isOddCondition(): boolean {
+  if (!/^(?:div|mod|regexp|rlike)$/.test(wordAt(2))) return false;
+  const after = operand(3);
+  return (
+    after > 0 &&
+    !operandIsOpen &&
+    kindAt(after) === LOGIC &&
+    kindAt(after + 1) === NUMBER &&
+    kindAt(after + 2) === EDGE
+  );
+}
+
 /** What is an injection only where it is all there is. */
 function wholeValue(): string | undefined {
   switch (kindAt(1)) {
@@ -313,6 +327,8 @@ function wholeValue(): string | undefined {
         ? "comparison-arithmetic"
         : undefined;
     case NUMBER:
+      // 1 div 1 and 1, 1 regexp '^1' or 1
+      if (isOddCondition()) return "numeric-condition";
       // 1 or (1)
       return kindAt(2) === LOGIC &&
         textAt(2).charCodeAt(0) > 0x40 &&

@@ -36,6 +36,8 @@ const RESCUE =
 const DIRECTIVES =
   /<#(?:assign|import|include|list|function|macro|attempt|global|local|setting)\b|#set\s?\(\s?\$|#(?:foreach|evaluate|include|parse|define)\s?\(|\{(?:php|literal|fetch|include|extends|eval|math|system|if)(?:\}|\s{1,4}[^{}]{0,100}(?:system|exec|phpinfo|passthru|readfile|file_get_contents|php_uname|\$smarty|=\s?['"]\/)[^{}]{0,100}\})|\{\$smarty\b|\{Smarty_|\{@(?:math|eval)\s|\$\$\{|\{\$\{\w{2,20}\(|\$class\.inspect|<%\s{0,4}(?:=|-|@|system|import|require|out\.|Runtime|Response|eval|exec|%)|\?new\s?\(\)|\?(?:api|interpret|eval)\b|\{\{\s{0,4}=\s{0,4}|\{\{\s{0,4}@|@\{[^{}]{0,60}\b(?:system|exec)|\{%-?\s{0,4}debug\s{0,4}-?%\}|\{%\s{0,4}(?:import|include|extends|load|debug|set|for|if|with|call|macro|raw)\b[^%]{0,400}(?:__|['"]\/|popen|config|\bos\b)|#\{\s?%x|\{\{#with\b|\{\{#each\b.{0,80}(?:constructor|lookup)|\$\{\{(?!\s{1,2}[\w.-]{1,60}\s{1,2}\}\})|\{\{\{[^{}]{0,40}(?:constructor|require)|<\?\s{0,4}lsp|\{\{\s{0,4}['"]?\w{0,20}['"]?\s{0,4}\.\s{0,4}constructor|@(?:import\s|System\.|Html\.Raw|DateTime|\(\s?\d)|\{!!|\{\{\s{0,4}(?:range|template|printf|println|html|js|call)\s/i;
 
+const PLACEHOLDER = /<%[=-]\s{0,4}@?[a-z_]\w{0,40}(?:\.[a-z_]\w{0,40}){0,3}\s{0,4}-?%>/g;
+
 /** Server-side template and expression-language injection, Log4j lookups among them. */
 export function detectTemplate(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -50,8 +52,10 @@ export function detectTemplate(value: string): Finding | undefined {
       return undefined;
   }
   if ((classes & (BRACE | PERCENT | HASH | AT | DOLLAR | BRACKET)) === 0) return undefined;
-  const directive = DIRECTIVES.exec(value);
-  if (directive !== null && !isStyle(value, directive.index))
+  // <%= name %> is a placeholder; what it names is asked below.
+  const text = value.includes("<%") ? value.replace(PLACEHOLDER, "") : value;
+  const directive = DIRECTIVES.exec(text);
+  if (directive !== null && !isStyle(text, directive.index))
     return {
       sign: "directive",
       start: directive.index,

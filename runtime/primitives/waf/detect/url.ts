@@ -34,7 +34,7 @@ const LOCAL_IPV6 = [
 const EMBEDDED_ADDRESS =
   /(?:^|[.-])(?:127-0-0-1|127\.0\.0\.1|169-254-169-254|169\.254\.169\.254|10\.0\.0\.\d{1,3}|7f000001|a9fea9fe)\.(?:nip|sslip|xip)\.io$/i;
 const AUTHORITY =
-  /(?:^|[\s"'`=(<>,;@[])(?:(https?|ftps?|wss?|gopher|dict|ldap):|(?=\/\/))(?:\/{0,4}|\\{1,4}|[/\\]{2})(?:[^\s/@\\?#"'<>]{0,200}@)?(\[[0-9a-f:.%a-z]{2,60}\]?|[^\s/\\?#:"'<>@,;&|(){}]{1,253})(?::(\d{1,5}))?([/?#][^\s"'<>]{0,300})?/gi;
+  /(?:^|[\s"'`=(<>,;@[])(?:(https?|ftps?|wss?|gopher|dict|ldap):|(?=\/\/))(?:\/{0,4}|\\{1,4}|[/\\]{2})(?:[^\s/@?#"'<>]{0,200}@)?(\[[0-9a-f:.%a-z]{2,60}\]?|[^\s/\\?#:"'<>@,;&|(){}]{1,253})(?::(\d{1,5}))?([/?#][^\s"'<>]{0,300})?/gi;
 
 // Without one of these there is nothing for the patterns to find.
 const SCHEME_ENDS = literalGroup(
@@ -185,7 +185,7 @@ function hostSign(
   path: string,
   whole: boolean,
 ): string | undefined {
-  const host = rawHost.toLowerCase().replace(/\.$/, "");
+  const host = normalizeLetters(rawHost).toLowerCase().replace(/\.$/, "");
   if (mayBeNamed && METADATA_HOSTS.test(host)) return "metadata-host";
   if (mayBeNamed && EMBEDDED_ADDRESS.test(host)) return "embedded-address";
   if ((mayBeNamed || host === "0") && LOCAL_NAMES.test(host)) {
@@ -209,7 +209,7 @@ function hostSign(
     return undefined;
   }
   if (!isDigitCode(host.charCodeAt(0)) && host.charCodeAt(0) < 0x80) return undefined;
-  const number = ipv4Number(normalizeDigits(host));
+  const number = ipv4Number(host);
   if (number < 0) return undefined;
   const first = Math.floor(number / 0x1000000);
   if (first === 127 || number === 0)
@@ -229,7 +229,7 @@ function hostSign(
 }
 
 // Ⓔ and ①: enclosed and full-width forms that resolvers map to ASCII
-function normalizeDigits(host: string): string {
+function normalizeLetters(host: string): string {
   return /[\u0080-\uffff]/.test(host) ? host.normalize("NFKC").replaceAll("\u3002", ".") : host;
 }
 

@@ -176,7 +176,9 @@ function tagSign(tag: Tag, value: string): string | undefined {
       : undefined;
   }
   if (ACTIVE_ELEMENTS.has(name))
-    return isPlaceholder(name, tag, value) ? undefined : "active-element";
+    return isPlaceholder(name, tag, value) || isIdle(name, tag, value)
+      ? undefined
+      : "active-element";
   const inside = attributeSign(tag, value);
   if (inside !== undefined) return inside;
   switch (name) {
@@ -190,7 +192,7 @@ function tagSign(tag: Tag, value: string): string | undefined {
     case "meta":
       return tag.attributes.some(
         (attribute) => attribute.name === "http-equiv" || attribute.name === "charset",
-      )
+      ) && !isPlainMeta(tag)
         ? "meta"
         : undefined;
     case "link":
@@ -224,6 +226,37 @@ function isPlaceholder(name: string, tag: Tag, value: string): boolean {
         !value.toLowerCase().includes("</object") &&
         /^<object>/i.test(value.slice(tag.end - 7, tag.end + 1))))
   );
+}
+
+const PLAIN_TYPE =
+  /^text\/html(?:;\s{0,4}charset=(?:utf-?8|us-ascii|iso-8859-\d{1,2}|windows-125\d))?$/i;
+
+/** Which type a page has, as mail programs write it: of charsets only those in which ASCII is ASCII. */
+function isPlainMeta(tag: Tag): boolean {
+  const of = (name: string): string | undefined =>
+    tag.attributes.find((attribute) => attribute.name === name)?.value;
+  return /^content-type$/i.test(of("http-equiv") ?? "") && PLAIN_TYPE.test(of("content") ?? "");
+}
+
+const LOADS = /^(?:src|data|code|codebase|classid|archive|type|object|.{0,12}href)$/;
+const PROSE_BEHIND = /^>(?:[\s"'`)]{1,4}[a-z]{2,16}[,.:!?]{0,3}){3}/i;
+
+/** Elements that do nothing: without a source, a sentence about `<script>`. */
+function isIdle(name: string, tag: Tag, value: string): boolean {
+  switch (name) {
+    case "embed":
+    case "object":
+      return (
+        tag.attributes.length > 0 && !tag.attributes.some((attribute) => LOADS.test(attribute.name))
+      );
+    case "script": {
+      // It ends nowhere in the value, and what would run is no code.
+      const rest = value.slice(tag.end, tag.end + 600);
+      return tag.attributes.length === 0 && PROSE_BEHIND.test(rest) && !/[<(=`[{\\&%/]/.test(rest);
+    }
+    default:
+      return false;
+  }
 }
 
 /** A player or a map that sites let their users embed: https, with the attributes of an embed code. */

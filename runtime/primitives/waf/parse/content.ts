@@ -7,7 +7,7 @@ import { isReadableCharset, readMixed, readMultipart } from "./multipart.ts";
 import { readXml } from "./xml.ts";
 
 const NOT_TEXT =
-  /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:octet-stream|zip|pdf|wasm|g?zip|x-(?:gzip|tar|7z-compressed|bzip2?|xz|rar(?:-compressed)?|lzma|deb|rpm|debian-package|redhat-package-manager)|zstd|vnd\.rar|java-archive|vnd\.android\.package-archive|epub\+zip|msword|vnd\.(?:openxmlformats-officedocument|oasis\.opendocument|ms-(?:excel|powerpoint|word))[\w.+-]{0,100}|(?:x-|vnd\.google\.|x-google-)?protobuf|cbor|(?:x-|vnd\.)?msgpack|(?:x-|vnd\.apache\.)thrift(?:\.\w{1,20})?|vnd\.apache\.(?:arrow|parquet|avro)[\w.+-]{0,40}|avro(?:\+binary)?|vnd\.(?:docker\.image\.rootfs|oci\.image\.layer)[\w.+-]{0,60}|x-git-(?:upload|receive)-pack-request|dns-message|ocsp-request|timestamp-query|pkcs(?:7-mime|8|10|12)|ohttp-req)$)/;
+  /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:(?:offset\+)?octet-stream|zip|pdf|wasm|g?zip|x-(?:gzip|tar|7z-compressed|bzip2?|xz|rar(?:-compressed)?|lzma|deb|rpm|debian-package|redhat-package-manager)|zstd|vnd\.rar|java-archive|vnd\.android\.package-archive|epub\+zip|msword|vnd\.(?:openxmlformats-officedocument|oasis\.opendocument|ms-(?:excel|powerpoint|word))[\w.+-]{0,100}|(?:x-|vnd\.google\.|x-google-)?protobuf|cbor|(?:x-|vnd\.)?msgpack|(?:x-|vnd\.apache\.)thrift(?:\.\w{1,20})?|vnd\.apache\.(?:arrow|parquet|avro)[\w.+-]{0,40}|avro(?:\+binary)?|vnd\.(?:docker\.image\.rootfs|oci\.image\.layer)[\w.+-]{0,60}|x-git-(?:upload|receive)-pack-request|dns-message|ocsp-request|timestamp-query|pkcs(?:7-mime|8|10|12)|ohttp-req)$)/;
 
 const FORM = "application/x-www-form-urlencoded";
 const JSON_LINES = /[/-](?:nd-?json|jsonl|jsonlines)$/;
@@ -97,8 +97,8 @@ function readText(text: string, essence: string, sink: ValueSink): void {
   }
   if (/[/+]xml$/.test(essence) || /^[\s\ufeff]{0,64}<\?xml/.test(text)) {
     if (readXml(text, sink)) {
-      // Document types hold what XXE needs.
-      if (text.includes("<!")) readLines(text, sink);
+      // Document types hold what XXE needs, style sheets are programs.
+      if (text.includes("<!") || text.includes("/XSL/Transform")) readLines(text, sink);
       return;
     }
   } else if (essence === "application/graphql") {

@@ -3,7 +3,7 @@ import { CODE_URL_WORDS, detectCode, SERIALIZED_WORDS } from "../detect/code.ts"
 import { detectPhp, GLOBAL_WORDS } from "../detect/php.ts";
 import { detectTemplate } from "../detect/template.ts";
 import type { Rule } from "../rule.ts";
-import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
+import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS, SILENT_FIELDS } from "./places.ts";
 
 export const CODE_RULES: readonly Rule[] = [
   {
@@ -41,7 +41,7 @@ export const CODE_RULES: readonly Rule[] = [
     message: "An expression for a template engine, an expression language or Log4j",
     tags: ["template", "attack-injection-generic"],
     variables: INPUT_AND_FIELDS,
-    except: QUIET_FIELDS,
+    except: SILENT_FIELDS,
     transformations: DECODED,
     operator: { detect: detectTemplate },
     needs: { minLength: 4, characters: "{<#[@" },

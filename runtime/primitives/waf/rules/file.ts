@@ -1,7 +1,7 @@
 import { DOTS, literalGroup, PERCENT, WIDE } from "../detect/characters.ts";
 import { detectFileAccess, detectTraversal, FILE_URL_WORDS, HIDDEN_DOTS } from "../detect/path.ts";
 import type { Rule, WafVariable } from "../rule.ts";
-import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
+import { DECODED, INPUT, INPUT_AND_FIELDS, SILENT_FIELDS } from "./places.ts";
 
 /** Of which a restricted path holds one. */
 const RESTRICTED_PATHS = literalGroup([
@@ -26,7 +26,7 @@ export const FILE_RULES: readonly Rule[] = [
     message: "A path that walks out of its directory",
     tags: ["traversal", "attack-lfi"],
     variables: [...INPUT_AND_FIELDS, "REQUEST_URI_RAW"],
-    except: [...QUIET_FIELDS, "REQUEST_HEADERS:referer", "REQUEST_HEADERS:user-agent"],
+    except: [...SILENT_FIELDS, "REQUEST_HEADERS:referer", "REQUEST_HEADERS:user-agent"],
     transformations: [[], ...DECODED],
     operator: { detect: detectTraversal },
     needs: { minLength: 3, classes: DOTS | PERCENT | WIDE, groups: HIDDEN_DOTS },
@@ -68,7 +68,7 @@ export const FILE_RULES: readonly Rule[] = [
     variables: ["REQUEST_FILENAME"],
     transformations: DECODED,
     operator: {
-      rx: /(?:^|\/)(?:etc\/(?:passwd|shadow|hosts|group|issue)|proc\/(?:self|version|cpuinfo|interrupts|meminfo|mounts|net)|sys\/(?:class|devices|fs|kernel)|@fs\/|@id\/__x00__|WEB-INF\/|META-INF\/(?:MANIFEST|context|maven)|wp-content\/(?:debug|errors?)\.log|wp-config[._-]?(?:php)?(?:\.?(?:bak|old|orig|save|swp|txt|dist|backup)|~)|web\.config|appsettings(?:\.\w{1,20})?\.json|(?:backup|dump|database|db|mysql|data|site|www)[\w-]{0,20}\.(?:sql|sqlite3?|mdb|tar|tgz|gz|zip|bz2|rar|7z)(?:\.(?:gz|zip|bz2))?|id_(?:rsa|dsa|ecdsa|ed25519)|docker-compose\.ya?ml|Dockerfile|Vagrantfile|phpinfo\.php|server-(?:status|info)|composer\.(?:json|lock)|package-lock\.json|yarn\.lock|Gemfile(?:\.lock)?|local_settings\.py|settings\.py|config\.(?:php|inc|yml|ini)(?:\.\w{1,10}|~)|adminer(?:-[\d.]{1,10})?\.php|(?:c99|r57|wso|b374k|shell|webshell)\.(?:php\d?|aspx?|jsp))(?=$|[\s/?;])/i,
+      rx: /(?:^|\/)(?:etc\/(?:passwd|shadow|hosts|group|issue)|proc\/(?:self|version|cpuinfo|interrupts|meminfo|mounts|net)|sys\/(?:class|devices|fs|kernel)|@fs\/|@id\/__x00__|WEB-INF|META-INF(?:\/(?:MANIFEST\.MF|context\.xml|maven))?|wp-content\/(?:debug|errors?)\.log|wp-config[._-]?(?:php)?(?:\.?(?:bak|old|orig|save|swp|txt|dist|backup)|~)|web\.config|appsettings(?:\.\w{1,20})?\.json|(?:backup|dump|database|db|mysql|data|site|www)[\w-]{0,20}\.(?:sql|sqlite3?|mdb|tar|tgz|gz|zip|bz2|rar|7z)(?:\.(?:gz|zip|bz2))?|id_(?:rsa|dsa|ecdsa|ed25519)|docker-compose\.ya?ml|Dockerfile|Vagrantfile|phpinfo\.php|server-(?:status|info)|composer\.(?:json|lock)|package-lock\.json|yarn\.lock|Gemfile(?:\.lock)?|local_settings\.py|settings\.py|config\.(?:php|inc|yml|ini)(?:\.\w{1,10}|~)|adminer(?:-[\d.]{1,10})?\.php|(?:c99|r57|wso|b374k|shell|webshell)\.(?:php\d?|aspx?|jsp))(?=$|[\s/?;])/i,
     },
     needs: { groups: RESTRICTED_PATHS },
   },

@@ -60,6 +60,16 @@ export const QUIET_FIELDS: readonly WafVariable[] = [
   "REQUEST_HEADERS:via",
 ];
 
+/** Of {@link QUIET_FIELDS} those that frameworks have evaluated, or opened as a path; their grammar has neither. */
+const EVALUATED_FIELDS: ReadonlySet<WafVariable> = new Set([
+  "REQUEST_HEADERS:accept",
+  "REQUEST_HEADERS:accept-language",
+  "REQUEST_HEADERS:content-type",
+]);
+export const SILENT_FIELDS: readonly WafVariable[] = QUIET_FIELDS.filter(
+  (field) => !EVALUATED_FIELDS.has(field),
+);
+
 /** A value as an application may come to see it: decoded once more, its escapes undone, out of base64. */
 export const DECODED: readonly (readonly WafTransformation[])[] = [
   ["urlDecodeDeep", "utf8toUnicode"],

@@ -36,6 +36,13 @@ export const PROTOCOL_RULES: readonly Rule[] = [
     operator: { rx: /./ },
   },
   {
+    id: "protocol-internal-field",
+    message: "A field by which a framework tells itself that its checks are done",
+    tags: ["protocol", "attack-protocol"],
+    variables: ["REQUEST_HEADERS:x-middleware-subrequest"],
+    operator: { rx: /./ },
+  },
+  {
     id: "protocol-rewritten-url",
     message: "A field that some applications take for the path",
     tags: ["protocol", "attack-protocol"],

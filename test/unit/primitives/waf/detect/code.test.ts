@@ -5,6 +5,10 @@ import { detectCode } from "../../../../../runtime/primitives/waf/detect/code.ts
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "['sh','-c','ls'].execute()",
+  '"ls".execute().text',
+  'x.const_get("Kernel")',
+  "(()=>this.process.argv)()",
   "java.lang.Runtime",
   "Runtime.getRuntime().exec('id')",
   "class.module.classLoader.x=1",
@@ -20,6 +24,7 @@ const ATTACKS = [
   "\\input{/etc/passwd}",
 ];
 const HONEST = [
+  "tasks.execute(plan)",
   "java lang courses",
   "the process (see below)",
   "at java.io.FileInputStream.open(FileInputStream.java:195)",

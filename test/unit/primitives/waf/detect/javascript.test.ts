@@ -5,6 +5,7 @@ import { detectJavascript } from "../../../../../runtime/primitives/waf/detect/j
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  '"-confirm`2`-"',
   "alert(1)",
   "(alert)(1)",
   "confirm.call(null,1)",
@@ -21,6 +22,7 @@ const ATTACKS = [
   "alert`1`",
 ];
 const HONEST = [
+  "run it with --eval`x`",
   "storm alert (updated)",
   "document.getElementById('a').value",
   "prompt delivery",

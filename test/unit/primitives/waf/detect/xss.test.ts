@@ -5,6 +5,9 @@ import { detectXss } from "../../../../../runtime/primitives/waf/detect/xss.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "<meta http-equiv=content-type content='text/html; charset=utf-7'>",
+  "<embed type=x src=//a.example>",
+  "<script>x=1",
   "<script>alert(1)</script>",
   "<img src=x onerror=alert(1)>",
   '" onmouseover=alert(1) x="',
@@ -36,6 +39,9 @@ const ATTACKS = [
   "-moz-binding:url(http://x.example/k#k)",
 ];
 const HONEST = [
+  '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">',
+  '<embed alt="A boat" embedtype="image" id="7"/>',
+  "Is <script> not allowed here?",
   "<p>Hello <b>world</b></p>",
   "a < b and c > d",
   "<3",

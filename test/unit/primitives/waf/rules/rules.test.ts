@@ -19,6 +19,18 @@ const VALUE_RULES = RULES.filter(
     rule.variables.some((name) => name === "ARGS" || name === "REQUEST_BODY"),
 );
 
+const ENGINE = createWafEngine({
+  rules: [...ANOMALY_RULES, ...RULES],
+  paranoia: 1,
+  exclude: [],
+  bounds: { maxValues: 1000, maxDepth: 8, maxValueLength: 65_536 },
+});
+
+function headMatches(rawPath: string, fields: readonly string[]): readonly string[] {
+  const head = { method: "GET", protocol: "HTTP/1.1", rawPath, rawSearch: "", fields };
+  return ENGINE.inspect(head).matches.map(({ rule }) => rule.id);
+}
+
 const LENGTH = 64 * 1024;
 const MAX_CPU_MS = 50;
 
@@ -33,6 +45,21 @@ describe("rules", () => {
     for (const rule of RULES) {
       if ("rx" in rule.operator) expect(rule.operator.rx.flags).not.toMatch(/[gy]/);
     }
+  });
+
+  it.each(["/WEB-INF/web.xml", "/app/META-INF/MANIFEST.MF", "/META-INF/maven/a/pom.xml"])(
+    "know %s as the server's own",
+    (path) => {
+      expect(headMatches(path, [])).toContain("restricted-path");
+    },
+  );
+
+  it.each([
+    ["Content-Type", "%{(#a='multipart/form-data').(#b=@java.lang.Runtime@getRuntime())}"],
+    ["Accept", "../../../../etc/passwd{{"],
+    ["X-Middleware-Subrequest", "middleware"],
+  ])("find what a framework evaluates in %s", (name, value) => {
+    expect(headMatches("/", [name, value])).not.toEqual([]);
   });
 
   it("say what they mean and carry a tag", () => {
