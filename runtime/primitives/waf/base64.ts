@@ -1,7 +1,9 @@
 import { NO_BASE64, SPACE } from "./detect/characters.ts";
 
 /** Base64 of readable text shorter than this says nothing: many words are valid base64. */
-const MIN_BASE64 = 16;
+const MIN_BASE64 = 12;
+/** So many signs tell whether a text begins. */
+const BEGINNING = 16;
 
 /** Whether a value of these classes is base64 of a text. */
 export function isBase64(value: string, classes: number): boolean {
@@ -61,7 +63,7 @@ for (const [also, digit] of [
  */
 function beginsReadable(text: string): boolean {
   let continued = 0;
-  for (let at = 0; at < MIN_BASE64; at += 4) {
+  for (let at = 0; at < BEGINNING; at += 4) {
     let bits = 0;
     for (let next = at; next < at + 4; next++) {
       const code = text.charCodeAt(next);

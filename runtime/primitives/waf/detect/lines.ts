@@ -19,12 +19,18 @@ const FIELDS = [
   String.raw`(?:set-cookie|content-disposition|transfer-encoding|x-forwarded-\w{1,20}|x-xss-protection|access-control-[\w-]{1,30}|clear-site-data|content-security-policy|strict-transport-security)\s{0,4}:`,
   String.raw`(?:location\s{0,4}:\s{0,4}(?:https?:|/)|content-type\s{0,4}:\s{0,4}\w{1,20}/\w|(?:content-length|refresh)\s{0,4}:\s{0,4}\d)`,
 ].map((field) => new RegExp(String.raw`${BROKEN}\s{0,8}${field}`, "i"));
+/** Behind a single word: fields of a request, and those of a mail behind an address. A form's text of two lines has none. */
+const REQUEST_FIELD = [
+  /^\S{0,80}[\r\n]{1,2}(?:Host\s?:\s?[\w-]{1,60}(?:\.[\w-]{1,60}){1,4}(?::\d{1,5})?|Cookie\s?:\s?[\w.-]{1,40}=\S{0,200}|Authorization\s?:\s?(?:Basic|Bearer|Digest)\s\S{1,200})\s{0,4}$/i,
+  /^\S{0,80}[\r\n]{1,2}X-(?:Original|Rewrite|Real|Host|HTTP|Method|Requested|Api|Auth|Injected|Test|Custom|Frame|Content|Powered|CSRF)[\w-]{0,40}\s?:\s?\S{0,200}\s{0,4}$/i,
+  /^[\w.+-]{1,60}@[\w.-]{3,80}[\r\n]{1,2}(?:to|from|subject|reply-to)\s?:/i,
+];
 /** Behind a carriage return alone, which no text has. */
 const CARRIED = /\r[A-Za-z]{1,20}-[\w-]{1,30}\s?:/;
 const MESSAGE =
   /^\S{0,200}\s{1,2}HTTP\/1\.[01]\s{0,2}[\r\n]|[\r\n](?:GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE)\s{1,4}\S{1,200}\s{1,4}HTTP\/\d|HTTP\/[0-2](?:\.\d)?\s{1,4}\d{3}\s|[\r\n]{2}\s{0,4}<(?:html|script|body|svg|img)\b/i;
 const MAIL =
-  /[\r\n]\s{0,4}(?:[A-Za-z]\w{0,8}\s{1,4})?(?:CAPABILITY|FETCH\s\d|SELECT\s["\w]{1,20}\s{0,4}(?:[\r\n]|$)|LOGIN\s\S{1,40}\s\S|LOGOUT|EXPUNGE|STORE\s\d|CREATE\s(?!TABLE|INDEX|VIEW|DATABASE|UNIQUE|SCHEMA|FUNCTION|TRIGGER|USER|OR\s|TEMP|TYPE|ROLE|EXTENSION)["\w]|DELETE\s["\w]{1,30}\s{0,4}$|NOOP|STARTTLS|AUTHENTICATE\s\w|LIST\s["(]|RETR\s\d|TOP\s\d|UIDL|DELE\s\d|STAT\s{0,2}[\r\n]|PASS\s\S{1,40}\s{0,4}[\r\n]|USER\s\S{1,40}\s{0,4}[\r\n]|QUIT\s{0,4}(?:[\r\n]|$)|RSET\s{0,4}(?:[\r\n]|$)|HELP\s{0,4}[\r\n]|VRFY\s\S|EXPN\s\S|(?:HELO|EHLO)\s[\w.-]{1,80}|MAIL\sFROM\s?:|RCPT\sTO\s?:|DATA\s{0,2}[\r\n])/;
+  /[\r\n]\s{0,4}(?:[A-Za-z]\w{0,8}\s{1,4})?(?:CAPABILITY|FETCH\s\d|SELECT\s["\w]{1,20}\s{0,4}(?:[\r\n]|$)|LOGIN\s\S{1,40}\s\S|LOGOUT|EXPUNGE|STORE\s\d|CREATE\s(?!TABLE|INDEX|VIEW|DATABASE|UNIQUE|SCHEMA|FUNCTION|TRIGGER|USER|OR\s|TEMP|TYPE|ROLE|EXTENSION)["\w]|DELETE\s["\w]{1,30}\s{0,4}$|NOOP|STARTTLS|AUTHENTICATE\s\w|LIST\s["(]|RETR\s\d|TOP\s\d|UIDL|DELE\s\d|STAT\s{0,2}[\r\n]|PASS\s\S{1,40}\s{0,4}[\r\n]|USER\s\S{1,40}\s{0,4}[\r\n]|QUIT\s{0,4}(?:[\r\n]|$)|RSET\s{0,4}(?:[\r\n]|$)|HELP\s{0,4}[\r\n]|CONFIG\s(?:SET|GET)\s\w|(?:SLAVEOF|REPLICAOF)\s\S{1,80}\s\d|FLUSHALL\b|EVAL\s["']|set\s\S{1,80}\s\d{1,5}\s\d{1,10}\s\d{1,6}\s{0,4}[\r\n]|VRFY\s\S|EXPN\s\S|(?:HELO|EHLO)\s[\w.-]{1,80}|MAIL\sFROM\s?:|RCPT\sTO\s?:|DATA\s{0,2}[\r\n])/;
 const MAIL_FIELD =
   /(?:[\r\n]|%0[ad])\s{0,4}(?:b?cc|mime-version|content-transfer-encoding)\s?:\s?[^=\r\n]{1,80}(?:@|[\r\n]|=\?)/i;
 
@@ -41,7 +47,10 @@ export function detectLineBreak(value: string): Finding | undefined {
   if ((classes & COLON) !== 0) {
     const found =
       sign(value, FIELDS, "field") ??
-      (value.includes("\n") ? undefined : sign(value, CARRIED, "field"));
+      (value.includes("\n") ? undefined : sign(value, CARRIED, "field")) ??
+      ((classes & BREAK) !== 0 && value.length < 400
+        ? sign(value, REQUEST_FIELD, "field")
+        : undefined);
     // A letter or a log pasted into a form has many lines; a split has the one.
     if (found !== undefined && !isDocument(value, found)) return found;
   }

@@ -53,7 +53,7 @@ export function detectNosql(value: string): Finding | undefined {
 }
 
 const LDAP =
-  /^\s?[*)(]{0,3}\*?\)\s{0,4}\(\s{0,4}[|&!]|\(\s?[|&!]\s?\(\s?[\w.;:-]{1,60}\s?(?:[~<>:]?=)|^\s?\(\s?[&|!]\s?\(|\)\s?\(\s?[|&!]?\(?\s?[\w-]{1,40}\s?[~<>]?=\s?[^()]{0,60}\*?\)?|\b(?:objectclass|userpassword|sAMAccountName|memberOf|uidNumber|givenName|distinguishedName)\s?(?:=\s?\*|:[\d.]{3,40}:=|[~<>]=|=\*\))|^\*\)\)|\*\)\)%00|\)\)\(\|?\(|\)\s?\(&\)|^\*\(\|\(|^(?=[^)]{0,8}\*)[*()|&!]{0,8}(?:\*\)|\)\*|\*\(\))[*()|&!%\d']{1,12}$/i;
+  /^\s?[*)(]{0,3}\*?\)\s{0,4}\(\s{0,4}[|&!]|\(\s?[|&!]\s?\(\s?[\w.;:-]{1,60}\s?(?:[~<>:]?=)|^\s?\(\s?[&|!]\s?\(|\)\s?\(\s?[|&!]?\(?\s?[\w-]{1,40}\s?[~<>]?=\s?[^()]{0,60}\*?\)?|\b(?:objectclass|userpassword|sAMAccountName|memberOf|uidNumber|givenName|distinguishedName)\s?(?:=\s?\*|:[\d.]{3,40}:=|[~<>]=|=\*\))|^\*\)\)|\*\)\)%00|\)\)\(\|?\(|\)\s?\(&\)|^\*\(\|\(|^\(\w{1,20}=\*\)$|^\*\)\([|&!]?$|^(?=[^)]{0,8}\*)[*()|&!]{0,8}(?:\*\)|\)\*|\*\(\))[*()|&!%\d']{1,12}$/i;
 
 /** Attributes that are a sign without a bracket. */
 export const LDAP_WORDS = literalGroup(
@@ -63,7 +63,7 @@ export const LDAP_WORDS = literalGroup(
 /** Filters for directories that break out of the application's own. */
 export function detectLdap(value: string): Finding | undefined {
   const classes = characterClasses(value);
-  if ((classes & (PAREN | EQUAL | COLON)) === 0 || value.length < 4) return undefined;
+  if ((classes & (PAREN | EQUAL | COLON)) === 0 || value.length < 3) return undefined;
   if ((classes & (EQUAL | STAR | PIPE)) === 0) return undefined;
   if ((classes & PAREN) === 0 && (literalGroups(value) & LDAP_WORDS) === 0) return undefined;
   const found = sign(value, LDAP, "filter");

@@ -108,8 +108,10 @@ export function detectWindowsShell(value: string): Finding | undefined {
     (mayBeCondition && IF.test(value) ? condition(value) : undefined);
   if (found !== undefined) return found;
   return (
-    ((classes & (PIPE | SEMICOLON | BREAK)) === 0 ? undefined : scan(value, classes)) ??
-    atStart(value)
+    ((classes & (PIPE | SEMICOLON)) !== 0 ||
+    ((classes & BREAK) !== 0 && value.length <= LONGEST_LINES)
+      ? scan(value)
+      : undefined) ?? atStart(value)
   );
 }
 
@@ -155,9 +157,12 @@ function cmdlet(value: string): Finding | undefined {
 const IS_SEPARATOR = new Uint8Array(0x7d);
 for (const character of ";|&\n") IS_SEPARATOR[character.charCodeAt(0)] = 1;
 
-function scan(value: string, classes: number): Finding | undefined {
+/** A longer value with a line end in it is a text. */
+const LONGEST_LINES = 48;
+
+function scan(value: string): Finding | undefined {
   // A line of its own in a short value: a name in one of many lines is a text's.
-  const isShort = value.length <= 48 && (classes & BREAK) !== 0;
+  const isShort = value.length <= LONGEST_LINES;
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
     if (code > 0x7c || IS_SEPARATOR[code] === 0) continue;

@@ -20,7 +20,7 @@ export const QUERY_RULES: readonly Rule[] = [
     variables: INPUT,
     transformations: DECODED,
     operator: { detect: detectLdap },
-    needs: { minLength: 4, characters: "(=:", urlGroups: LDAP_WORDS },
+    needs: { minLength: 3, characters: "(=:", urlGroups: LDAP_WORDS },
   },
   {
     id: "xpath-expression",

@@ -19,6 +19,8 @@ const TABLE: readonly (readonly [WafTransformation, string, string])[] = [
   ["replaceComments", "un/**/ion/*x", "un ion "],
   ["normalizePath", "/a/./b/../../etc//passwd", "/etc/passwd"],
   ["normalizePathWin", "a\\..\\b", "b"],
+  ["base64Decode", Buffer.from("readable").toString("base64"), "readable"],
+  ["base64Decode", "documents", "documents"],
   ["base64Decode", Buffer.from("readable text, long").toString("base64"), "readable text, long"],
   ["base64Decode", "internationalisation", "internationalisation"],
   ["utf8toUnicode", "\uff07a", "'a"],

@@ -12,8 +12,25 @@ const ATTACKS = [
   "\r\nQUIT\r\n",
   "x\nBcc: a@example.com\n",
   "a\r\nGET /x HTTP/1.1",
+  "a\r\nHost: b.example",
+  "a\r\nCookie: b=c",
+  "a\nAuthorization: Basic b",
+  "a\r\nX-Real-IP: 1.2.3.4",
+  "k@x.example\nSubject: hello",
+  "a\r\nCONFIG SET dir /x",
+  "a\r\nset k 0 0 1\r\nk",
 ];
-const HONEST = ["a\nb", "Dear team,\n\nLocation: Berlin\nDate: Monday", "x: y\nz: w", "100%0ff"];
+const HONEST = [
+  "a\nb",
+  "Dear team,\n\nLocation: Berlin\nDate: Monday",
+  "x: y\nz: w",
+  "100%0ff",
+  "Anna\r\nHost: Kim",
+  "Shirt\r\nX-Large: 2",
+  "Hi Kim,\nSubject: maths",
+  "a cookie\nCookie: two",
+  "I\nset the table",
+];
 
 describe("detectLineBreak", () => {
   it.each(ATTACKS)("sees a line end that begins something in %j", (value) => {

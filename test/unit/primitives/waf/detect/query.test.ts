@@ -47,11 +47,17 @@ describe("detectNosql", () => {
 });
 
 describe("detectLdap", () => {
-  it.each(["*)(uid=*", "(*)*)", "*()|&'", "*)*|("])("sees a filter that goes on in %j", (value) => {
-    expect(detectLdap(value)?.sign).toBe("filter");
-  });
+  it.each(["*)(uid=*", "(*)*)", "*()|&'", "*)*|(", "(uid=*)", "*)("])(
+    "sees a filter that goes on in %j",
+    (value) => {
+      expect(detectLdap(value)?.sign).toBe("filter");
+    },
+  );
 
-  it.each(["(*)", ":*)", "*)", "2*(3)", "(*_*)", "f(a)(b)", "***)"])("passes %j", (value) => {
-    expect(detectLdap(value)).toBeUndefined();
-  });
+  it.each(["(*)", ":*)", "*)", "2*(3)", "(*_*)", "f(a)(b)", "(a=b)", "()()", "***)"])(
+    "passes %j",
+    (value) => {
+      expect(detectLdap(value)).toBeUndefined();
+    },
+  );
 });

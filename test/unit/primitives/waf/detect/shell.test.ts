@@ -72,6 +72,8 @@ const ATTACKS = [
   "a;ls ..",
   "a;ls /",
   "a;find . -exec id",
+  "id;",
+  "whoami |",
 ];
 const HONEST = [
   "kubectl get nodes -o wide | grep -v Ready",
@@ -118,6 +120,9 @@ const HONEST = [
   "cats; rm is a cat's name",
   "a; sudo make me a sandwich",
   "id;touch screen",
+  "id",
+  "who;",
+  "ls; and more",
 ];
 
 describe("detectShell", () => {
