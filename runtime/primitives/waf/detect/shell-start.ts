@@ -19,8 +19,7 @@ const START_ARGUMENT =
 const RECONNAISSANCE =
   /^(?:(?:uname|netstat|ifconfig|ps|id|arp|lsof|whoami|hostname|lsb_release|lastlog)(?:\s{1,4}-{1,2}[a-zA-Z]{1,12}){1,3}|ps\s{1,4}-?(?:aux?w{0,2}|ef)|whoami\s{1,4}\/(?:all|priv|groups)|which\s{1,4}(?:nc|netcat|ncat|socat|nmap|wget|curl|gcc|perl|telnet|tcpdump)|(?:nc|ncat|netcat)\s{1,4}-[a-z]{1,6}\s{1,4}\S{1,60}(?:\s{1,4}\d{1,5})?)\s{0,4}$/;
 /** Such a program, and what would separate it from the next one. */
-const CUT =
-  /^(?:id|ls|pwd|ps|whoami|uname|ifconfig|netstat|printenv|hostname)\s?(?:;|\||&{1,2})$/;
+const CUT = /^(?:id|ls|pwd|ps|whoami|uname|ifconfig|netstat|printenv|hostname)\s?(?:;|\||&{1,2})$/;
 /** A command behind another one, and nothing else. */
 const WRAPPED =
   /^(?:time|strace|ltrace|nohup|setsid|stdbuf|sudo|doas|busybox)\s{1,4}(?:ifconfig|netstat|whoami|uname|id|printenv|lsb_release|arp|lsof|wget|nc|ncat|netcat)(?:\s{1,4}-[a-z]{1,8}){0,3}\s{0,4}&?\s{0,4}$/;
