@@ -84,6 +84,7 @@ export function judge(
   if (separator === "\n" && isShown(value, at, start, kind)) return undefined;
   if (separator === "&" && next === 0x3b) return undefined;
   if ((separator === "&&" || separator === ";") && isToolChain(value, at, start)) return undefined;
+  if (separator === "|" && isTextFilter(value, at, name)) return undefined;
   switch (separator) {
     case "`":
       return backtick(value, at, kind) ? "substitution" : undefined;
@@ -139,6 +140,17 @@ const TOOL_LINE =
 /** The same behind the words that introduce it, or as a value of a package's scripts. */
 const FIRST_TOOL =
   /(?:^|[\s:"'`>$(])(?:npm|npx|yarn|pnpm|git|docker|make|cargo|go|mvn|gradle|pip3?|tsc|cd|mkdir)(?:\s[\w\s:@/.=-]{1,80})?$/;
+
+// "du -sh * | sort -h | tail -5": what reads nothing but what the command before it writes
+function isTextFilter(value: string, at: number, name: string): boolean {
+  return (
+    at >= 12 &&
+    /^(?:sort|head|tail|wc|uniq|less|more|column|nl|tac|rev)$/.test(name) &&
+    /^(?:\s{1,4}-{1,2}[\w=-]{1,20}|\s{1,4}\d{1,6}){0,4}\s{0,4}(?:$|[|.,:)"'`\n<]|\s[A-Za-z]{2})/.test(
+      value.slice(wordEnd, wordEnd + 80),
+    )
+  );
+}
 
 /** What such a tool is asked for, without code to evaluate. */
 const TOOL =

@@ -10,6 +10,8 @@ const NOT_TEXT =
   /^(?:image\/(?!svg)|audio\/|video\/|font\/|application\/(?:(?:offset\+)?octet-stream|zip|pdf|wasm|g?zip|x-(?:gzip|tar|7z-compressed|bzip2?|xz|rar(?:-compressed)?|lzma|deb|rpm|debian-package|redhat-package-manager)|zstd|vnd\.rar|java-archive|vnd\.android\.package-archive|epub\+zip|msword|vnd\.(?:openxmlformats-officedocument|oasis\.opendocument|ms-(?:excel|powerpoint|word))[\w.+-]{0,100}|(?:x-|vnd\.google\.|x-google-)?protobuf|cbor|(?:x-|vnd\.)?msgpack|(?:x-|vnd\.apache\.)thrift(?:\.\w{1,20})?|vnd\.apache\.(?:arrow|parquet|avro)[\w.+-]{0,40}|avro(?:\+binary)?|vnd\.(?:docker\.image\.rootfs|oci\.image\.layer)[\w.+-]{0,60}|x-git-(?:upload|receive)-pack-request|dns-message|ocsp-request|timestamp-query|pkcs(?:7-mime|8|10|12)|ohttp-req)$)/;
 
 const FORM = "application/x-www-form-urlencoded";
+/** What no form has that a browser wrote. */
+const NOT_OF_FORMS = /[^\w.~%!*'()+=&[\]\r\n-]/;
 const JSON_LINES = /[/-](?:nd-?json|jsonl|jsonlines)$/;
 
 /** Multipart contents in one another. */
@@ -72,7 +74,10 @@ export function readContent(
   if (saysJson || mayBeJson(buffer, essence)) {
     if (readJson(buffer, sink)) return;
     if (saysJson) sink.anomaly("json-invalid", "");
-    readLines(buffer.toString("utf8"), sink);
+    const text = buffer.toString("utf8");
+    // Reports of errors and measurements come as lines of JSON, as plain text, so that browsers need not ask before.
+    if (!saysJson && everyLine(text, /^\s{0,64}[[{]/)) readJsonLines(text, sink);
+    else readLines(text, sink);
     return;
   }
   readText(buffer.toString("utf8"), essence, sink);
@@ -104,6 +109,15 @@ function readText(text: string, essence: string, sink: ValueSink): void {
   } else if (essence === "application/graphql") {
     if (readGraphql(text, sink)) return;
   }
+  if (
+    essence === "text/plain" &&
+    !NOT_OF_FORMS.test(text) &&
+    everyLine(text, /^[\w.~%[\]-]{1,128}=/)
+  ) {
+    // Beacons are forms, one a line: `en=search&ep.term=it%27s`.
+    for (const line of text.split(/\r?\n/)) readForm(line, "POST", sink);
+    return;
+  }
   readLines(text, sink);
 }
 
@@ -115,6 +129,18 @@ function readJsonLines(text: string, sink: ValueSink): void {
     if (line.trim() !== "" && !readJson(line, sink)) readLines(line, sink);
     start = end === -1 ? text.length : end + 1;
   }
+}
+
+/** Whether each line that is not empty begins so. */
+function everyLine(text: string, beginning: RegExp): boolean {
+  for (let start = 0; start < text.length;) {
+    let end = text.indexOf("\n", start);
+    if (end === -1) end = text.length;
+    const line = text.slice(start, Math.min(end, start + 256));
+    if (line.trim() !== "" && !beginning.test(line)) return false;
+    start = end + 1;
+  }
+  return true;
 }
 
 /** A text of any length, cut where a line ends: no rule needs to see more of it at once. */
