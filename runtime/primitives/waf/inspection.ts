@@ -11,7 +11,8 @@ import { readContent } from "./parse/content.ts";
 import { readCookies } from "./parse/cookies.ts";
 import { fieldText } from "./parse/field-text.ts";
 import { readForm } from "./parse/form.ts";
-import type { WafCollection, WafRule } from "./rule.ts";
+import { mayBeNestedJson, readNestedJson } from "./parse/nested-json.ts";
+import type { Rule, WafCollection, WafRule } from "./rule.ts";
 import { hasBadPercent, urlDecode } from "./percent.ts";
 import type { Anomaly, InspectBounds, ScannedText, ValueSink } from "./values.ts";
 import { NOTHING, Variants } from "./variants.ts";
@@ -53,6 +54,8 @@ const MAX_BASE64_LOOK = 4096;
 const MAX_KNOWN_LENGTH = 512;
 /** Pieces of a long text share this much, so that a sign between two of them is seen. */
 const PIECE_OVERLAP = 512;
+/** JSON in a text in JSON: so many of them are taken apart. */
+const MAX_NESTING = 3;
 const variantsOf = new WeakMap<RuleSet, Variants>();
 
 /** What is known about one request so far. */
@@ -69,6 +72,7 @@ export class Inspection implements ValueSink {
   readonly #variants: Variants;
   #path: string;
   #values = 0;
+  #nesting = 0;
   /** Collection, name, value: what `work` has to look at, from `#next` on. */
   #waiting: string[] | undefined;
   #next = 0;
@@ -241,6 +245,7 @@ export class Inspection implements ValueSink {
       return;
     }
     if (this.#counts !== undefined) this.#count(collection, name);
+    if (mayBeNestedJson(collection, value) && this.#tryParts(collection, name, value)) return;
     const bounded = this.#bounded(value, name);
     if (this.#waiting === undefined) this.#try(collection, name, bounded);
     else this.#waiting.push(collection, name, bounded);
@@ -277,6 +282,23 @@ export class Inspection implements ValueSink {
 
   anomaly(name: Anomaly, place: string): void {
     this.#try("ANOMALIES", name, place);
+  }
+
+  /** A value that is JSON: its parts, and the whole for the rules that want it. */
+  #tryParts(collection: WafCollection, name: string, value: string): boolean {
+    if (this.#nesting === MAX_NESTING) return false;
+    this.#nesting += 1;
+    const isJson = readNestedJson(collection, name, value, this);
+    this.#nesting -= 1;
+    if (!isJson) return false;
+    const own = this.#ruleSet
+      .probesFor(collection, name)
+      ?.probes.filter(({ rule }) => (rule.rule as Rule).inParts !== true);
+    if (own !== undefined && own.length > 0) {
+      const whole = value.slice(0, this.bounds.maxValueLength);
+      this.#tryAll(own, collection, name, whole, characterClasses(whole), literalGroups(whole));
+    }
+    return true;
   }
 
   /** A picture in base64 is no text; all else that is too long for the rules is not let pass unseen. */

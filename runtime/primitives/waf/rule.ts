@@ -30,6 +30,8 @@ export interface RuleNeeds extends WafNeeds {
 
 /** A rule of ours. */
 export interface Rule extends WafRule {
+  /** A value that is JSON itself is looked at in its parts, and not as a whole. */
+  readonly inParts?: boolean;
   readonly needs?: RuleNeeds;
 }
 

@@ -84,7 +84,10 @@ export function judge(
   if (separator === "\n" && isShown(value, at, start, kind)) return undefined;
   if (separator === "&" && next === 0x3b) return undefined;
   if ((separator === "&&" || separator === ";") && isToolChain(value, at, start)) return undefined;
-  if (separator === "|" && isTextFilter(value, at, name)) return undefined;
+  if (separator === "|" && (isTextFilter(value, at, name) || isTableRow(value, at)))
+    return undefined;
+  // "shop-client/8.1.6;nodejs": on what a client runs
+  if (separator === ";" && isRuntime(value, at, name)) return undefined;
   switch (separator) {
     case "`":
       return backtick(value, at, kind) ? "substitution" : undefined;
@@ -140,6 +143,22 @@ const TOOL_LINE =
 /** The same behind the words that introduce it, or as a value of a package's scripts. */
 const FIRST_TOOL =
   /(?:^|[\s:"'`>$(])(?:npm|npx|yarn|pnpm|git|docker|make|cargo|go|mvn|gradle|pip3?|tsc|cd|mkdir)(?:\s[\w\s:@/.=-]{1,80})?$/;
+
+function isRuntime(value: string, at: number, name: string): boolean {
+  return (
+    wordEnd >= value.length &&
+    /^(?:node|nodejs|python\d?|ruby|php|java|lua|perl)$/.test(name) &&
+    /\/\d{1,4}(?:\.\d{1,5}){1,3}$/.test(value.slice(Math.max(0, at - 24), at))
+  );
+}
+
+// "| env | url | who |": a row of a table
+function isTableRow(value: string, at: number): boolean {
+  const from = value.lastIndexOf("\n", at - 1) + 1;
+  const end = value.indexOf("\n", at);
+  const line = value.slice(from, end < 0 ? value.length : end).trim();
+  return line.startsWith("| ") && line.endsWith(" |") && line.slice(2, -2).includes(" | ");
+}
 
 // "du -sh * | sort -h | tail -5": what reads nothing but what the command before it writes
 function isTextFilter(value: string, at: number, name: string): boolean {

@@ -1,4 +1,4 @@
-import { isDigitCode, isSpaceCode, isWordCode } from "./characters.ts";
+import { isDigitCode, isLetterCode, isSpaceCode, isWordCode } from "./characters.ts";
 import {
   ARITHMETIC,
   CAST,
@@ -280,7 +280,8 @@ export class SqlTokens {
         return;
       }
       case 0x5c: // a backslash before a quote: still a quote to some other parser
-        this.#position = end;
+        // 'Jordan O\'Neil' in a string that is open: an apostrophe
+        this.#position = this.#isApostrophe(at) ? at + 2 : end;
         return;
       case 0x2f: {
         // "/*": a closed comment is white space; an open one ends the statement
@@ -390,6 +391,17 @@ export class SqlTokens {
     }
     this.#push(kind, at, end);
     this.#position = end;
+  }
+
+  #isApostrophe(at: number): boolean {
+    const { value } = this;
+    return (
+      value.charCodeAt(at + 1) === 0x27 &&
+      (this.#parity & 1) !== 0 &&
+      isLetterCode(value.charCodeAt(at - 1)) &&
+      isLetterCode(value.charCodeAt(at + 2)) &&
+      value.includes("'", at + 3)
+    );
   }
 
   // Many opened comments and none closed would search the rest of the value for each of them.

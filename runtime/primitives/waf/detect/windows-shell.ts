@@ -137,7 +137,7 @@ function condition(value: string): Finding | undefined {
     return undefined;
   return /={2,3}/.test(text) &&
     /:\s{0,4}(?:\n|$)|\belif\b|\bthen\b|[;{]\s{0,4}$|&&|\|\|/.test(value) &&
-    !/[%@]/.test(value)
+    !/[%@]/.test(value.slice(found.start, found.end + 40))
     ? undefined
     : found;
 }

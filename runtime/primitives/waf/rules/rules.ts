@@ -1,4 +1,4 @@
-import type { WafRule } from "../rule.ts";
+import type { Rule } from "../rule.ts";
 import { CLIENT_RULES, SESSION_RULES } from "./client.ts";
 import { CODE_RULES } from "./code.ts";
 import { COMMAND_RULES } from "./command.ts";
@@ -11,7 +11,7 @@ import { SQLI_RULES } from "./sqli.ts";
 import { XSS_RULES } from "./xss.ts";
 
 /** The rules that come with Gatewright. Their ids and tags are also in sdk/waf-rule-id.ts, config/waf-names.ts and docs/waf.md. */
-export const RULES: readonly WafRule[] = [
+export const RULES: readonly Rule[] = [
   ...SQLI_RULES,
   ...XSS_RULES,
   ...FILE_RULES,
@@ -23,4 +23,4 @@ export const RULES: readonly WafRule[] = [
   ...CLIENT_RULES,
   ...SESSION_RULES,
   ...LEAK_RULES,
-];
+].map((rule) => ({ ...rule, inParts: true }));

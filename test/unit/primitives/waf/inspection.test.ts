@@ -153,4 +153,47 @@ describe("an inspection", () => {
     broken.inspectContent(whole("Content-Transfer-Encoding: quoted-printable\r\n\r\nx"), type);
     expect(ids(broken)).toContain("anomaly-multipart-invalid");
   });
+
+  it("reads JSON in a parameter by its strings and keys, so that its own signs are none of an attack", () => {
+    const form = (text: string): Inspection => {
+      const inspection = begin();
+      inspection.inspectContent(
+        Buffer.from(`data=${encodeURIComponent(text)}`),
+        "application/x-www-form-urlencoded",
+      );
+      return inspection;
+    };
+    const honest = JSON.stringify([{ text: 'because "name" is null\n\tat com.example.Cart' }]);
+    expect(rulesOf(form(honest))).toEqual([]);
+    const attack = JSON.stringify([{ a: { b: "x;cat /etc/passwd" } }]);
+    expect(rulesOf(form(attack))).toContain("rce-unix");
+    expect(form(attack).matches.map(({ place }) => place)).toContain("ARGS_POST:data");
+    expect(rulesOf(form('{"name":{"$ne":null},"x":"1"}'))).toContain("nosql-operator");
+    // Not JSON to the end: as one text.
+    expect(rulesOf(form(`${attack};cat /etc/passwd}`))).toContain("rce-unix");
+  });
+
+  it("shows rules of users the whole text of such a parameter", () => {
+    const engine = createWafEngine({
+      rules: [
+        ...RULES,
+        { id: "own", message: "A sort", variables: ["ARGS:q"], operator: { contains: '"sort":' } },
+      ],
+      paranoia: 1,
+      exclude: [],
+      bounds: { maxValues: 1000, maxDepth: 64, maxValueLength: 65_536 },
+    });
+    const inspection = engine.inspect({
+      method: "GET",
+      protocol: "HTTP/1.1",
+      rawPath: "/",
+      rawSearch: `?q=${encodeURIComponent('{"sort":"name"}')}`,
+      fields: [],
+    });
+    expect(rulesOf(inspection)).toEqual(["own"]);
+  });
 });
+
+function rulesOf(inspection: Inspection): readonly string[] {
+  return inspection.matches.map(({ rule }) => rule.id);
+}
