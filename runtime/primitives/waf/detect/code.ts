@@ -59,6 +59,8 @@ const SERIALIZED_JAVA =
   /(?:^|[^\w+/])(?:rO0AB[A-Za-z0-9+/]{1}|KztAAU|Cs7QAF|H4sIAAAAAAAA[A-Za-z0-9+/]{40})|\u00ac\u00ed|aced0005/i;
 const LATEX =
   /\\(?:input|include|lstinputlisting|verbatiminput|usepackage\{verbatim|openin|openout|newread|newwrite|write18|immediate\\write|read\\|catcode|def\\|csname|url\{file:)[\s{\\`|$=-]|\\(?:input|include)\{\/|\\begin\{filecontents/;
+/** What a document is put together from, beside it. */
+const OWN_CHAPTER = /\\(?:input|include)\{[\w-]{1,40}(?:\/[\w-]{1,40}){0,4}(?:\.tex)?\}/g;
 const FORMULA =
   /^[=+\-@]\s?(?:cmd|[A-Z]{3,12}\s?\((?:[^)]{0,80}https?:|.{0,80}(?:\|\s{0,2}['"]|cmd))|\d[+\-*/]\d.{0,8}cmd|[\w"']{0,20}\|\s?['"]?\s?\/c\b|HYPERLINK\s?\(|IMPORT\w{2,8}\s?\(|WEBSERVICE\s?\(|rundll32\b|DDE\s?\()|\bcmd\|\s?'|\|'\s?\/c\s|\bMSEXCEL\|/i;
 const EDGE_INCLUDE =
@@ -344,7 +346,11 @@ export function detectCode(value: string): Finding | undefined {
     if (found !== undefined) return found;
   }
   if ((classes & BACKSLASH) !== 0) {
-    const found = sign(value, LATEX, "latex");
+    const found = sign(
+      value.includes("\\begin{document}") ? value.replace(OWN_CHAPTER, "") : value,
+      LATEX,
+      "latex",
+    );
     if (found !== undefined) return found;
   }
   return (literalGroups(value) & SERIALIZED_WORDS) !== 0 || (classes & WIDE) !== 0
@@ -377,7 +383,9 @@ function softNode(value: string): Finding | undefined {
 // A stack trace in a report: "at java.io.FileInputStream.open(FileInputStream.java:195)"
 function isTrace(value: string, found: Finding): boolean {
   return (
-    /\bat\s{1,4}$/.test(value.slice(Math.max(0, found.start - 6), found.start + 1)) ||
+    /\bat\s{1,4}(?:[\w.$-]{1,40}\/)?$/.test(
+      value.slice(Math.max(0, found.start - 48), found.start + 1),
+    ) ||
     /(?:Exception|Error)\b/.test(value.slice(found.start, found.end + 40)) ||
     /\bimport\s{1,4}$/.test(value.slice(Math.max(0, found.start - 10), found.start + 1))
   );

@@ -346,12 +346,24 @@ function staysInSite(value: string, at: number): boolean {
 }
 
 // A file's name in a sentence, with no mark of a command, a parameter or a scheme.
+const PATH_AND_WORDS = /^\/(?!.{0,80}\.\.)[\w./-]{3,80}(?:\s[a-z]{2,20}){2,8}[?!.]?$/i;
+
 function mentioned(value: string, found: Finding): boolean {
   // ".htaccess redirect www": a file's name and what is asked about it
   if (
     found.start === 0 &&
     /^[.\w-]{1,40}(?:\s[a-z]{2,20}){1,8}(?:\s[\w.]{1,30})?[?!]?$/i.test(value) &&
     !value.includes("/")
+  )
+    return true;
+  // "/etc/hosts permission denied", source="access.log" | stats count by status
+  if (found.start === 0 && PATH_AND_WORDS.test(value)) return true;
+  if (
+    found.sign === "application-file" &&
+    /^[^/\\]{1,40}$/.test(value.slice(Math.max(0, found.start), found.end + 1)) &&
+    value.split(" ", 5).length > 4 &&
+    !/[;&`$<>]/.test(value) &&
+    !followsCommand(value, found.start)
   )
     return true;
   return isMentioned(value, found.start, found.end) && !followsCommand(value, found.start);

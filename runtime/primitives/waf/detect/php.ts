@@ -6,6 +6,7 @@ import {
   COLON,
   DOLLAR,
   EQUAL,
+  HASH,
   isSpaceCode,
   isWordCode,
   LESS,
@@ -77,6 +78,10 @@ const SERIALIZED =
 /** What {@link SUPERGLOBAL} holds besides a dollar sign. */
 export const GLOBAL_WORDS = literalGroup(["php:", "php_", "ory_separator", "iconv", "rot13"]);
 
+const CALLBACKS = /^array_(?:map|filter|walk)$/;
+/** mail[#post_render][]: a property of Drupal's forms, which calls what it is set to. */
+const FORM_PROPERTY = /^[\w-]{1,40}(?:\[[\w-]{0,40}\]){0,4}\[#[a-z_]{3,30}\](?:\[\w{0,20}\]){0,2}$/;
+
 export function detectPhp(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if (
@@ -89,6 +94,8 @@ export function detectPhp(value: string): Finding | undefined {
     // [PHP](https://…): a link of Markdown
     if (found !== undefined && !/^\[PHP\](?:\(|\s|$)/.test(value.slice(found.start, found.end + 1)))
       return found;
+    if ((classes & HASH) !== 0 && value.includes("[#") && FORM_PROPERTY.test(value))
+      return { sign: "form-property", start: 0, end: value.length };
   }
   if (
     (classes & DOLLAR) !== 0 ||
@@ -182,6 +189,12 @@ function namedCall(value: string): Finding | undefined {
     const length = end - start;
     if (length < 3 || length > 32) continue;
     const name = value.slice(start, end).toLowerCase();
+    // array_map(function ($x) { … }: what is called stands there to be read
+    if (
+      CALLBACKS.test(name) &&
+      /^\(\s{0,4}(?:static\s)?(?:function\s?|fn\s?)\(/.test(value.slice(at, at + 24))
+    )
+      continue;
     if (isNamedCall(value, start, at)) continue;
     if (
       name.includes("_") || name.length > 5

@@ -29,6 +29,9 @@ const NOSQL_KEY = new RegExp(
 const NOSQL_CODE =
   /\bdb\s?\.\s?[\w.[\]"']{1,60}\.\s?(?:insert|find|remove|update|drop|count|aggregate|save|ensureIndex|mapReduce|findOne|deleteMany|getCollectionNames)(?:One|Many)?\s?\(|\bdb\.(?:getCollectionNames|dropDatabase|adminCommand|version|getName)\s?\(|\bthis\.[\w.]{1,40}\s{0,4}(?:\.\s?(?:match|charAt|indexOf|length|substring)\b|={2,3}|!=|[<>])|["']\s{0,4}(?:\|\||&&)\s{0,4}(?:["']?\d{1,6}["']?\s{0,4}={2,3}|["'][^"']{0,20}["']\s{0,4}={2,3}|this\b|true\b|!?!?\d\b)|["']\s?[;}]\s{0,4}return\s{1,4}(?:["'\w(]|!)|\btojson\s?\(\s?[\w.]{2,30}\s?\)|\bObjectId\s?\(\s?["']|(?:["';}]|\d)\s{0,4};\s{0,4}(?:var\s\w{1,20}\s?=\s?new\sDate|while\s?\(|sleep\s?\(\s?\d|return\s(?:true|false|this)\b)|\bdo\s?\{\s?\w{1,20}\s?=\s?new\sDate\b|while\s?\(\s?(?:true|1|!0|!1|![^\s).]{0,40}|[-+]?(?:1|Infinity)|new\sDate|this|String|\(true\){1,3})\s?\)|\bgetCollection\s?\(/i;
 
+const RANGE =
+  /\{\s{0,4}(?:"\$[gl]te"\s{0,4}:\s{0,4}(?:\d[\d.]{0,16}|"\d{4}-\d\d-\d\d[T\d:.Z+-]{0,24}")\s{0,4},?\s{0,4}){1,2}(?=\})/g;
+
 /** Of which {@link NOSQL_CODE} holds one, unless it begins with a logical operator. */
 const NOSQL_WORDS = literalGroup(
   "insert find remove update drop count aggregate save ensurei mapr delete getc getn admin version this. return date while sleep tojson objectid".split(
@@ -41,7 +44,9 @@ export function detectNosql(value: string): Finding | undefined {
   const classes = characterClasses(value);
   if (value.length < 3 || (classes & (DOLLAR | PAREN | QUOTE | SEMICOLON)) === 0) return undefined;
   if ((classes & DOLLAR) !== 0) {
-    const found = sign(value, NOSQL_KEY, "operator");
+    // {"price":{"$gte":10,"$lte":500}}: a range between numbers or days, as filters ask for
+    const text = value.includes('te"') ? value.replace(RANGE, "{") : value;
+    const found = sign(text, NOSQL_KEY, "operator");
     // A JSON schema's or an API's own "$type", "$set" in prose is no key.
     if (found !== undefined) return found;
   }

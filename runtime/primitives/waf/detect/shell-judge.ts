@@ -26,6 +26,8 @@ const CONDITION = /\b(?:el)?if\b|\b(?:for|while|until|select)\b/;
 const FILTERING =
   /^\s{0,4}(?:sort|uniq|wc|head|tail|cut|tr|column|[ef]?grep|less|more)(?:\s{1,4}(?:-{1,2}[a-z0-9][\w=,-]{0,20}|\d{1,6})){0,4}(?:(?<=grep\b[^|]{0,40})\s{1,4}(?:\w{1,30}|"[\w .:-]{1,40}"|'[\w .:-]{1,40}'))?\s{0,4}(?:$|[|)`.,]|\n)/;
 
+const IN_LINK = /<(?:https?:\/\/|mailto:)[^\s<>|"'`;&$]{1,380}$/;
+
 /** `get pods | grep api`: a filter at the end of something that is run already. */
 function isFilter(value: string, at: number, from: number): boolean {
   return (
@@ -72,6 +74,8 @@ export function judge(
   }
   const kind = knownKind(name);
   if (kind === 0) return undefined;
+  // <https://a.example|name>: a link of a chat
+  if (separator === "|" && IN_LINK.test(value.slice(Math.max(0, at - 400), at))) return undefined;
   if (separator === "|" && isFilter(value, at, from)) return undefined;
   const next = value.charCodeAt(wordEnd);
   if (wordSplit && name.length > 1) {
@@ -237,7 +241,8 @@ function wordsOnly(value: string, at: number): boolean {
   // "x|false||id", "x;if true;then id": a command stands there already
   const last = /[;|&]\s{0,4}([a-z]{2,12})(?:\s{1,4}[a-z]{1,12})?\s{0,4}[;|&]?$/.exec(before)?.[1];
   if (last !== undefined && CONTROL_WORDS.test(last)) return false;
-  if (/[a-z]{2}["']?$/i.test(before)) return !/^[\w.@+-]+\.[a-z]{2,6}$|^\/|[=$`/\\]/i.test(before);
+  if (/[a-z]{2}["']?$/i.test(before))
+    return !/^[\w.@+-]+\.[a-z]{2,6}["']?$|^\/|[=$`/\\]/i.test(before);
   return /[.!?)]$/.test(before) && /\s/.test(before);
 }
 
@@ -314,6 +319,9 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
     kind === 1 &&
     (name === "true" || name === "false" || name === "if" || name === "for" || name === "while")
   )
+    return false;
+  // a line of a stack trace
+  if (name === "at" && /^[\w.$/<>-]{1,119}(?:\(|$)/.test(rest) && /[\w$]\.[\w$]/.test(rest))
     return false;
   // find . -exec
   if (name === "find" && /^[.~/]\s.{0,80}\s-(?:exec|execdir|ok|okdir|delete|fprint)\b/.test(rest))

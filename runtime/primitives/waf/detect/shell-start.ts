@@ -45,7 +45,7 @@ export function namesCommand(value: string): boolean {
 
 /** Options with which ssh, git, tar and their kin start a program. */
 const OPTION =
-  /^(?:-o\s?ProxyCommand\s?=|--(?:upload|receive)-pack=|--exec=|--use-askpass=|--checkpoint-action=exec|--to-command=|-c\s?core\.\w{1,20}=)/i;
+  /^(?:-o\s?ProxyCommand\s?=|--(?:upload|receive)-pack=|--exec=|--use-askpass=|--output(?:-document|-dir)?=\/|--checkpoint-action=exec|--to-command=|-c\s?core\.\w{1,20}=)/i;
 
 /** A value that is a command and nothing else. */
 export function startsWithCommand(value: string): Finding | undefined {

@@ -24,6 +24,16 @@ const TRUE = Buffer.from("true");
 const FALSE = Buffer.from("false");
 const NULL = Buffer.from("null");
 
+const PROTOTYPE = Buffer.from("prototype");
+
+function isPrototype(bytes: Buffer, start: number, end: number): boolean {
+  return (
+    end - start === PROTOTYPE.length &&
+    bytes[start] === 0x70 &&
+    bytes.subarray(start, end).equals(PROTOTYPE)
+  );
+}
+
 class JsonReader implements ScannedText {
   readonly #bytes: Buffer;
   readonly #sink: ValueSink;
@@ -129,7 +139,16 @@ class JsonReader implements ScannedText {
       return true;
     }
     this.#sink.scanned(collection, this);
+    if (isPrototype(this.#bytes, start, end)) this.#prototype(collection);
     return true;
+  }
+
+  /** `{"constructor":{"prototype":…}}`: only together the two keys are the way to all objects. */
+  #prototype(collection: "ARGS_POST" | "ARGS_POST_NAMES"): void {
+    const { path } = this;
+    if (collection === "ARGS_POST_NAMES" && path.endsWith("constructor.prototype")) {
+      this.#sink.value(collection, path, path);
+    }
   }
 
   #escaped(collection: "ARGS_POST" | "ARGS_POST_NAMES", start: number, first: number): boolean {
@@ -148,6 +167,7 @@ class JsonReader implements ScannedText {
     }
     if (text !== "" || collection === "ARGS_POST_NAMES") {
       this.#sink.value(collection, this.path, text);
+      if (text === "prototype") this.#prototype(collection);
     }
     return true;
   }

@@ -5,6 +5,7 @@ import { detectCode } from "../../../../../runtime/primitives/waf/detect/code.ts
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "\\begin{document}\\input{/etc/passwd}",
   "['sh','-c','ls'].execute()",
   '"ls".execute().text',
   'x.const_get("Kernel")',
@@ -24,6 +25,8 @@ const ATTACKS = [
   "\\input{/etc/passwd}",
 ];
 const HONEST = [
+  "java.lang.E: x\n\tat java.base/java.lang.Thread.run(Thread.java:83)",
+  "\\begin{document}\\input{chapters/two}",
   "tasks.execute(plan)",
   "java lang courses",
   "the process (see below)",

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { detectTraversal } from "../../../../../runtime/primitives/waf/detect/path.ts";
+import {
+  detectFileAccess,
+  detectTraversal,
+} from "../../../../../runtime/primitives/waf/detect/path.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
@@ -51,5 +54,22 @@ describe("detectTraversal", () => {
       }),
       { numRuns: scaled(100, 5000) },
     );
+  });
+});
+
+describe("detectFileAccess", () => {
+  it.each(["/etc/hosts", 'file="access.log"', "cat access.log x y z", "/etc/passwd; a b"])(
+    "sees a file that is asked for in %j",
+    (value) => {
+      expect(detectFileAccess(value)).toBeDefined();
+    },
+  );
+
+  it.each([
+    'source="access.log" | stats count by status',
+    "/etc/hosts permission denied",
+    "which /etc/hosts entry is it, please",
+  ])("passes %j, which names one", (value) => {
+    expect(detectFileAccess(value)).toBeUndefined();
   });
 });

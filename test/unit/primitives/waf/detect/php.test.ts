@@ -5,6 +5,8 @@ import { detectPhp } from "../../../../../runtime/primitives/waf/detect/php.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "mail[#post_render][]",
+  "a[b][#lazy_builder][0]",
   "<?php system('id');",
   "<?= 1 ?>",
   "$_GET['x']",
@@ -23,6 +25,8 @@ const ATTACKS = [
   "([system][0])('id')",
 ];
 const HONEST = [
+  "array_map(function ($y) { return $y * 3; }, [1]);",
+  "see issue[#bug] there",
   "the files (yep)",
   '<?xml version="1.0"?>',
   "exec summary (draft)",

@@ -5,6 +5,8 @@ import { detectLdap, detectNosql } from "../../../../../runtime/primitives/waf/d
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  '{"a":{"$gte":""}}',
+  '{"a":{"$gte":10,"$ne":1}}',
   "u[$ne]",
   '{"$gt":""}',
   "$where",
@@ -13,7 +15,14 @@ const ATTACKS = [
   "user.$ne",
   ";while(true){}",
 ];
-const HONEST = ["$set your alarm", "costs $10", "while (foo) is bar", "a || b"];
+const HONEST = [
+  '{"cost":{"$gte":20,"$lte":90}}',
+  '{"on":{"$gte":"2026-01-02"}}',
+  "$set your alarm",
+  "costs $10",
+  "while (foo) is bar",
+  "a || b",
+];
 
 describe("detectNosql", () => {
   it.each(ATTACKS)("sees operators of a document store in %j", (value) => {

@@ -5,6 +5,8 @@ import { detectShell } from "../../../../../runtime/primitives/waf/detect/shell.
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  'report.pdf" ; id ; "',
+  "--output=/var/www/x.php http://a.example",
   ";w`echo h`o",
   ";un$(echo am)e -a",
   ";${PATH:0:1}bin${PATH:0:1}ls",
@@ -76,6 +78,8 @@ const ATTACKS = [
   "whoami |",
 ];
 const HONEST = [
+  "java.lang.E: x\n\tat java.base/java.lang.Thread.run(Thread.java:83)",
+  "see <https://a.example|link> &amp; more",
   "kubectl get nodes -o wide | grep -v Ready",
   "ls -l src/ | wc -l",
   "status=500 by host | stats count | sort -count",

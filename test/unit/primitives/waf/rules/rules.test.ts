@@ -26,9 +26,10 @@ const ENGINE = createWafEngine({
   bounds: { maxValues: 1000, maxDepth: 8, maxValueLength: 65_536 },
 });
 
+const HEAD = { method: "GET", protocol: "HTTP/1.1", rawSearch: "" };
+
 function headMatches(rawPath: string, fields: readonly string[]): readonly string[] {
-  const head = { method: "GET", protocol: "HTTP/1.1", rawPath, rawSearch: "", fields };
-  return ENGINE.inspect(head).matches.map(({ rule }) => rule.id);
+  return ENGINE.inspect({ ...HEAD, rawPath, fields }).matches.map(({ rule }) => rule.id);
 }
 
 const LENGTH = 64 * 1024;
@@ -60,6 +61,15 @@ describe("rules", () => {
     ["X-Middleware-Subrequest", "middleware"],
   ])("find what a framework evaluates in %s", (name, value) => {
     expect(headMatches("/", [name, value])).not.toEqual([]);
+  });
+
+  it("find the way to all objects over two keys of JSON", () => {
+    for (const key of ['"prototype"', '"\\u0070rototype"']) {
+      const inspection = ENGINE.inspect({ ...HEAD, rawPath: "/", fields: [] });
+      const content = Buffer.from(`{"a":[{"constructor":{${key}:{"b":true}}}]}`);
+      inspection.inspectContent(content, "application/json");
+      expect(inspection.matches.map(({ rule }) => rule.id)).toContain("code-platform");
+    }
   });
 
   it("say what they mean and carry a tag", () => {
