@@ -27,7 +27,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     places: [...VALUES, "cookie", "referer", "path", "xml"],
     codings: [...ESCAPES, "entities", "fullWidth"],
   },
-  "path.lines": { places: [...VALUES, "cookie"], codings: ESCAPES, name: "file" },
+  "path.lines": { places: [...ANYWHERE, "agent"], codings: ESCAPES, name: "file" },
   "unix-command.lines": { places: [...ANYWHERE, "agent"], codings: ESCAPES },
   "windows-command.lines": { places: ANYWHERE, codings: [...ESCAPES, "case"] },
   "template.lines": { places: [...ANYWHERE, "agent", "path"], codings: ESCAPES },

@@ -84,7 +84,11 @@ export function afterLogic(index: number): string | undefined {
           return "tautology";
         if (right === QUOTE_MARK && afterNumberOrClose) return "tautology";
         if (right === VARIABLE) return "tautology";
-        if (right === WORD && (afterNumberOrClose || before === WORD) && worldlyCall(after + 1))
+        if (
+          right === WORD &&
+          (afterNumberOrClose || before === WORD || before === COMPARE || before === ARITHMETIC) &&
+          worldlyCall(after + 1)
+        )
           return "numeric-condition";
       }
     }

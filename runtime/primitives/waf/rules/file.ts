@@ -13,6 +13,10 @@ const RESTRICTED_PATHS = literalGroup([
     `${before}.gz`,
     `${before}.7z`,
   ]).flat(),
+  // Below two slashes, and on a drive.
+  "etc\\",
+  ..."s.lo s_lo r.lo r_lo //va //us //op //bo //ro".split(" "),
+  ..."wi in pr bo xa wa ap sy my ph".split(" ").flatMap((name) => [`:/${name}`, `:\\${name}`]),
 ]);
 
 /** Files of a commit, as code hosts report a push. */
@@ -26,7 +30,7 @@ export const FILE_RULES: readonly Rule[] = [
     message: "A path that walks out of its directory",
     tags: ["traversal", "attack-lfi"],
     variables: [...INPUT_AND_FIELDS, "REQUEST_URI_RAW"],
-    except: [...SILENT_FIELDS, "REQUEST_HEADERS:referer", "REQUEST_HEADERS:user-agent"],
+    except: SILENT_FIELDS,
     transformations: [[], ...DECODED],
     operator: { detect: detectTraversal },
     needs: { minLength: 3, classes: DOTS | PERCENT | WIDE, groups: HIDDEN_DOTS },
@@ -44,8 +48,9 @@ export const FILE_RULES: readonly Rule[] = [
       "XML_ATTRIBUTES",
       "GRAPHQL",
       "FILES",
+      "REQUEST_HEADERS",
     ],
-    except: PUSHED_FILES,
+    except: [...PUSHED_FILES, ...SILENT_FIELDS, "REQUEST_HEADERS:referer"],
     transformations: DECODED,
     operator: { detect: detectFileAccess },
     needs: { minLength: 5, characters: "/\\.%", urlGroups: FILE_URL_WORDS },
@@ -57,7 +62,7 @@ export const FILE_RULES: readonly Rule[] = [
     variables: ["REQUEST_FILENAME"],
     transformations: DECODED,
     operator: {
-      rx: /\/\.(?!well-known(?:\/|$))(?:env|git|svn|hg|bzr|cvs|ssh|aws|azure|docker|dockerenv|kube|npmrc|yarnrc|pypirc|netrc|pgpass|my\.cnf|mysql_history|psql_history|bash\w{0,12}|zsh\w{0,12}|sh_history|history|profile|ht\w{2,10}|user\.ini|idea|vscode|vs|DS_Store|boto|s3cfg|gnupg|config|composer|terraform|circleci|travis|gitlab|github|drone|jenkins|sass|claude|cursor|continue|aider|roo|zed|cline|kiro|windsurf|rovodev|codex|opencode|a0proj|plandex|fabric|n8n|junie|gemini|copilot|trae|augment|qodo|\w{1,20}ignore|\w{0,12}history|wp-config|rhosts|viminfo|pki|subversion|remote-sync|ftpconfig|sftp-config|php_cs|babelrc|eslintrc|editorconfig|gemrc|irbrc|irssi|xauthority)(?:[./\w~-]|$)/i,
+      rx: /\/\.(?!well-known(?:\/|$))(?:env|git|svn|hg|bzr|cvs|ssh|aws|azure|docker|dockerenv|kube|npmrc|yarnrc|pypirc|netrc|pgpass|my\.cnf|mysql_history|psql_history|bash\w{0,12}|zsh\w{0,12}|sh_history|history|profile|ht\w{2,10}|user\.ini|idea|vscode|vs|DS_Store|boto|s3cfg|gnupg|config|composer|terraform|circleci|travis|gitlab|github|drone|jenkins|sass|claude|cursor|continue|aider|roo|zed|cline|kiro|windsurf|rovodev|codex|opencode|a0proj|plandex|fabric|n8n|junie|gemini|copilot|trae|augment|qodo|\w{1,20}ignore|\w{0,12}history|wp-config|rhosts|viminfo|pki|subversion|remote-sync|ftpconfig|sftp-config|php_cs|babelrc|eslintrc|editorconfig|gemrc|irbrc|irssi|xauthority|t?cshrc|kshrc|shosts|passwd)(?:[./\w~-]|$)/i,
     },
     needs: { characters: ".", literals: ["/."] },
   },
@@ -68,7 +73,7 @@ export const FILE_RULES: readonly Rule[] = [
     variables: ["REQUEST_FILENAME"],
     transformations: DECODED,
     operator: {
-      rx: /(?:^|\/)(?:etc\/(?:passwd|shadow|hosts|group|issue)|proc\/(?:self|version|cpuinfo|interrupts|meminfo|mounts|net)|sys\/(?:class|devices|fs|kernel)|@fs\/|@id\/__x00__|WEB-INF|META-INF(?:\/(?:MANIFEST\.MF|context\.xml|maven))?|wp-content\/(?:debug|errors?)\.log|wp-config[._-]?(?:php)?(?:\.?(?:bak|old|orig|save|swp|txt|dist|backup)|~)|web\.config|appsettings(?:\.\w{1,20})?\.json|(?:backup|dump|database|db|mysql|data|site|www)[\w-]{0,20}\.(?:sql|sqlite3?|mdb|tar|tgz|gz|zip|bz2|rar|7z)(?:\.(?:gz|zip|bz2))?|id_(?:rsa|dsa|ecdsa|ed25519)|docker-compose\.ya?ml|Dockerfile|Vagrantfile|phpinfo\.php|server-(?:status|info)|composer\.(?:json|lock)|package-lock\.json|yarn\.lock|Gemfile(?:\.lock)?|local_settings\.py|settings\.py|config\.(?:php|inc|yml|ini)(?:\.\w{1,10}|~)|adminer(?:-[\d.]{1,10})?\.php|(?:c99|r57|wso|b374k|shell|webshell)\.(?:php\d?|aspx?|jsp))(?=$|[\s/?;])/i,
+      rx: /(?:^|\/)(?:etc[\\/](?:passwd|shadow|hosts|group|issue)|(?:access|error)[._]log|proc\/(?:self|version|cpuinfo|interrupts|meminfo|mounts|net)|sys\/(?:class|devices|fs|kernel)|@fs\/|@id\/__x00__|WEB-INF|META-INF(?:\/(?:MANIFEST\.MF|context\.xml|maven))?|wp-content\/(?:debug|errors?)\.log|wp-config[._-]?(?:php)?(?:\.?(?:bak|old|orig|save|swp|txt|dist|backup)|~)|web\.config|appsettings(?:\.\w{1,20})?\.json|(?:backup|dump|database|db|mysql|data|site|www)[\w-]{0,20}\.(?:sql|sqlite3?|mdb|tar|tgz|gz|zip|bz2|rar|7z)(?:\.(?:gz|zip|bz2))?|id_(?:rsa|dsa|ecdsa|ed25519)|docker-compose\.ya?ml|Dockerfile|Vagrantfile|phpinfo\.php|server-(?:status|info)|composer\.(?:json|lock)|package-lock\.json|yarn\.lock|Gemfile(?:\.lock)?|local_settings\.py|settings\.py|config\.(?:php|inc|yml|ini)(?:\.\w{1,10}|~)|adminer(?:-[\d.]{1,10})?\.php|(?:c99|r57|wso|b374k|shell|webshell)\.(?:php\d?|aspx?|jsp))(?=$|[\s/?;])|\/\/(?:etc|proc|boot|root|var\/(?:logs?|run|spool|adm|db|lib)|usr\/(?:local|lib|sbin)|opt\/(?:lampp|xampp))\/\w|(?:^|\/)(?:etc\/(?:(?:fstab|motd|crontab|sudoers|hostname|resolv\.conf)\b|(?:ssh|httpd|apache2?|nginx|mysql|php\d?|security|cron\.d|init\.d|logrotate\.d|vsftpd|postfix)\/\w)|[a-z]:[\\/]{1,4}(?:windows|winnt|inetpub|program ?files|boot\.ini|xampp|wamp|appserv|system32|mysql|php|apache))/i,
     },
     needs: { groups: RESTRICTED_PATHS },
   },

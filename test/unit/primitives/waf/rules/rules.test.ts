@@ -48,12 +48,39 @@ describe("rules", () => {
     }
   });
 
-  it.each(["/WEB-INF/web.xml", "/app/META-INF/MANIFEST.MF", "/META-INF/maven/a/pom.xml"])(
-    "know %s as the server's own",
-    (path) => {
-      expect(headMatches(path, [])).toContain("restricted-path");
-    },
-  );
+  it.each([
+    "/WEB-INF/web.xml",
+    "/app/META-INF/MANIFEST.MF",
+    "/META-INF/maven/a/pom.xml",
+    "/a//etc/hostid",
+    "/a//var/log/x",
+    "/etc/fstab",
+    "/a/etc%5cpasswd",
+    "/a/C:/inetpub/x",
+    "/d:%5cwinnt%5cx",
+    "/logs/access.log",
+  ])("know %s as the server's own", (path) => {
+    expect(headMatches(path, [])).toContain("restricted-path");
+  });
+
+  it.each([
+    "/etc/designs/shop.css",
+    "/usr/local/guide",
+    "/blog//var/x",
+    "/C:/Users/x",
+    "/logs/access",
+    "/blog/mysql:/x",
+  ])("let %s pass as a path", (path) => {
+    expect(headMatches(path, [])).not.toContain("restricted-path");
+  });
+
+  it("look for paths in fields as well", () => {
+    expect(headMatches("/", ["X-File", "/etc/passwd"])).toContain("lfi-file");
+    expect(headMatches("/", ["User-Agent", "../../etc/hosts"])).toContain("traversal-walk");
+    expect(headMatches("/", ["Referer", "https://a.test/docs/nginx.conf"])).not.toContain(
+      "lfi-file",
+    );
+  });
 
   it.each([
     ["Content-Type", "%{(#a='multipart/form-data').(#b=@java.lang.Runtime@getRuntime())}"],
