@@ -22,8 +22,16 @@ import { sign, type Finding } from "./finding.ts";
 
 const OPERATORS =
   "ne|eq|gt|gte|lt|lte|in|nin|not|nor|or|and|all|regex|where|exists|type|mod|text|elemMatch|size|expr|jsonSchema|comment|options|search|near|within|lookup|match|group|unionWith|function|accumulator|set|unset|inc|push|pull|rename|out|merge|geoWithin|slice|bitsAllSet|rand|sample|natural";
+/**
+ * Keys of other worlds too: what a beacon sets about a person, the type of a record, a schema's comment, a search of OData. In
+ * brackets behind a parameter's name they are none of those.
+ */
+const SHARED_KEYS = new Set(["set", "unset", "type", "comment", "search"]);
+const KEYS = OPERATORS.split("|")
+  .filter((name) => !SHARED_KEYS.has(name))
+  .join("|");
 const NOSQL_KEY = new RegExp(
-  String.raw`\[\s?["']?\$(?:${OPERATORS})["']?\s?\]|["'{,\s]\s?\$(?:${OPERATORS})["']?\s{0,4}:|(?:^|\.)\$(?:${OPERATORS})$|^\s?\$(?:${OPERATORS})["']?\s?:`,
+  String.raw`\[\s?["']?\$(?:${OPERATORS})["']?\s?\]|["'{,\s]\s?\$(?:${KEYS})["']?\s{0,4}:|[\]}],\s?\$(?:${OPERATORS})\s?:|(?:^|\.)\$(?:${KEYS})$|^\s?\$(?:${KEYS})["']?\s?:`,
   "i",
 );
 const NOSQL_CODE =

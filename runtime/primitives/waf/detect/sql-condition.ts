@@ -37,6 +37,16 @@ import {
 
 // AND, OR and their kin without a quote before them.
 
+/** Whether the value itself has opened the bracket that closes here, and something stands before it. */
+function isOwnBracket(close: number): boolean {
+  let depth = 0;
+  for (let at = close; at > 1 && at > close - 64; at--) {
+    if (kindAt(at) === CLOSE) depth++;
+    else if (kindAt(at) === OPEN && --depth === 0) return true;
+  }
+  return false;
+}
+
 function isCalled(open: number): boolean {
   return touches(open - 1) || kindAt(open + 1) !== WORD || touches(open + 1);
 }
@@ -179,6 +189,8 @@ export function afterLogic(index: number): string | undefined {
       !isFilter() &&
       // "with OpenSSL 1.1 and Linux < 3.19": words before the number
       !(kindAt(index - 2) === WORD && kindAt(index - 3) === WORD && kindAt(after) === COMPARE) &&
+      // "not (a or b) and c >= 1000": the bracket closes one of the value's own
+      !(before === CLOSE && isOwnBracket(index - 1)) &&
       comparison(after) &&
       (kindAt(after) !== COMPARE || operandFollows(after + 1))
     )

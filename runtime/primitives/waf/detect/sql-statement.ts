@@ -247,7 +247,7 @@ export function select(index: number): string | undefined {
     if (kindAt(source) === OPEN && kindAt(source + 1) === SELECT) return "subquery";
     // The value is a statement and nothing else.
     if (tokens.start[index] === tokens.start[1] || before === NUMBER || before === SEMICOLON_MARK) {
-      if (statementRichness(index, distance) >= 2) return "select-statement";
+      if (statementRichness(index, distance) >= 2 && !isPrepared()) return "select-statement";
     }
     if (before === CLOSE && kindAt(index - 2) !== WORD && selected(index + 1))
       return "select-statement";
@@ -264,6 +264,17 @@ function isQuotation(index: number): boolean {
   return (
     /^[\w-]+$/.test(text) ||
     (start > 0 && /^\w+\([^'"]*\)$/.test(text) && /\s/.test(tokens.value.charAt(start - 1)))
+  );
+}
+
+/** A statement as traces and logs show it: placeholders where its values were, which nobody who injects one can bind. */
+function isPrepared(): boolean {
+  const { value } = tokens;
+  return (
+    !value.includes("'") &&
+    /(?:[=<>(,]|\b(?:limit|offset|like|in))\s{0,2}(?:\?|\$\d{1,2}|:[a-z_]\w{0,30}|%s)(?=$|[\s,);])/i.test(
+      value,
+    )
   );
 }
 
@@ -405,6 +416,6 @@ export function statement(index: number): string | undefined {
   )
     return "waitfor";
   if ((word === "exec" || word === "execute") && isExecuted(index + 1)) return "execute";
-  if (!breaksOut) return undefined;
+  if (!breaksOut || (before === EDGE && isPrepared())) return undefined;
   return statementShape(index, false) ? "statement" : undefined;
 }

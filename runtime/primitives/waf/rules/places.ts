@@ -74,6 +74,6 @@ export const SILENT_FIELDS: readonly WafVariable[] = QUIET_FIELDS.filter(
 export const DECODED: readonly (readonly WafTransformation[])[] = [
   ["urlDecodeDeep", "utf8toUnicode"],
   ["urlDecodeDeep", "jsDecode"],
-  ["base64Decode"],
-  ["base64Decode", "jsDecode"],
+  ["base64Decode", "urlDecodeDeep", "utf8toUnicode"],
+  ["base64Decode", "urlDecodeDeep", "jsDecode"],
 ];
