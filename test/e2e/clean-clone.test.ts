@@ -31,7 +31,8 @@ it.runIf(isFullScale && isCheckout)(
   { timeout: 600_000 },
   async () => {
     const dir = mkdtempSync(join(tmpdir(), "gatewright-clone-"));
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    // Tens of thousands of files: on a busy disk longer than hooks usually may.
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }), 120_000);
     expect(git("clone", "--quiet", "--no-hardlinks", root, dir)).toMatchObject({ status: 0 });
     const options = { cwd: dir, env: { PATH, GATEWRIGHT_TEST_SCALE: undefined } };
     const quiet = ["--prefer-offline", "--no-audit", "--no-fund"];

@@ -51,6 +51,7 @@ it(
     let streamsBefore = 0;
     for (let version = 2; version <= RELOADS + 1; version++) {
       if (version === WARM_UP + 1) {
+        await delay(RETIRED_AFTER_MS);
         heapBefore = (await proxy.measure()).heapBytes;
         streamsBefore = streams.length;
       }
@@ -69,7 +70,6 @@ it(
     expect(load.sent).toBeGreaterThan(REQUESTS_PER_SECOND / 2);
 
     for (const stream of streams) await stream.expectLive();
-    const growth = (await proxy.measure()).heapBytes - heapBefore;
     await delay(RETIRED_AFTER_MS);
     const ticks = (): string[] =>
       proxy.started.command.lines
@@ -85,6 +85,7 @@ it(
     if (isFullScale) {
       // Streams cost something by themselves: what as many new ones cost without a reload.
       const heapAfter = (await proxy.measure()).heapBytes;
+      const growth = heapAfter - heapBefore;
       const opened = streams.length - streamsBefore;
       for (let count = 0; count < opened; count++) streams.push(await openStreams(proxy.url));
       const streamCost = (await proxy.measure()).heapBytes - heapAfter;
