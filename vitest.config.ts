@@ -22,6 +22,8 @@ export default defineConfig({
     retry: process.env["CI"] === undefined ? 0 : 1,
     // At full scale many wait for time to pass.
     testTimeout: isFull ? 180_000 : 15_000,
+    // One second by default: a busy machine takes longer to see what does come.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 15_000,
     teardownTimeout: 5_000,
     reporters: [
