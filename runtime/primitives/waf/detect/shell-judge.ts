@@ -231,7 +231,7 @@ function isQueryName(value: string, end: number): boolean {
 }
 
 const CONTROL_WORDS =
-  /^(?:true|false|if|then|do|else|while|for|until|test|echo|sleep|id|ls|pwd|cd|cat|who)$/;
+  /^(?:true|false|if|then|do|else|while|for|until|test|echo|sleep|id|ls|pwd|cd|cat|who|set|env|printenv)$/;
 
 /** Whether only a sentence or a list of words stands before the separator. */
 function wordsOnly(value: string, at: number): boolean {

@@ -65,6 +65,7 @@ const ATTACKS = [
   'busybox -c "id"',
   "cat /[e]tc/x",
   "a;whoami",
+  "a;set|grep k",
   "a;sudo id",
   "a|busybox id",
   "a;rm k",

@@ -58,6 +58,7 @@ const HONEST = [
   '<a xlink:href="https://x.example">x</a>',
   '<p style="width:{{w}}%">x</p>',
   "<xml>a</xml>",
+  '<p style="margin:0;}">x</p>',
   "a <b c d e f>",
   "i <3 u",
 ];
