@@ -295,7 +295,7 @@ function attributeSign(tag: Tag, value: string): string | undefined {
     if (isForeignLink(name, attribute.value, tag.name, value)) return "attribute";
     if (name === "style") {
       const style = decodeEntities(attribute.value).replace(/\/\*[^*]{0,200}\*\//g, "");
-      if (ACTIVE_STYLE.test(style) || /^[^{}]{1,200}\}\s{0,4}[a-z-]{2,30}\s{0,4}[=:]/i.test(style))
+      if (ACTIVE_STYLE.test(style) || /^[^{}]{1,200}\}\s{0,4}[a-z-]{1,30}\s{0,4}[=:]/i.test(style))
         return "style";
       continue;
     }
