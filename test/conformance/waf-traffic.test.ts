@@ -8,12 +8,15 @@ import { isFullScale, scaled } from "../helpers/scale.ts";
 import { startProxy } from "../helpers/start-proxy.ts";
 import { isStoppedByEngine, matchesOf } from "../helpers/waf-engine.ts";
 import { SuiteTable, type SuiteRequest } from "../helpers/waf-suites.ts";
+import { blindRequests } from "../helpers/waf-blind.ts";
 import { attackRequests, honestRequests } from "../helpers/waf-traffic.ts";
 import { statusOverTheWire } from "../helpers/wire-status.ts";
 
 /** Per cent; what was reached once is not given up again. */
 const FLOOR = 98;
 const FAMILY_FLOOR = 90;
+const BLIND_STOPPED = 98;
+const BLIND_PASSED = 94;
 
 describe("traffic of our own", () => {
   it("is stopped where it is an attack", { timeout: 300_000 }, () => {
@@ -41,6 +44,23 @@ describe("traffic of our own", () => {
       .filter(isStoppedByEngine)
       .map((request) => `${request.family} ${request.id}: ${matchesOf(request).join(", ")}`);
     expect(stopped).toEqual([]);
+  });
+
+  it("is told apart where somebody wrote it down who had not seen the rules", () => {
+    const table = new SuiteTable();
+    const wrong: string[] = [];
+    for (const request of [...blindRequests("attacks"), ...blindRequests("honest")]) {
+      const isStopped = isStoppedByEngine(request);
+      table.add(request, isStopped);
+      if (isStopped !== request.isAttack) {
+        wrong.push(`${request.family} ${request.id}: ${matchesOf(request).join(", ")}`);
+      }
+    }
+    if (isFullScale) table.print();
+    expect(table.all.attacks).toBeGreaterThan(1100);
+    expect(table.all.honest).toBeGreaterThan(850);
+    expect(table.stopped, wrong.join("\n")).toBeGreaterThanOrEqual(BLIND_STOPPED);
+    expect(table.passed, wrong.join("\n")).toBeGreaterThanOrEqual(BLIND_PASSED);
   });
 
   it("is told apart over the wire as well", { timeout: 300_000 }, async () => {

