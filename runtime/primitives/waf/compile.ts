@@ -1,6 +1,6 @@
 import { isNamed } from "../../http/raw-fields.ts";
 import { CleanValues, detached, type CleanTable } from "./clean-values.ts";
-import { compileNeeds, compileOperator, type Filter, type Operation } from "./operator.ts";
+import { asksFor, compileNeeds, compileOperator, type Filter, type Operation } from "./operator.ts";
 import {
   SEVERITY_POINTS,
   type WafCollection,
@@ -9,7 +9,7 @@ import {
   type WafTransformation,
   type WafVariable,
 } from "./rule.ts";
-import { DECODING, encodedClasses } from "./transform.ts";
+import { changedClasses, DECODING, encodedClasses } from "./transform.ts";
 
 /** One condition of one rule, as it is tried on values of one collection. */
 export interface Probe {
@@ -20,8 +20,10 @@ export interface Probe {
   readonly name: string | undefined;
   /** Lower case names that it leaves out. */
   readonly except: ReadonlySet<string>;
-  /** Numbers of the chains after which the operator is tried. */
-  readonly chains: readonly number[];
+  /** Number of the chains after which the operator is tried. */
+  readonly chainSet: number;
+  /** Classes of characters without all of which its chains leave a value alone that is no base64; -1: any may be changed. */
+  readonly changedBy: number;
   /** All its chains only decode: a plain value is looked at once, as it is. */
   readonly decodesOnly: boolean;
   /** Classes of characters of which a value must have one, before anything is decoded, to be tried. */
@@ -34,7 +36,7 @@ export interface Probe {
 }
 
 /** All that is tried on the values of one place. */
-export interface ProbeSet {
+export class ProbeSet {
   readonly probes: readonly Probe[];
   /** A value with none of these classes, of none of these groups and no base64 is of no interest to any of them. */
   readonly classes: number;
@@ -44,7 +46,45 @@ export interface ProbeSet {
   readonly urlProbes: readonly Probe[];
   /** Absent for names that are not kept. */
   readonly clean: CleanTable | undefined;
+  /** Most values hold what others held, too: the answers of {@link asking}, by a hash of the classes. */
+  #keys: Int32Array | undefined;
+  #answers: (readonly Probe[])[] = [];
+
+  constructor(probes: readonly Probe[], clean: CleanValues | undefined) {
+    this.probes = probes;
+    this.classes = probes.reduce((all, { rawClasses }) => all | rawClasses, 0);
+    this.groups = probes.reduce((all, { filter }) => all | filter.groups, 0);
+    this.urlGroups = probes.reduce((all, { urlGroups = 0 }) => all | urlGroups, 0);
+    this.urlProbes = probes.filter(({ urlGroups }) => urlGroups === undefined);
+    this.clean = clean?.table();
+  }
+
+  /** What has to look at a value of these classes, in which nothing is encoded and which has no word of any group. */
+  asking(classes: number): readonly Probe[] {
+    const slot = Math.imul(classes, 0x9e3779b1) >>> (32 - ANSWER_BITS);
+    const keys = this.#keys;
+    if (keys === undefined || keys[slot] !== classes) return this.#answer(classes, slot);
+    return this.#answers[slot] as readonly Probe[];
+  }
+
+  #answer(classes: number, slot: number): readonly Probe[] {
+    if (this.#keys === undefined) {
+      // No value has these classes.
+      this.#keys = new Int32Array(ANSWERS).fill(-1);
+      this.#answers = Array.from({ length: ANSWERS }, () => []);
+    }
+    const answer = this.probes.filter(
+      ({ filter, decodesOnly, changedBy }) =>
+        asksFor(filter, classes, 0) || (!decodesOnly && (changedBy & classes) !== 0),
+    );
+    this.#keys[slot] = classes;
+    this.#answers[slot] = answer;
+    return answer;
+  }
 }
+
+const ANSWER_BITS = 9;
+const ANSWERS = 1 << ANSWER_BITS;
 
 export interface CompiledRule {
   readonly index: number;
@@ -58,6 +98,8 @@ export interface CompiledRule {
 export interface RuleSet {
   readonly rules: readonly CompiledRule[];
   readonly chains: readonly (readonly WafTransformation[])[];
+  /** Numbers of the chains that stand together in a condition. */
+  readonly chainSets: readonly (readonly number[])[];
   /** What is tried on a value of this collection and name; undefined: nothing. */
   probesFor(collection: WafCollection, name: string): ProbeSet | undefined;
   /** For values whose names are not known yet; undefined where each is counted. */
@@ -139,6 +181,7 @@ const IN_COOKIES: ReadonlySet<WafCollection> = new Set<WafCollection>([
 export function compileRules(rules: readonly WafRule[], paranoia: number): RuleSet {
   const chains: (readonly WafTransformation[])[] = [];
   const chainNumbers = new Map<string, number>();
+  const chainSets: (readonly number[])[] = [];
   const byCollection = new Map<WafCollection, Probe[]>();
   const counts = new Map<string, Probe[]>();
   const compiled: CompiledRule[] = [];
@@ -162,6 +205,7 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
   return {
     rules: compiled,
     chains,
+    chainSets,
     counts,
     ...createLookup(byCollection, counts, clean),
     fieldsOf: createFieldTables(clean),
@@ -176,11 +220,12 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
     const shared = {
       rule,
       bit,
-      chains: conditionChains.map(chainNumber),
+      chainSet: chainSetNumber(conditionChains.map(chainNumber)),
+      changedBy: conditionChains.reduce((classes, chain) => classes | changedClasses(chain), 0),
       decodesOnly: conditionChains.flat().every((name) => DECODING.has(name)),
       rawClasses: conditionChains.reduce(
         (classes, chain) => classes | encodedClasses(chain),
-        filter.classes,
+        filter.pairs.reduce((classes, [one]) => classes | one, filter.classes),
       ),
       filter,
       urlGroups: conditionChains.flat().every(leavesPlain) ? filter.urlGroups : undefined,
@@ -200,6 +245,12 @@ export function compileRules(rules: readonly WafRule[], paranoia: number): RuleS
         }
       }
     }
+  }
+
+  function chainSetNumber(numbers: readonly number[]): number {
+    const key = numbers.join();
+    const known = chainSets.findIndex((other) => other.join() === key);
+    return known === -1 ? chainSets.push(numbers) - 1 : known;
   }
 
   function chainNumber(chain: readonly WafTransformation[]): number {
@@ -222,19 +273,19 @@ function createLookup(
   const wholes = new Map<WafCollection, ProbeSet>();
   const kept = new Map<WafCollection, Map<string, ProbeSet | undefined>>();
   for (const [collection, probes] of byCollection) {
-    wholes.set(collection, probeSet(probes, REPEATED.has(collection) ? clean : undefined));
+    wholes.set(collection, new ProbeSet(probes, REPEATED.has(collection) ? clean : undefined));
     const isNamed = probes.some(({ name, except }) => name !== undefined || except.size > 0);
     if (isNamed) kept.set(collection, new Map());
   }
   const shared = new Map<WafCollection, SharedProbes>();
   for (const collection of SCANNED) {
     if (countsAny(counts, new Set([collection]))) continue;
-    const all = wholes.get(collection) ?? probeSet([], undefined);
+    const all = wholes.get(collection) ?? new ProbeSet([], undefined);
     const names = all.probes.flatMap(({ name, except }) => [name ?? [], ...except].flat());
     const unnamed = all.probes.filter(({ name }) => name === undefined);
     shared.set(collection, {
       all,
-      unnamed: unnamed.length === all.probes.length ? all : probeSet(unnamed, clean),
+      unnamed: unnamed.length === all.probes.length ? all : new ProbeSet(unnamed, clean),
       lengths: new Set(names.map((name) => name.length)),
     });
   }
@@ -252,7 +303,8 @@ function createLookup(
     if (asked.length === whole.probes.length) probes = whole;
     else if (asked.length > 0)
       probes =
-        known.get(lower) ?? probeSet(asked, keeps && REPEATED.has(collection) ? clean : undefined);
+        known.get(lower) ??
+        new ProbeSet(asked, keeps && REPEATED.has(collection) ? clean : undefined);
     if (keeps) {
       known.set(detached(name), probes);
       if (lower !== name) known.set(detached(lower), probes);
@@ -260,17 +312,6 @@ function createLookup(
     return probes;
   };
   return { probesFor, sharedProbes: (collection) => shared.get(collection) };
-}
-
-function probeSet(probes: readonly Probe[], clean: CleanValues | undefined): ProbeSet {
-  return {
-    urlGroups: probes.reduce((all, { urlGroups = 0 }) => all | urlGroups, 0),
-    urlProbes: probes.filter(({ urlGroups }) => urlGroups === undefined),
-    probes,
-    classes: probes.reduce((all, { rawClasses }) => all | rawClasses, 0),
-    groups: probes.reduce((all, { filter }) => all | filter.groups, 0),
-    clean: clean?.table(),
-  };
 }
 
 function createFieldTables(clean: CleanValues): RuleSet["fieldsOf"] {

@@ -2,8 +2,8 @@ import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { isBase64, isNoBase64, mayBeBase64 } from "./base64.ts";
 import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";
 import type { KnownFields, Probe, ProbeSet, RuleSet } from "./compile.ts";
-import { characterClasses, COLON, literalGroups, noteScan } from "./detect/characters.ts";
-import { isPlainUrl, URL_CLASSES } from "./detect/plain-url.ts";
+import { characterClasses, literalGroups, noteScan } from "./detect/characters.ts";
+import { isPlainUrl } from "./detect/plain-url.ts";
 import { isExcluded, type Exclusion } from "./exclusion.ts";
 import { maskedText } from "./masked.ts";
 import { EVERY, passesFilter, type Hit } from "./operator.ts";
@@ -14,8 +14,9 @@ import { readForm } from "./parse/form.ts";
 import { mayBeNestedJson, readNestedJson } from "./parse/nested-json.ts";
 import type { Rule, WafCollection, WafRule } from "./rule.ts";
 import { hasBadPercent, urlDecode } from "./percent.ts";
+import { ENCODING, isDecoded } from "./transform.ts";
 import type { Anomaly, InspectBounds, ScannedText, ValueSink } from "./values.ts";
-import { NOTHING, Variants } from "./variants.ts";
+import { Variants } from "./variants.ts";
 
 /** The head of a request, as it came. */
 export interface RequestHead {
@@ -93,7 +94,7 @@ export class Inspection implements ValueSink {
     this.#path = path;
     let variants = variantsOf.get(ruleSet);
     if (variants === undefined) {
-      variants = new Variants(ruleSet.chains);
+      variants = new Variants(ruleSet);
       variantsOf.set(ruleSet, variants);
     }
     this.#variants = variants;
@@ -264,9 +265,14 @@ export class Inspection implements ValueSink {
     this.#values += 1;
     const { classes, groups, bytes } = text;
     const { all } = shared;
-    const isDull =
-      all.classes !== EVERY && (classes & all.classes) === 0 && (groups & all.groups) === 0;
-    if (isDull && isNoBase64(bytes, classes)) return;
+    if (
+      (classes & ENCODING) === 0 &&
+      (groups & all.groups) === 0 &&
+      isNoBase64(bytes, classes) &&
+      all.asking(classes).length === 0
+    ) {
+      return;
+    }
     const { value } = text;
     if (this.#waiting !== undefined) {
       this.#waiting.push(collection, text.path, value);
@@ -327,7 +333,13 @@ export class Inspection implements ValueSink {
   ): void {
     const classes = characterClasses(value);
     const groups = literalGroups(value);
-    if (
+    const isPlain = isDecoded(value, classes);
+    let probes = set.probes;
+    if (isPlain) {
+      if ((groups & set.groups) === 0) probes = set.asking(classes);
+      if (isPlainUrl(value, classes) && (groups & set.urlGroups) === 0) probes = set.urlProbes;
+      if (probes.length === 0) return;
+    } else if (
       set.classes !== EVERY &&
       (classes & set.classes) === 0 &&
       (groups & set.groups) === 0 &&
@@ -335,62 +347,39 @@ export class Inspection implements ValueSink {
     ) {
       return;
     }
-    if (
-      (classes & ~URL_CLASSES) === 0 &&
-      (classes & COLON) !== 0 &&
-      (groups & set.urlGroups) === 0 &&
-      isPlainUrl(value)
-    ) {
-      if (set.urlProbes.length > 0)
-        this.#tryAll(set.urlProbes, collection, place, value, classes, groups);
-      return;
-    }
     const clean = value.length <= MAX_KNOWN_LENGTH ? set.clean : undefined;
     const known = clean === undefined ? NEW : clean.get(value);
     if (known >= 0) return;
     const hadHit = this.#isHit;
     this.#isHit = false;
-    this.#tryAll(set.probes, collection, place, value, classes, groups);
-    if (this.#isHit) return;
-    this.#isHit = hadHit;
-    if (known === UNKNOWN) clean?.add(value, 1);
-  }
-
-  #tryAll(
-    probes: readonly Probe[],
-    collection: WafCollection,
-    place: string | ScannedText,
-    value: string,
-    classes: number,
-    groups: number,
-  ): void {
-    const variants = this.#variants;
-    variants.begin(value, classes, groups);
-    const { isPlain } = variants;
+    if (!isPlain) this.#variants.begin(value, classes, groups);
+    let isBegun = !isPlain;
     for (const probe of probes) {
-      if (isPlain && probe.decodesOnly) {
+      if (isPlain && (probe.decodesOnly || (probe.changedBy & classes) === 0)) {
         if (!passesFilter(probe.filter, value, classes, groups)) continue;
         const hit = probe.operation(value);
         if ((hit === undefined) === probe.not) this.#hit(probe, collection, place, value, hit);
         continue;
       }
-      let tried = 0;
-      for (const chain of probe.chains) {
-        const number = variants.after(chain, probe.filter);
-        if (number === NOTHING) continue;
-        // Beyond 31 forms of one value, trying one twice is the smaller evil.
-        if (number < 31) {
-          if ((tried & (1 << number)) !== 0) continue;
-          tried |= 1 << number;
-        }
-        const text = variants.text(number);
-        if (!passesFilter(probe.filter, text, variants.classes(number), variants.groups(number)))
-          continue;
-        const hit = probe.operation(text);
-        if ((hit === undefined) !== probe.not) continue;
-        this.#hit(probe, collection, place, text, hit);
-        break;
-      }
+      if (!isBegun) this.#variants.begin(value, classes, groups);
+      isBegun = true;
+      this.#tryForms(probe, collection, place);
+    }
+    if (this.#isHit) return;
+    this.#isHit = hadHit;
+    if (known === UNKNOWN) clean?.add(value, 1);
+  }
+
+  #tryForms(probe: Probe, collection: WafCollection, place: string | ScannedText): void {
+    const variants = this.#variants;
+    for (const number of variants.forms(probe.chainSet, probe.filter)) {
+      const text = variants.text(number);
+      if (!passesFilter(probe.filter, text, variants.classes(number), variants.groups(number)))
+        continue;
+      const hit = probe.operation(text);
+      if ((hit === undefined) !== probe.not) continue;
+      this.#hit(probe, collection, place, text, hit);
+      break;
     }
   }
 

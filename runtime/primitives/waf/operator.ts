@@ -1,6 +1,6 @@
 import { classOf } from "./detect/characters.ts";
 import { URL_CLASSES } from "./detect/plain-url.ts";
-import type { RuleNeeds, WafOperator } from "./rule.ts";
+import type { ClassPair, RuleNeeds, WafOperator } from "./rule.ts";
 
 /** Where a value matched; `start` and `end` cover what the log may show. */
 export interface Hit {
@@ -58,6 +58,7 @@ export interface Filter {
   readonly classes: number;
   /** Groups of words of which one must occur where no class does. */
   readonly groups: number;
+  readonly pairs: readonly ClassPair[];
   readonly literals: RegExp | undefined;
   /** Groups of words of which a plain URL holds one where it is of interest; undefined: any plain URL may be. */
   readonly urlGroups: number | undefined;
@@ -68,12 +69,15 @@ export function compileNeeds(needs: RuleNeeds | undefined): Filter {
   for (const character of needs?.characters ?? "") classes |= classOf(character.charCodeAt(0));
   const groups = needs?.groups ?? 0;
   const literals = needs?.literals;
-  const isForAny = classes === 0 && groups === 0;
+  const pairs = needs?.pairs ?? [];
+  const isForAny = classes === 0 && groups === 0 && pairs.length === 0;
+  const isForUrls = isForAny || (classes & URL_CLASSES) !== 0 || holdsPair(pairs, URL_CLASSES);
   return {
     minLength: needs?.minLength ?? 0,
     classes: isForAny ? EVERY : classes,
     groups,
-    urlGroups: needs?.urlGroups ?? (isForAny || (classes & URL_CLASSES) !== 0 ? undefined : groups),
+    pairs,
+    urlGroups: needs?.urlGroups ?? (isForUrls ? undefined : groups),
     literals: literals === undefined ? undefined : anyOf(literals),
   };
 }
@@ -87,11 +91,28 @@ export function passesFilter(
   classes: number,
   groups: number,
 ): boolean {
+  return asksFor(filter, classes, groups) && isLikely(filter, value);
+}
+
+/** What of a filter can be told from what a value holds. */
+export function asksFor(filter: Filter, classes: number, groups: number): boolean {
   return (
-    ((filter.classes & classes) !== 0 ||
-      (filter.groups & groups) !== 0 ||
-      filter.classes === EVERY) &&
-    value.length >= filter.minLength &&
-    (filter.literals === undefined || filter.literals.test(value))
+    (filter.classes & classes) !== 0 ||
+    (filter.groups & groups) !== 0 ||
+    filter.classes === EVERY ||
+    (filter.pairs.length !== 0 && holdsPair(filter.pairs, classes))
   );
+}
+
+/** What is left of a filter for values that it asks for. */
+export function isLikely({ minLength, literals }: Filter, value: string): boolean {
+  return value.length >= minLength && (literals === undefined || literals.test(value));
+}
+
+function holdsPair(pairs: readonly ClassPair[], classes: number): boolean {
+  for (let at = 0; at < pairs.length; at++) {
+    const pair = pairs[at] as ClassPair;
+    if ((pair[0] & classes) !== 0 && (pair[1] & classes) !== 0) return true;
+  }
+  return false;
 }

@@ -15,12 +15,16 @@ export type {
   WafVariable,
 } from "@gatewright/sdk";
 
+export type ClassPair = readonly [number, number];
+
 /** What our own rules can say besides, in the terms of `detect/characters.ts`. */
 export interface RuleNeeds extends WafNeeds {
   /** Classes of characters, in addition to `characters`. */
   readonly classes?: number;
   /** Groups of words. A value passes that has a word of one of them or a character of one of the classes. */
   readonly groups?: number;
+  /** Pairs of sets of classes: a value passes as well that has a character of both. */
+  readonly pairs?: readonly ClassPair[];
   /**
    * A plain URL (`detect/plain-url.ts`) without a word of these groups is of no interest. Absent: any may be, unless it is
    * of none by the other needs.

@@ -69,6 +69,9 @@ export function decodedClasses(value: string, classes: number): number {
     : decoded;
 }
 
+/** Classes without which nothing is encoded, unless it is base64. */
+export const ENCODING = PERCENT | BACKSLASH | WIDE;
+
 /** Whether each of {@link DECODING} leaves a value of these classes alone, and so whatever is made of them. */
 export function isDecoded(value: string, classes: number): boolean {
   return (

@@ -1,6 +1,6 @@
 import { isBase64 } from "./base64.ts";
 import { characterClasses, groupsWithin, literalGroups, PERCENT } from "./detect/characters.ts";
-import { EVERY, type Filter } from "./operator.ts";
+import { asksFor, EVERY, type Filter } from "./operator.ts";
 import type { WafTransformation } from "./rule.ts";
 import {
   changedClasses,
@@ -10,38 +10,53 @@ import {
   transformValue,
 } from "./transform.ts";
 
-/** A chain gives nothing that passes the filter. */
-export const NOTHING = -1;
 const UNKNOWN = -1;
+const NONE: readonly number[] = [];
+const RAW: readonly number[] = [0];
+
+/** The chains of transformations of all rules, and which of them stand together in a condition, by their numbers. */
+export interface Chains {
+  readonly chains: readonly (readonly WafTransformation[])[];
+  readonly chainSets: readonly (readonly number[])[];
+}
 
 /**
  * One value in the forms that the chains of all rules give it. Different chains mostly give the same text, which is then
- * looked at once. Reused for every value, since inspection is synchronous: nothing is allocated for plain values.
+ * looked at once. Reused for every value, since inspection is synchronous: nothing is allocated but texts that are new.
  */
 export class Variants {
-  readonly #chains: readonly (readonly WafTransformation[])[];
-  readonly #decodesOnly: readonly boolean[];
+  readonly #chains: Chains["chains"];
+  readonly #chainSets: Chains["chainSets"];
   readonly #changedBy: readonly number[];
+  readonly #decodesOnly: readonly boolean[];
   readonly #takesBase64: readonly boolean[];
+  readonly #setDecodesOnly: readonly boolean[];
   /** Number of the text that each chain gives; -1: not computed yet. */
   readonly #numbers: Int16Array;
+  /** Numbers of the different texts of each set of chains, and the value that they are those of. */
+  readonly #forms: number[][];
+  readonly #formed: Float64Array;
   readonly #texts: string[] = [];
   readonly #classes: number[] = [];
   readonly #groups: number[] = [];
   #count = 0;
+  #value = 0;
   /** What a decoded form may hold at most, if that is known. */
   #reachedClasses = EVERY;
   #reachedGroups = EVERY;
   #isBase64 = false;
-  /** Nothing is encoded in it: whatever only decodes leaves it alone. */
-  isPlain = false;
+  #isPlain = false;
 
-  constructor(chains: readonly (readonly WafTransformation[])[]) {
+  constructor({ chains, chainSets }: Chains) {
     this.#chains = chains;
+    this.#chainSets = chainSets;
     this.#changedBy = chains.map(changedClasses);
     this.#decodesOnly = chains.map((chain) => chain.every((name) => DECODING.has(name)));
     this.#takesBase64 = chains.map((chain) => chain.includes("base64Decode"));
+    this.#setDecodesOnly = chainSets.map((set) => set.every((chain) => this.#decodesOnly[chain]));
     this.#numbers = new Int16Array(chains.length);
+    this.#forms = chainSets.map(() => []);
+    this.#formed = new Float64Array(chainSets.length);
   }
 
   begin(value: string, classes: number, groups: number): void {
@@ -49,38 +64,42 @@ export class Variants {
     this.#classes[0] = classes;
     this.#groups[0] = groups;
     this.#count = 1;
+    this.#value += 1;
     this.#numbers.fill(UNKNOWN);
-    this.isPlain = isDecoded(value, classes);
-    this.#isBase64 = !this.isPlain && isBase64(value, classes);
-    if (this.isPlain) return;
-    const decoded = decodedClasses(value, classes);
+    this.#isPlain = isDecoded(value, classes);
+    this.#isBase64 = !this.#isPlain && isBase64(value, classes);
+    const decoded = this.#isPlain ? 0 : decodedClasses(value, classes);
     this.#reachedClasses = decoded === EVERY ? EVERY : (classes & ~PERCENT) | decoded;
     this.#reachedGroups = decoded === EVERY ? EVERY : groups | groupsWithin(decoded);
   }
 
-  /** Number of the text after this chain; {@link NOTHING} where it is known beforehand that the filter stops it. */
-  after(chain: number, { classes, groups }: Filter): number {
-    const known = this.#numbers[chain] as number;
-    if (known !== UNKNOWN) return known;
-    let number = 0;
-    if (!this.#isUnchanged(chain)) {
-      if (
-        this.#decodesOnly[chain] &&
-        !this.#takesBase64[chain] &&
-        classes !== EVERY &&
-        (classes & this.#reachedClasses) === 0 &&
-        (groups & this.#reachedGroups) === 0
-      ) {
-        return NOTHING;
-      }
-      const text = transformValue(
-        this.#texts[0] as string,
-        this.#chains[chain] as readonly WafTransformation[],
-      );
-      number = this.#numberOf(text);
+  /** Numbers of the different texts that a set of chains gives, but for those of which it is known that the filter stops them. */
+  forms(chainSet: number, filter: Filter): readonly number[] {
+    if (
+      this.#setDecodesOnly[chainSet] &&
+      !this.#isBase64 &&
+      !asksFor(filter, this.#reachedClasses, this.#reachedGroups)
+    ) {
+      return this.#keepsRaw(chainSet) ? RAW : NONE;
     }
-    this.#numbers[chain] = number;
-    return number;
+    const forms = this.#forms[chainSet] as number[];
+    if (this.#formed[chainSet] !== this.#value) {
+      this.#formed[chainSet] = this.#value;
+      forms.length = 0;
+      for (const chain of this.#chainSets[chainSet] as readonly number[]) {
+        const number = this.#after(chain);
+        if (!forms.includes(number)) forms.push(number);
+      }
+    }
+    return forms;
+  }
+
+  /** Whether one of these chains leaves the value as it came. */
+  #keepsRaw(chainSet: number): boolean {
+    for (const chain of this.#chainSets[chainSet] as readonly number[]) {
+      if (this.#isUnchanged(chain)) return true;
+    }
+    return false;
   }
 
   text(number: number): string {
@@ -95,8 +114,23 @@ export class Variants {
     return this.#groups[number] as number;
   }
 
+  #after(chain: number): number {
+    const known = this.#numbers[chain] as number;
+    if (known !== UNKNOWN) return known;
+    const number = this.#isUnchanged(chain)
+      ? 0
+      : this.#numberOf(
+          transformValue(
+            this.#texts[0] as string,
+            this.#chains[chain] as readonly WafTransformation[],
+          ),
+        );
+    this.#numbers[chain] = number;
+    return number;
+  }
+
   #isUnchanged(chain: number): boolean {
-    if (this.isPlain && this.#decodesOnly[chain]) return true;
+    if (this.#isPlain && this.#decodesOnly[chain]) return true;
     return (
       ((this.#classes[0] as number) & (this.#changedBy[chain] as number)) === 0 &&
       !(this.#isBase64 && this.#takesBase64[chain])

@@ -157,8 +157,11 @@ let lastGroups = 0;
 
 /** The union of the class bits of all characters of `value`. */
 export function characterClasses(value: string): number {
+  return value === lastValue ? lastClasses : classesOf(value);
+}
+
+function classesOf(value: string): number {
   const length = value.length;
-  if (value === lastValue && length !== 0) return lastClasses;
   const slot = (length * 31 + value.charCodeAt(0) + value.charCodeAt(length - 1) * 7) & (SLOTS - 1);
   if (keptValues[slot] !== value) scan(value, slot);
   else {

@@ -1,4 +1,4 @@
-import { classOf, isDigitCode, isLetterCode } from "./characters.ts";
+import { COLON, classOf, isDigitCode, isLetterCode } from "./characters.ts";
 import { isReference } from "./entities.ts";
 
 // A URL of the web that holds nothing but names and numbers: no port, no address, nothing encoded. Many values are such URLs,
@@ -14,8 +14,9 @@ export const URL_CLASSES = Array.from("aA0:/.-_?=&").reduce(
 const DOT = 0x2e;
 const SLASH = 0x2f;
 
-/** Whether a value of no other classes than {@link URL_CLASSES} is a plain URL. */
-export function isPlainUrl(value: string): boolean {
+/** Whether a value of these classes is a plain URL. */
+export function isPlainUrl(value: string, classes: number): boolean {
+  if ((classes & COLON) === 0 || (classes & ~URL_CLASSES) !== 0) return false;
   if (!value.startsWith("http")) return false;
   let at = value.charCodeAt(4) === 0x73 ? 5 : 4;
   if (value.charCodeAt(at) !== 0x3a || value.charCodeAt(at + 1) !== SLASH) return false;

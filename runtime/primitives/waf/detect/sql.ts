@@ -106,7 +106,6 @@ function scan(value: string): Finding | undefined {
         ((classes & (MARKS | DIGIT)) !== 0 || BARE_COMPARISON.test(value)));
     if ((classes & MARKS) === 0) {
       if (!worded || value.length < 6) return undefined;
-      if (!mayBeQuery(value, classes)) return undefined;
     } else if (
       !worded &&
       !((classes & PAREN) !== 0 && value.length < 24) &&
@@ -116,6 +115,13 @@ function scan(value: string): Finding | undefined {
       return undefined;
     }
   }
+  return mayBeQuery(value, classes) ? askTokens(value) : undefined;
+}
+
+/** What {@link detectSql} finds in a value as it stands, if it is not spared beforehand. */
+export function askTokens(value: string): Finding | undefined {
+  const classes = characterClasses(value);
+  const groups = literalGroups(value);
   tokens.open(value);
   let from = 0;
   // Letters above ASCII may be taken for some of a word that a group has.
