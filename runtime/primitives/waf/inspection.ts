@@ -265,13 +265,9 @@ export class Inspection implements ValueSink {
     this.#values += 1;
     const { classes, groups, bytes } = text;
     const { all } = shared;
-    if (
-      (classes & ENCODING) === 0 &&
-      (groups & all.groups) === 0 &&
-      isNoBase64(bytes, classes) &&
-      all.asking(classes).length === 0
-    ) {
-      return;
+    if ((groups & all.groups) === 0 && (classes & ENCODING) === 0 && isNoBase64(bytes, classes)) {
+      if ((classes & all.classes) === 0 && all.classes !== EVERY) return;
+      if (all.asking(classes).length === 0) return;
     }
     const { value } = text;
     if (this.#waiting !== undefined) {
@@ -352,8 +348,7 @@ export class Inspection implements ValueSink {
     if (known >= 0) return;
     const hadHit = this.#isHit;
     this.#isHit = false;
-    if (!isPlain) this.#variants.begin(value, classes, groups);
-    let isBegun = !isPlain;
+    let isBegun = false;
     for (const probe of probes) {
       if (isPlain && (probe.decodesOnly || (probe.changedBy & classes) === 0)) {
         if (!passesFilter(probe.filter, value, classes, groups)) continue;
@@ -361,7 +356,7 @@ export class Inspection implements ValueSink {
         if ((hit === undefined) === probe.not) this.#hit(probe, collection, place, value, hit);
         continue;
       }
-      if (!isBegun) this.#variants.begin(value, classes, groups);
+      if (!isBegun) this.#variants.begin(value, classes, groups, isPlain);
       isBegun = true;
       this.#tryForms(probe, collection, place);
     }

@@ -2,13 +2,7 @@ import { isBase64 } from "./base64.ts";
 import { characterClasses, groupsWithin, literalGroups, PERCENT } from "./detect/characters.ts";
 import { asksFor, EVERY, type Filter } from "./operator.ts";
 import type { WafTransformation } from "./rule.ts";
-import {
-  changedClasses,
-  DECODING,
-  decodedClasses,
-  isDecoded,
-  transformValue,
-} from "./transform.ts";
+import { changedClasses, DECODING, decodedClasses, transformValue } from "./transform.ts";
 
 const UNKNOWN = -1;
 const NONE: readonly number[] = [];
@@ -36,6 +30,9 @@ export class Variants {
   /** Numbers of the different texts of each set of chains, and the value that they are those of. */
   readonly #forms: number[][];
   readonly #formed: Float64Array;
+  /** The form that is left where no decoded one is asked for, and the value of which that is known. */
+  readonly #raw: (readonly number[])[];
+  readonly #asked: Float64Array;
   readonly #texts: string[] = [];
   readonly #classes: number[] = [];
   readonly #groups: number[] = [];
@@ -57,16 +54,19 @@ export class Variants {
     this.#numbers = new Int16Array(chains.length);
     this.#forms = chainSets.map(() => []);
     this.#formed = new Float64Array(chainSets.length);
+    this.#raw = chainSets.map(() => NONE);
+    this.#asked = new Float64Array(chainSets.length);
   }
 
-  begin(value: string, classes: number, groups: number): void {
+  /** `isPlain`: nothing is encoded in it, as `isDecoded` tells. */
+  begin(value: string, classes: number, groups: number, isPlain: boolean): void {
     this.#texts[0] = value;
     this.#classes[0] = classes;
     this.#groups[0] = groups;
     this.#count = 1;
     this.#value += 1;
     this.#numbers.fill(UNKNOWN);
-    this.#isPlain = isDecoded(value, classes);
+    this.#isPlain = isPlain;
     this.#isBase64 = !this.#isPlain && isBase64(value, classes);
     const decoded = this.#isPlain ? 0 : decodedClasses(value, classes);
     this.#reachedClasses = decoded === EVERY ? EVERY : (classes & ~PERCENT) | decoded;
@@ -80,7 +80,11 @@ export class Variants {
       !this.#isBase64 &&
       !asksFor(filter, this.#reachedClasses, this.#reachedGroups)
     ) {
-      return this.#keepsRaw(chainSet) ? RAW : NONE;
+      if (this.#asked[chainSet] !== this.#value) {
+        this.#asked[chainSet] = this.#value;
+        this.#raw[chainSet] = this.#keepsRaw(chainSet) ? RAW : NONE;
+      }
+      return this.#raw[chainSet] as readonly number[];
     }
     const forms = this.#forms[chainSet] as number[];
     if (this.#formed[chainSet] !== this.#value) {

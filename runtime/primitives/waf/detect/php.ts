@@ -2,6 +2,7 @@ import {
   AT,
   BRACE,
   BRACKET,
+  BREAK,
   characterClasses,
   COLON,
   DOLLAR,
@@ -157,6 +158,7 @@ function isScript(value: string, found: Finding): boolean {
 
 // The name before each bracket, comments between them passed over, is judged with what the bracket holds.
 function namedCall(value: string): Finding | undefined {
+  const isBroken = (characterClasses(value) & BREAK) !== 0;
   for (let at = value.indexOf("("); at >= 0; at = value.indexOf("(", at + 1)) {
     let end = at;
     while (end > 0 && at - end < 8 && isSpaceCode(value.charCodeAt(end - 1))) end--;
@@ -168,7 +170,7 @@ function namedCall(value: string): Finding | undefined {
         gap = 0;
         while (end > 0 && at - end < 90 && isSpaceCode(value.charCodeAt(end - 1))) end--;
       }
-    } else if (gap > 0) {
+    } else if (gap > 0 && isBroken) {
       // name #comment ⏎ (
       const commented = nameBeforeComment(value.slice(Math.max(0, end - 70), at));
       if (COMMON_NAMES.has(commented))

@@ -6,6 +6,7 @@ import {
   COLON,
   DOLLAR,
   EQUAL,
+  isSpaceCode,
   literalGroup,
   literalGroups,
   PAREN,
@@ -103,6 +104,25 @@ const XPATH_WORDS = literalGroup([
   ...spaced("doc_"),
 ]);
 
+/** Whether a value without square brackets may hold an expression: a word of one, an axis, or what joins two paths. */
+function mayBeExpression(value: string): boolean {
+  if ((literalGroups(value) & XPATH_WORDS) !== 0) return true;
+  return (
+    value.includes("::") || value.includes("|") || value.includes("-available") || joinsPath(value)
+  );
+}
+
+// or //x, and//x: not the slashes of a URL
+function joinsPath(value: string): boolean {
+  for (let at = value.indexOf("//"); at >= 0; at = value.indexOf("//", at + 1)) {
+    let end = at;
+    while (end > 0 && at - end < 5 && isSpaceCode(value.charCodeAt(end - 1))) end--;
+    const last = value.charCodeAt(end - 1) | 0x20;
+    if (last === 0x72 || last === 0x64 || last > 0x7f) return true;
+  }
+  return false;
+}
+
 /** XPath and XQuery that go on where the application's expression ends. */
 export function detectXpath(value: string): Finding | undefined {
   const classes = characterClasses(value);
@@ -118,6 +138,7 @@ export function detectXpath(value: string): Finding | undefined {
       ((classes & SLASH) !== 0 || (literalGroups(value) & XPATH_WORDS) !== 0);
     if (!isCalled && ((classes & COLON) === 0 || !value.includes("::"))) return undefined;
   }
+  if ((classes & BRACKET) === 0 && !mayBeExpression(value)) return undefined;
   const found = sign(value, XPATH, "expression");
   if (found === undefined) return undefined;
   // '] alone closes an array in any script

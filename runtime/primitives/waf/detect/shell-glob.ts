@@ -6,11 +6,26 @@ import type { Finding } from "./finding.ts";
 const DIRECTORIES =
   "etc bin sbin usr var tmp dev proc home opt root lib sys passwd shadow bash hosts".split(" ");
 const MAX_GLOB = 16;
+const WILD: readonly (readonly [string, number])[] = [
+  ["?", QUESTION],
+  ["*", STAR],
+  ["[", BRACKET],
+];
 
 // /???/??t /etc/passw?: a path whose directories the shell is left to guess
 export function globbedPath(value: string, classes: number): Finding | undefined {
   if ((classes & SLASH) === 0 || (classes & (QUESTION | STAR | BRACKET)) === 0) return undefined;
-  for (let at = value.indexOf("/"); at >= 0; at = value.indexOf("/", at + 1)) {
+  let last = -1;
+  for (
+    let wild = nextWild(value, 0, classes);
+    wild >= 0;
+    wild = nextWild(value, wild + 1, classes)
+  ) {
+    // The slash before it
+    let at = wild - 1;
+    while (at >= 0 && wild - at <= MAX_GLOB && isPart(value.charCodeAt(at))) at--;
+    if (at === last || at < 0 || value.charCodeAt(at) !== 0x2f) continue;
+    last = at;
     let end = at + 1;
     let isWild = false;
     for (; end < value.length && end - at <= MAX_GLOB; end++) {
@@ -29,6 +44,19 @@ export function globbedPath(value: string, classes: number): Finding | undefined
       if (globMatches(part, directory)) return { sign: "globbed-path", start: at, end };
   }
   return undefined;
+}
+
+function nextWild(value: string, from: number, classes: number): number {
+  let first = -1;
+  for (const [text, own] of WILD) {
+    const at = (classes & own) === 0 ? -1 : value.indexOf(text, from);
+    if (at >= 0 && (first < 0 || at < first)) first = at;
+  }
+  return first;
+}
+
+function isPart(code: number): boolean {
+  return isGlobCode(code) || code === 0x3f || code === 0x2a || code === 0x5b;
 }
 
 // a-z ] ! ^ -

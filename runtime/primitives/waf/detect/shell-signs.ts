@@ -52,12 +52,18 @@ const BRACES =
   /(?:^|[\s;|&`(=])\{(?:[a-z/]{0,12},)(?:[a-z/.-]{0,24}(?:,[^{}\s"':]{0,24}){0,3})\}|(?:^|[;|&`(=])[a-z]{0,4}\{[a-z]{1,6},[a-z-]{1,8}\}[a-z]{0,4}(?:$|[\s;|&])/;
 const ALIAS = /(?:^|[;|&\n])\s{0,4}alias\s{1,4}(?:[+-][a-z+]{1,6}\s{1,4})?["']?[\w.-]{1,20}["']?=/;
 
-/** Two semicolons and the word at its end. */
+const SPACE_CHARACTER = /\s/;
+
+/** A semicolon, and what may be the word that ends a block. */
 function mayControl(value: string): boolean {
-  return (
-    value.includes(";", value.indexOf(";") + 1) &&
-    (value.includes("fi") || value.includes("done") || value.includes("esac"))
-  );
+  for (let at = value.indexOf(";"); at >= 0; at = value.indexOf(";", at + 1)) {
+    let end = at + 1;
+    while (end < at + 5 && SPACE_CHARACTER.test(value.charAt(end))) end++;
+    // fi done esac
+    const code = value.charCodeAt(end);
+    if (code === 0x66 || code === 0x64 || code === 0x65) return true;
+  }
+  return false;
 }
 
 // "resolves to the {from,resolved} of it", "--algorithm={sha1,sha256}": words in braces, of which none begins a command

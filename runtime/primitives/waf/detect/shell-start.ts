@@ -63,7 +63,8 @@ export function startsWithCommand(value: string): Finding | undefined {
       return undefined;
     from = 1;
   }
-  const isBinary = value.slice(from, from + 40).includes("bin/");
+  const binary = value.indexOf("bin/", from);
+  const isBinary = binary >= 0 && binary <= from + 36;
   if (!isBinary && isNoCommand(value, from)) return undefined;
   let name = commandWord(value, from);
   const first = name;

@@ -169,6 +169,7 @@ function isInsideName(code: number): boolean {
 }
 
 const VERSIONED = /^(?:python|perl|php|ruby|gcc|node|pip|lua)[0-9.]{1,6}$/;
+const MAY_BE_VERSIONED = "prgnl";
 
 const NAMES = new Names(TECHNICAL, WORDY, PREFIX_WORDS);
 
@@ -214,15 +215,20 @@ export function isNoCommand(value: string, from: number): boolean {
     }
     last = code;
   }
+  return length === 0 || !mayBeKnown(first, second, last, length);
+}
+
+function mayBeKnown(first: number, second: number, last: number, length: number): boolean {
+  if (NAMES.mayHave(first, second, last, length)) return true;
   // python3.14 is in no list.
-  return length === 0 || (!isDigitCode(last) && !NAMES.mayHave(first, second, last, length));
+  return isDigitCode(last) && MAY_BE_VERSIONED.includes(String.fromCharCode(first));
 }
 
 export function knownKind(name: string): 0 | 1 | 2 {
   const { length } = name;
   const last = name.charCodeAt(length - 1);
   const second = length > 1 ? name.charCodeAt(1) : 0;
-  if (!isDigitCode(last) && !NAMES.mayHave(name.charCodeAt(0), second, last, length)) return 0;
+  if (!mayBeKnown(name.charCodeAt(0), second, last, length)) return 0;
   if (TECHNICAL.has(name)) return 2;
   if (isDigitCode(last) && VERSIONED.test(name)) return 2;
   return WORDY.has(name) ? 1 : 0;

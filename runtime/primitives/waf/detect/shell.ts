@@ -4,6 +4,7 @@ import {
   BRACKET,
   BREAK,
   characterClasses,
+  classOf,
   DASH,
   DOLLAR,
   EQUAL,
@@ -48,9 +49,34 @@ export function detectShell(value: string): Finding | undefined {
   return startsWithCommand(value);
 }
 
-/** What {@link scanPositions} stops at. */
-const IS_SEPARATOR = new Uint8Array(0x7d);
-for (const character of ";|&\n\r\\`$") IS_SEPARATOR[character.charCodeAt(0)] = 1;
+/** What {@link scanPositions} stops at, and the classes of that. */
+const SEPARATOR_TEXTS: readonly string[] = [";", "|", "&", "\n", "\r", "\\", "`", "$"];
+const SEPARATOR_CLASSES = SEPARATOR_TEXTS.map((text) => classOf(text.charCodeAt(0)));
+/** By separator: where the next one stands; reused, since one value is looked at at a time. */
+const NEXT = new Float64Array(SEPARATOR_TEXTS.length);
+
+function beginSeparators(value: string, classes: number): void {
+  for (let index = 0; index < NEXT.length; index++) {
+    const isThere = (classes & SEPARATOR_CLASSES[index]!) !== 0;
+    NEXT[index] = isThere ? positionOf(value, SEPARATOR_TEXTS[index]!, 0) : Infinity;
+  }
+}
+
+/** Where the first separator from `from` on stands; the length of the value where none does. */
+function nextSeparator(value: string, from: number): number {
+  let first = value.length;
+  for (let index = 0; index < NEXT.length; index++) {
+    let next = NEXT[index]!;
+    if (next < from) next = NEXT[index] = positionOf(value, SEPARATOR_TEXTS[index]!, from);
+    if (next < first) first = next;
+  }
+  return first;
+}
+
+function positionOf(value: string, text: string, from: number): number {
+  const at = value.indexOf(text, from);
+  return at < 0 ? Infinity : at;
+}
 
 function scanPositions(value: string, classes: number): Finding | undefined {
   let newlines = 0;
@@ -62,9 +88,9 @@ function scanPositions(value: string, classes: number): Finding | undefined {
     )
       newlines++;
   let spanOpen = -1;
-  for (let at = 0; at < value.length; at++) {
+  beginSeparators(value, classes);
+  for (let at = nextSeparator(value, 0); at < value.length; at = nextSeparator(value, at + 1)) {
     const code = value.charCodeAt(at);
-    if (code > 0x7c || IS_SEPARATOR[code] === 0) continue;
     let separator = "";
     let from = at + 1;
     switch (code) {
@@ -119,6 +145,7 @@ function scanPositions(value: string, classes: number): Finding | undefined {
 }
 
 function endsReference(value: string, at: number): boolean {
+  if (value.lastIndexOf("&", at) < at - 8) return false;
   return /&(?:[a-z]{2,6}|#\d{2,5}|#x[\da-f]{2,5})$/i.test(value.slice(Math.max(0, at - 8), at));
 }
 

@@ -13,7 +13,7 @@ import {
   STAR,
   TILDE,
 } from "./characters.ts";
-import { keywordAt, type Keyword } from "./sql-tokens.ts";
+import { CODES, DIGIT_CODE, keywordAt, SPACE_CODE, WORD_CODE, type Keyword } from "./sql-tokens.ts";
 import {
   ATTACK_FUNCTIONS,
   CATALOGUE,
@@ -70,7 +70,12 @@ export function mayBeQuery(value: string, classes: number): boolean {
   let operand = NONE;
   for (let at = 0; at < length;) {
     const code = value.charCodeAt(at);
-    if (isDigitCode(code)) {
+    const begins = code < 128 ? CODES[code] : isSpaceCode(code) ? SPACE_CODE : WORD_CODE;
+    if (begins === SPACE_CODE) {
+      at++;
+      continue;
+    }
+    if (begins === DIGIT_CODE) {
       let end = at + 1;
       let next = value.charCodeAt(end);
       while (isDigitCode(next) || next === 0x2e) next = value.charCodeAt(++end);
@@ -81,14 +86,14 @@ export function mayBeQuery(value: string, classes: number): boolean {
       at = end;
       continue;
     }
-    if (isWordCode(code) && !isSpaceCode(code)) {
+    if (begins === WORD_CODE) {
       let end = at;
       let next = code;
       do {
         // sqlite_master, xp_cmdshell; the sign for kelvin is a capital of k
         if (next === 0x5f || next === 0x212a) return true;
         next = value.charCodeAt(++end);
-      } while (isWordCode(next) && !isSpaceCode(next));
+      } while (next < 128 ? isPart(next) : isWordCode(next) && !isSpaceCode(next));
       const keyword = keywordAt(value, at, end);
       if (
         keyword === undefined
@@ -108,7 +113,7 @@ export function mayBeQuery(value: string, classes: number): boolean {
     }
     at++;
     // A backslash is no token.
-    if (isSpaceCode(code) || code === 0x5c) continue;
+    if (code === 0x5c) continue;
     switch (code) {
       case 0x22:
       case 0x27:
@@ -160,6 +165,11 @@ export function mayBeQuery(value: string, classes: number): boolean {
     }
   }
   return false;
+}
+
+function isPart(code: number): boolean {
+  const kind = CODES[code];
+  return kind === WORD_CODE || kind === DIGIT_CODE;
 }
 
 function isTellingName(value: string, start: number, end: number, before: number): boolean {

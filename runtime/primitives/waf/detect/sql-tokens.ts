@@ -32,10 +32,10 @@ const BINARY = "binary";
 const INTRODUCER = /^_(?:utf8(?:mb[34])?|latin\d|ascii|binary|ucs2|utf16(?:le)?|utf32|cp\d{3,4})$/;
 
 /** What a character of ASCII begins: nothing, a number, a word or a mark. */
-const SPACE_CODE = 1;
-const DIGIT_CODE = 2;
-const WORD_CODE = 3;
-const CODES = Uint8Array.from({ length: 128 }, (_, code) =>
+export const SPACE_CODE = 1;
+export const DIGIT_CODE = 2;
+export const WORD_CODE = 3;
+export const CODES = Uint8Array.from({ length: 128 }, (_, code) =>
   isSpaceCode(code)
     ? SPACE_CODE
     : isDigitCode(code)

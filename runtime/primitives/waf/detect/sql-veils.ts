@@ -1,4 +1,4 @@
-import { characterClasses, WIDE } from "./characters.ts";
+import { BREAK, characterClasses, PERCENT, PLUS, STAR, WIDE } from "./characters.ts";
 import { decodeEntities } from "./entities.ts";
 
 // What stands between an injection and a filter that reads it as it came: references of HTML that
@@ -22,9 +22,13 @@ const LONGEST_MARKED = 120;
 const PERCENT_CHARACTERS = /(?:%[^%\s]){4}/;
 const PLUS_WORDS = /\w\+\w{2,10}\+/;
 
+const OTHER_VEILS = BREAK | STAR | PERCENT | PLUS | WIDE;
+
 /** The text behind the veils; the same where it has none. */
 export function unveiled(value: string): string {
   let text = value.includes("&") ? decodeEntities(value) : value;
+  // Most values have an ampersand, or letters above ASCII, and nothing else of this.
+  if (text === value && (characterClasses(value) & OTHER_VEILS) === 0) return value;
   if (text.includes("\n") && (text.includes("--") || text.includes("#")))
     text = withoutLineComments(text);
   if (text.includes("*/")) text = text.replace(JOINED, "$1");

@@ -1,4 +1,15 @@
-import { AT, BRACE, BRACKET, characterClasses, DOLLAR, HASH, LESS, PERCENT } from "./characters.ts";
+import {
+  AT,
+  BRACE,
+  BRACKET,
+  characterClasses,
+  DOLLAR,
+  HASH,
+  isLetterCode,
+  LESS,
+  PERCENT,
+  QUESTION,
+} from "./characters.ts";
 import type { Finding } from "./finding.ts";
 
 // Expressions for template engines and expression languages. A placeholder with a name
@@ -54,13 +65,14 @@ export function detectTemplate(value: string): Finding | undefined {
   if ((classes & (BRACE | PERCENT | HASH | AT | DOLLAR | BRACKET)) === 0) return undefined;
   // <%= name %> is a placeholder; what it names is asked below.
   const text = value.includes("<%") ? value.replace(PLACEHOLDER, "") : value;
-  const directive = DIRECTIVES.exec(text);
+  const directive = mayBeDirective(value, classes) ? DIRECTIVES.exec(text) : null;
   if (directive !== null && !isStyle(text, directive.index))
     return {
       sign: "directive",
       start: directive.index,
       end: directive.index + directive[0].length,
     };
+  if (!mayOpen(value)) return undefined;
   for (const [open, close] of PAIRS) {
     let tries = 0;
     for (
@@ -83,6 +95,30 @@ export function detectTemplate(value: string): Finding | undefined {
   }
   return undefined;
 }
+
+/** Without any of the other signs, a directive begins with a brace and a word, a brace or an exclamation mark. */
+function mayBeDirective(value: string, classes: number): boolean {
+  if ((classes & (DOLLAR | HASH | AT | PERCENT | LESS | QUESTION)) !== 0) return true;
+  for (let at = value.indexOf("{"); at >= 0; at = value.indexOf("{", at + 1)) {
+    const next = value.charCodeAt(at + 1);
+    if (isLetterCode(next) || next === 0x7b || next === 0x21) return true;
+  }
+  return false;
+}
+
+/** Whether one of {@link PAIRS} may be opened: two signs side by side, the second or the first of them a bracket. */
+function mayOpen(value: string): boolean {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if (code !== 0x7b && code !== 0x5b && code !== 0x28 && code !== 0x3c) continue;
+    if (OPENING.includes(value.charAt(at - 1)) && at > 0) return true;
+    if (OPENING.includes(value.charAt(at + 1)) && at + 1 < value.length) return true;
+  }
+  return false;
+}
+
+/** What stands beside a bracket in {@link PAIRS}. */
+const OPENING = "{$#*@~%=[";
 
 // ${${lower:j}ndi:…}: the first brace closes the inner one
 function nested(window: string, closing: number, close: string): number {

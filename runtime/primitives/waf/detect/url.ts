@@ -113,14 +113,24 @@ function isTalkedAbout(value: string, at: number): boolean {
 
 // A digit or a bracket where a host begins: behind @, a colon, or two slashes, of which one may be missing.
 function holdsAddress(value: string): boolean {
-  for (let at = 1; at < value.length; at++) {
-    const code = value.charCodeAt(at);
-    if (code !== 0x5b && !isDigitCode(code)) continue;
-    const before = value.charCodeAt(at - 1);
-    if (before === 0x3a || before === 0x40) return true;
-    if (!isSlash(before)) continue;
-    const first = value.charCodeAt(at - 2);
-    if (first === 0x3a || isSlash(first)) return true;
+  for (let at = value.indexOf(":"); at >= 0; at = value.indexOf(":", at + 1)) {
+    if (beginsAddress(value.charCodeAt(at + 1))) return true;
+    if (isSlash(value.charCodeAt(at + 1)) && beginsAddress(value.charCodeAt(at + 2))) return true;
+  }
+  for (let at = value.indexOf("@"); at >= 0; at = value.indexOf("@", at + 1)) {
+    if (beginsAddress(value.charCodeAt(at + 1))) return true;
+  }
+  return holdsAfterSlashes(value, "/") || (value.includes("\\") && holdsAfterSlashes(value, "\\"));
+}
+
+function beginsAddress(code: number): boolean {
+  return code === 0x5b || isDigitCode(code);
+}
+
+/** Behind this slash and another one before it. */
+function holdsAfterSlashes(value: string, slash: string): boolean {
+  for (let at = value.indexOf(slash); at >= 0; at = value.indexOf(slash, at + 1)) {
+    if (isSlash(value.charCodeAt(at - 1)) && beginsAddress(value.charCodeAt(at + 1))) return true;
   }
   return false;
 }
@@ -136,11 +146,20 @@ export const SCRIPT_ENDS = literalGroup([".php", ".phtml", ".inc", ".cgi", ".asp
 /** The URL of a script, or of a file whose name the application is to end. */
 export function detectRemoteFile(value: string): Finding | undefined {
   const mayBe =
-    /\?\s{0,4}$/.test(value) ||
     (literalGroups(value) & SCRIPT_ENDS) !== 0 ||
     holdsAddress(value) ||
-    value.split(":", 5).length > 4;
+    value.trimEnd().endsWith("?") ||
+    holdsColons(value, 4);
   return mayBe ? sign(value, REMOTE_FILE, "remote-file") : undefined;
+}
+
+function holdsColons(value: string, least: number): boolean {
+  let at = -1;
+  for (let count = 0; count < least; count++) {
+    at = value.indexOf(":", at + 1);
+    if (at < 0) return false;
+  }
+  return true;
 }
 
 function localName(value: string): Finding | undefined {
