@@ -3,6 +3,7 @@ import { CleanValues, detached, type CleanTable } from "./clean-values.ts";
 import { asksFor, compileNeeds, compileOperator, type Filter, type Operation } from "./operator.ts";
 import {
   SEVERITY_POINTS,
+  type Rule,
   type WafCollection,
   type WafCondition,
   type WafRule,
@@ -44,6 +45,8 @@ export class ProbeSet {
   /** What has to look at a plain URL with none of these words. */
   readonly urlGroups: number;
   readonly urlProbes: readonly Probe[];
+  /** What looks at a value that is JSON as a whole, too. */
+  readonly wholeProbes: readonly Probe[];
   /** Absent for names that are not kept. */
   readonly clean: CleanTable | undefined;
   /** Most values hold what others held, too: the answers of {@link asking}, by a hash of the classes. */
@@ -56,6 +59,7 @@ export class ProbeSet {
     this.groups = probes.reduce((all, { filter }) => all | filter.groups, 0);
     this.urlGroups = probes.reduce((all, { urlGroups = 0 }) => all | urlGroups, 0);
     this.urlProbes = probes.filter(({ urlGroups }) => urlGroups === undefined);
+    this.wholeProbes = probes.filter(({ rule }) => (rule.rule as Rule).inParts !== true);
     this.clean = clean?.table();
   }
 

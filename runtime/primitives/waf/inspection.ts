@@ -12,7 +12,7 @@ import { readCookies } from "./parse/cookies.ts";
 import { fieldText } from "./parse/field-text.ts";
 import { readForm } from "./parse/form.ts";
 import { mayBeNestedJson, readNestedJson } from "./parse/nested-json.ts";
-import type { Rule, WafCollection, WafRule } from "./rule.ts";
+import type { WafCollection, WafRule } from "./rule.ts";
 import { hasBadPercent, urlDecode } from "./percent.ts";
 import { ENCODING, isDecoded } from "./transform.ts";
 import type { Anomaly, InspectBounds, ScannedText, ValueSink } from "./values.ts";
@@ -293,12 +293,10 @@ export class Inspection implements ValueSink {
     const isJson = readNestedJson(collection, name, value, this);
     this.#nesting -= 1;
     if (!isJson) return false;
-    const own = this.#ruleSet
-      .probesFor(collection, name)
-      ?.probes.filter(({ rule }) => (rule.rule as Rule).inParts !== true);
+    const own = this.#ruleSet.probesFor(collection, name)?.wholeProbes;
     if (own !== undefined && own.length > 0) {
       const whole = value.slice(0, this.bounds.maxValueLength);
-      this.#tryAll(own, collection, name, whole, characterClasses(whole), literalGroups(whole));
+      this.#tryProbes(own, collection, name, whole, isDecoded(whole, characterClasses(whole)));
     }
     return true;
   }
@@ -348,6 +346,22 @@ export class Inspection implements ValueSink {
     if (known >= 0) return;
     const hadHit = this.#isHit;
     this.#isHit = false;
+    this.#tryProbes(probes, collection, place, value, isPlain);
+    if (this.#isHit) return;
+    this.#isHit = hadHit;
+    if (known === UNKNOWN) clean?.add(value, 1);
+  }
+
+  /** `isPlain`: nothing is encoded in the value. */
+  #tryProbes(
+    probes: readonly Probe[],
+    collection: WafCollection,
+    place: string | ScannedText,
+    value: string,
+    isPlain: boolean,
+  ): void {
+    const classes = characterClasses(value);
+    const groups = literalGroups(value);
     let isBegun = false;
     for (const probe of probes) {
       if (isPlain && (probe.decodesOnly || (probe.changedBy & classes) === 0)) {
@@ -360,9 +374,6 @@ export class Inspection implements ValueSink {
       isBegun = true;
       this.#tryForms(probe, collection, place);
     }
-    if (this.#isHit) return;
-    this.#isHit = hadHit;
-    if (known === UNKNOWN) clean?.add(value, 1);
   }
 
   #tryForms(probe: Probe, collection: WafCollection, place: string | ScannedText): void {

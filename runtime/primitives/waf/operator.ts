@@ -105,7 +105,7 @@ export function asksFor(filter: Filter, classes: number, groups: number): boolea
 }
 
 /** What is left of a filter for values that it asks for. */
-export function isLikely({ minLength, literals }: Filter, value: string): boolean {
+function isLikely({ minLength, literals }: Filter, value: string): boolean {
   return value.length >= minLength && (literals === undefined || literals.test(value));
 }
 

@@ -160,6 +160,8 @@ const NODE_WORDS = literalGroup([
   "nsole",
   "Function",
   "uffer",
+  // Of PROTOTYPE, which is looked for by this word.
+  "proto",
 ]);
 const PYTHON_WORDS = literalGroup([
   "__im",

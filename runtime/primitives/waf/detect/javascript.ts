@@ -52,7 +52,7 @@ const SYMBOLS =
 const THROWN =
   /\bonerror\s?=\s?[\w$.]{1,30}\s?[;,}\n]|\bthrow\s?(?:\/|\+|onerror|["'`]\s?=)|(?:^|[^\w$.])[\w$]{1,20}\s?=\s?(?:alert|confirm|prompt|eval)\s{0,2}[,;]\s{0,2}[\w$]{1,20}\s?\(/;
 
-const CALL_NAMES = literalGroup([
+export const CALL_NAMES = literalGroup([
   "alert",
   "confirm",
   "prompt",

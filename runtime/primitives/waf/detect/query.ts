@@ -42,7 +42,7 @@ const RANGE =
   /\{\s{0,4}(?:"\$[gl]te"\s{0,4}:\s{0,4}(?:\d[\d.]{0,16}|"\d{4}-\d\d-\d\d[T\d:.Z+-]{0,24}")\s{0,4},?\s{0,4}){1,2}(?=\})/g;
 
 /** Of which {@link NOSQL_CODE} holds one, unless it begins with a logical operator. */
-const NOSQL_WORDS = literalGroup(
+export const NOSQL_WORDS = literalGroup(
   "insert find remove update drop count aggregate save ensurei mapr delete getc getn admin version this. return date while sleep tojson objectid".split(
     " ",
   ),
@@ -96,7 +96,7 @@ const XPATH =
   /["')\]]\s{0,4}(?:or|and|\|)\s{0,4}(?:\/\/|["'(]{0,3}(?:count|name|local-name|string-length|substring|starts-with|contains|position|text|last|string|node|concat|doc|translate|normalize-space)\s?\()|(?:^|["'\])|(\s])\/{1,2}(?:\*|\w{1,40})\[[^\]]{0,100}(?:=|\(|@|\d)|\]\s?\|\s?\/{1,2}|["']\]|\b(?:count|string-length|name|local-name|substring|string)\s?\(\s?(?:\/{1,2}[\w*@]|\.{1,2}\/|\*[[/]|(?:child|parent|self|following|ancestor|descendant|preceding|attribute)(?:::|\[|\/|\)))|\b(?:child|parent|self|ancestor|descendant|following|preceding|attribute|following-sibling|preceding-sibling|ancestor-or-self|descendant-or-self)::(?:node\(|\*|text\(|comment\(|\w{1,40}\[|\w{1,40}\/)|\/text\(\)|\/node\(\)|\bdoc(?:-available)?\s?\(\s?(?:concat\s?\(|["'](?:https?|file|ftp):)|["'\]]\s{0,4}\|\s{0,4}\/{1,2}[\w*]|\bposition\s?\(\)\s?[=<>]/i;
 
 /** Of which an expression holds one that has brackets, but no quote, no square bracket and no slash. */
-const XPATH_WORDS = literalGroup([
+export const XPATH_WORDS = literalGroup([
   ..."count name length substring string with contains position text last node concat translate space".split(
     " ",
   ),

@@ -42,6 +42,7 @@ const SPECIFIC_WORDS = literalGroup([
   "cmd.",
   "ershell",
   "net ",
+  "netsh",
   "net1",
   " sc ",
   "sc.exe",
@@ -78,6 +79,9 @@ const CONDITION_WORDS = literalGroup([
 /** Programs that take words as arguments and that no sentence names. */
 const STRONG =
   /^(?:netsh|wmic|schtasks|vssadmin|nbtstat|bcdedit|bitsadmin|certutil|cscript|dsquery|wevtutil|qwinsta|reg|net1?)$/;
+
+/** Of which a value of words alone holds one where {@link detectWindowsShell} finds something in it. */
+export const WINDOWS_WORDS = SPECIFIC_WORDS | CMDLET_NOUNS | CONDITION_WORDS;
 
 /** Of which a plain URL holds one where {@link detectWindowsShell} finds something in it. */
 export const WINDOWS_URL_WORDS = SPECIFIC_WORDS | CMDLET_NOUNS;

@@ -1,4 +1,20 @@
-import { WIDE } from "../detect/characters.ts";
+import {
+  AT,
+  BRACE,
+  COLON,
+  DASH,
+  DOLLAR,
+  DOT,
+  HASH,
+  LESS,
+  OTHER,
+  PAREN,
+  PERCENT,
+  PIPE,
+  PLUS,
+  SLASH,
+  WIDE,
+} from "../detect/characters.ts";
 import { CODE_URL_WORDS, detectCode, SERIALIZED_WORDS } from "../detect/code.ts";
 import { detectPhp, GLOBAL_WORDS } from "../detect/php.ts";
 import { detectTemplate } from "../detect/template.ts";
@@ -14,7 +30,12 @@ export const CODE_RULES: readonly Rule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectPhp },
-    needs: { minLength: 4, characters: "<$([{:=", urlGroups: GLOBAL_WORDS },
+    needs: {
+      minLength: 4,
+      characters: "<$([{=",
+      groups: GLOBAL_WORDS,
+      urlGroups: GLOBAL_WORDS,
+    },
   },
   {
     id: "code-platform",
@@ -24,7 +45,13 @@ export const CODE_RULES: readonly Rule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectCode },
-    needs: { minLength: 6, characters: ".(:$[=_<\\", urlGroups: CODE_URL_WORDS },
+    needs: {
+      minLength: 6,
+      characters: "($[=<\\",
+      groups: CODE_URL_WORDS,
+      pairs: [[DOT | COLON | OTHER, PERCENT | WIDE | PIPE | DASH | PLUS | AT | SLASH | BRACE]],
+      urlGroups: CODE_URL_WORDS,
+    },
   },
   {
     id: "code-serialized",
@@ -44,7 +71,14 @@ export const CODE_RULES: readonly Rule[] = [
     except: SILENT_FIELDS,
     transformations: DECODED,
     operator: { detect: detectTemplate },
-    needs: { minLength: 4, characters: "{<#[@" },
+    needs: {
+      minLength: 4,
+      characters: "{[",
+      pairs: [
+        [LESS, PERCENT | HASH | AT | DOLLAR],
+        [HASH | AT, PAREN],
+      ],
+    },
   },
   {
     id: "template-braces",

@@ -1,6 +1,7 @@
+import { BRACKET, DASH, EQUAL, PAREN, QUESTION, SLASH, SPACE, STAR } from "../detect/characters.ts";
 import { detectShell } from "../detect/shell.ts";
 import { REVERSE_WORDS } from "../detect/shell-signs.ts";
-import { detectWindowsShell, WINDOWS_URL_WORDS } from "../detect/windows-shell.ts";
+import { detectWindowsShell, WINDOWS_URL_WORDS, WINDOWS_WORDS } from "../detect/windows-shell.ts";
 import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
@@ -15,7 +16,12 @@ export const COMMAND_RULES: readonly Rule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectShell },
-    needs: { minLength: 3, characters: ";|&`$\n\r<>{\\/- ?*[", urlGroups: REVERSE_WORDS },
+    needs: {
+      minLength: 3,
+      characters: ";|&`$\n\r<>{\\ ",
+      pairs: [[SLASH, QUESTION | STAR | BRACKET]],
+      urlGroups: REVERSE_WORDS,
+    },
   },
   {
     id: "rce-windows",
@@ -25,7 +31,13 @@ export const COMMAND_RULES: readonly Rule[] = [
     except: [...QUIET_FIELDS, "REQUEST_HEADERS:user-agent", "REQUEST_HEADERS:referer"],
     transformations: DECODED,
     operator: { detect: detectWindowsShell },
-    needs: { minLength: 4, characters: " |&;%\\\n+", urlGroups: WINDOWS_URL_WORDS },
+    needs: {
+      minLength: 4,
+      characters: "|&;%\\\n+",
+      groups: WINDOWS_WORDS,
+      pairs: [[SPACE, DASH | EQUAL | PAREN | SLASH]],
+      urlGroups: WINDOWS_URL_WORDS,
+    },
   },
   {
     id: "rce-separator",

@@ -1,3 +1,4 @@
+import { COLON, WIDE } from "../detect/characters.ts";
 import { detectLineBreak } from "../detect/lines.ts";
 import type { Rule } from "../rule.ts";
 import { DECODED } from "./places.ts";
@@ -17,7 +18,7 @@ export const PROTOCOL_RULES: readonly Rule[] = [
     ],
     transformations: [[], ...DECODED],
     operator: { detect: detectLineBreak },
-    needs: { minLength: 6, characters: "\r\n%\\:", urlGroups: 0 },
+    needs: { minLength: 6, characters: "\r\n%\\", pairs: [[COLON, WIDE]] },
   },
   {
     id: "protocol-null",

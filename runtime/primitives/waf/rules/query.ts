@@ -1,5 +1,13 @@
+import { EQUAL, PAREN, PIPE, QUOTE, SEMICOLON, SLASH, STAR } from "../detect/characters.ts";
 import { detectXml } from "../detect/lines.ts";
-import { detectLdap, detectNosql, detectXpath, LDAP_WORDS } from "../detect/query.ts";
+import {
+  detectLdap,
+  detectNosql,
+  detectXpath,
+  LDAP_WORDS,
+  NOSQL_WORDS,
+  XPATH_WORDS,
+} from "../detect/query.ts";
 import type { Rule } from "../rule.ts";
 import { DECODED, INPUT } from "./places.ts";
 
@@ -11,7 +19,12 @@ export const QUERY_RULES: readonly Rule[] = [
     variables: INPUT,
     transformations: DECODED,
     operator: { detect: detectNosql },
-    needs: { minLength: 3, characters: "$('\";" },
+    needs: {
+      minLength: 3,
+      characters: "$",
+      groups: NOSQL_WORDS,
+      pairs: [[PIPE, PAREN | QUOTE | SEMICOLON]],
+    },
   },
   {
     id: "ldap-filter",
@@ -20,7 +33,12 @@ export const QUERY_RULES: readonly Rule[] = [
     variables: INPUT,
     transformations: DECODED,
     operator: { detect: detectLdap },
-    needs: { minLength: 3, characters: "(=:", urlGroups: LDAP_WORDS },
+    needs: {
+      minLength: 3,
+      groups: LDAP_WORDS,
+      pairs: [[PAREN, EQUAL | STAR | PIPE]],
+      urlGroups: LDAP_WORDS,
+    },
   },
   {
     id: "xpath-expression",
@@ -29,7 +47,16 @@ export const QUERY_RULES: readonly Rule[] = [
     variables: INPUT,
     transformations: DECODED,
     operator: { detect: detectXpath },
-    needs: { minLength: 6, characters: "([/:", urlGroups: 0 },
+    needs: {
+      minLength: 6,
+      characters: "[:",
+      pairs: [
+        [PAREN, SLASH],
+        [QUOTE, SLASH | PAREN],
+      ],
+      groups: XPATH_WORDS,
+      urlGroups: 0,
+    },
   },
   {
     id: "xxe-entity",

@@ -1,4 +1,4 @@
-import { detectJavascript, OBJECT_NAMES } from "../detect/javascript.ts";
+import { CALL_NAMES, detectJavascript, OBJECT_NAMES } from "../detect/javascript.ts";
 import { detectXss } from "../detect/xss.ts";
 import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
@@ -24,7 +24,12 @@ export const XSS_RULES: readonly Rule[] = [
     except: QUIET_FIELDS,
     transformations: DECODED,
     operator: { detect: detectJavascript },
-    needs: { minLength: 5, characters: "(`[.=&", urlGroups: OBJECT_NAMES },
+    needs: {
+      minLength: 5,
+      characters: "[&",
+      groups: CALL_NAMES | OBJECT_NAMES,
+      urlGroups: OBJECT_NAMES,
+    },
   },
   {
     id: "xss-element",
