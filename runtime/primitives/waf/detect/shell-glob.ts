@@ -16,11 +16,8 @@ const WILD: readonly (readonly [string, number])[] = [
 export function globbedPath(value: string, classes: number): Finding | undefined {
   if ((classes & SLASH) === 0 || (classes & (QUESTION | STAR | BRACKET)) === 0) return undefined;
   let last = -1;
-  for (
-    let wild = nextWild(value, 0, classes);
-    wild >= 0;
-    wild = nextWild(value, wild + 1, classes)
-  ) {
+  beginWild(value, classes);
+  for (let wild = nextWild(value, 0); wild < value.length; wild = nextWild(value, wild + 1)) {
     // The slash before it
     let at = wild - 1;
     while (at >= 0 && wild - at <= MAX_GLOB && isPart(value.charCodeAt(at))) at--;
@@ -46,13 +43,29 @@ export function globbedPath(value: string, classes: number): Finding | undefined
   return undefined;
 }
 
-function nextWild(value: string, from: number, classes: number): number {
-  let first = -1;
-  for (const [text, own] of WILD) {
-    const at = (classes & own) === 0 ? -1 : value.indexOf(text, from);
-    if (at >= 0 && (first < 0 || at < first)) first = at;
+/** By sign of {@link WILD}: where the next one stands; reused, since one value is looked at at a time. */
+const NEXT = WILD.map(() => 0);
+
+function beginWild(value: string, classes: number): void {
+  WILD.forEach(([text, own], index) => {
+    NEXT[index] = (classes & own) === 0 ? Infinity : positionOf(value, text, 0);
+  });
+}
+
+/** Where the first sign from `from` on stands; Infinity where none does. */
+function nextWild(value: string, from: number): number {
+  let first = Infinity;
+  for (let index = 0; index < WILD.length; index++) {
+    let next = NEXT[index]!;
+    if (next < from) next = NEXT[index] = positionOf(value, WILD[index]![0], from);
+    if (next < first) first = next;
   }
   return first;
+}
+
+function positionOf(value: string, text: string, from: number): number {
+  const at = value.indexOf(text, from);
+  return at < 0 ? Infinity : at;
 }
 
 function isPart(code: number): boolean {

@@ -3,6 +3,7 @@ import {
   DASH,
   DOLLAR,
   EQUAL,
+  isSpaceCode,
   isWordCode,
   LESS,
   PIPE,
@@ -52,13 +53,16 @@ const BRACES =
   /(?:^|[\s;|&`(=])\{(?:[a-z/]{0,12},)(?:[a-z/.-]{0,24}(?:,[^{}\s"':]{0,24}){0,3})\}|(?:^|[;|&`(=])[a-z]{0,4}\{[a-z]{1,6},[a-z-]{1,8}\}[a-z]{0,4}(?:$|[\s;|&])/;
 const ALIAS = /(?:^|[;|&\n])\s{0,4}alias\s{1,4}(?:[+-][a-z+]{1,6}\s{1,4})?["']?[\w.-]{1,20}["']?=/;
 
-const SPACE_CHARACTER = /\s/;
+// Some of what regular expressions take for white space is above ASCII.
+function mayBeSpace(code: number): boolean {
+  return isSpaceCode(code) || code >= 0x80;
+}
 
 /** A semicolon, and what may be the word that ends a block. */
 function mayControl(value: string): boolean {
   for (let at = value.indexOf(";"); at >= 0; at = value.indexOf(";", at + 1)) {
     let end = at + 1;
-    while (end < at + 5 && SPACE_CHARACTER.test(value.charAt(end))) end++;
+    while (end < at + 5 && mayBeSpace(value.charCodeAt(end))) end++;
     // fi done esac
     const code = value.charCodeAt(end);
     if (code === 0x66 || code === 0x64 || code === 0x65) return true;

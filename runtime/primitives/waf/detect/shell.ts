@@ -145,7 +145,9 @@ function scanPositions(value: string, classes: number): Finding | undefined {
 }
 
 function endsReference(value: string, at: number): boolean {
-  if (value.lastIndexOf("&", at) < at - 8) return false;
+  let ampersand = at - 1;
+  while (ampersand >= at - 8 && value.charCodeAt(ampersand) !== 0x26) ampersand--;
+  if (ampersand < at - 8) return false;
   return /&(?:[a-z]{2,6}|#\d{2,5}|#x[\da-f]{2,5})$/i.test(value.slice(Math.max(0, at - 8), at));
 }
 

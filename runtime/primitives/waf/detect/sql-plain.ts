@@ -10,6 +10,7 @@ import {
   isSpaceCode,
   isWordCode,
   LESS,
+  SEMICOLON as SEMICOLON_CLASS,
   STAR,
   TILDE,
 } from "./characters.ts";
@@ -63,6 +64,7 @@ export function mayBeQuery(value: string, classes: number): boolean {
   if ((classes & COLON) !== 0 && value.includes("::")) return true;
   // Where something is compared, a condition need not follow a number.
   const isCompared = (classes & (EQUAL | LESS)) !== 0;
+  const isCut = (classes & SEMICOLON_CLASS) !== 0;
   const { length } = value;
   let before = START;
   let wordStart = 0;
@@ -98,7 +100,7 @@ export function mayBeQuery(value: string, classes: number): boolean {
       if (
         keyword === undefined
           ? isTellingName(value, at, end, before)
-          : isTelling(keyword, value, before, isCompared)
+          : isTelling(keyword, before, isCompared, isCut)
       ) {
         return true;
       }
@@ -146,7 +148,12 @@ export function mayBeQuery(value: string, classes: number): boolean {
         before = MARK;
         if (operand === NAMED) operand = AWAITED;
         continue;
-      case 0x2c: // ,
+      case 0x2c:
+        // ', role='admin
+        if (before === QUOTE && isCompared) return true;
+        before = MARK;
+        operand = NONE;
+        continue;
       case 0x3f: // ?
       case 0x5b:
       case 0x5d:
@@ -173,6 +180,10 @@ function isPart(code: number): boolean {
 }
 
 function isTellingName(value: string, start: number, end: number, before: number): boolean {
+  // 12 as "name" from
+  if (end - start === 2 && (before === NUMBER || before === QUOTE)) {
+    if (value.slice(start, end).toLowerCase() === "as") return true;
+  }
   if (before !== SEMICOLON && !mayBeCatalogue(value, start)) return false;
   const name = value.slice(start, end).toLowerCase();
   return before === SEMICOLON ? STACKED.has(name) || CATALOGUE.has(name) : CATALOGUE.has(name);
@@ -180,9 +191,9 @@ function isTellingName(value: string, start: number, end: number, before: number
 
 function isTelling(
   { kind, word }: Keyword,
-  value: string,
   before: number,
   isCompared: boolean,
+  isCut: boolean,
 ): boolean {
   const isBehindWord = before === WORD || before === MARK;
   switch (kind) {
@@ -199,7 +210,7 @@ function isTelling(
         (!isBehindWord && CONTINUING.has(word))
       );
     case STATEMENT:
-      return before === SEMICOLON || TELLING.has(word) || (word === "show" && value.includes(";"));
+      return before === SEMICOLON || TELLING.has(word) || (word === "show" && isCut);
     default:
       return kind === SELECT || before === QUOTE || TELLING.has(word);
   }
