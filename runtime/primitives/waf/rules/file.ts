@@ -16,7 +16,9 @@ const RESTRICTED_PATHS = literalGroup([
   // Below two slashes, and on a drive.
   "etc\\",
   ..."s.lo s_lo r.lo r_lo //va //us //op //bo //ro".split(" "),
-  ..."wi in pr bo xa wa ap sy my ph".split(" ").flatMap((name) => [`:/${name}`, `:\\${name}`]),
+  ..."wi in pr bo xa wa ap sy my ph"
+    .split(" ")
+    .flatMap((name) => [":/", ":\\", "//", "\\\\", "/\\", "\\/"].map((before) => before + name)),
 ]);
 
 /** Files of a commit, as code hosts report a push. */
