@@ -247,9 +247,27 @@ export class Inspection implements ValueSink {
     }
     if (this.#counts !== undefined) this.#count(collection, name);
     if (mayBeNestedJson(collection, value) && this.#tryParts(collection, name, value)) return;
-    const bounded = this.#bounded(value, name);
-    if (this.#waiting === undefined) this.#try(collection, name, bounded);
-    else this.#waiting.push(collection, name, bounded);
+    if (value.length > this.bounds.maxValueLength) this.#putPieces(collection, name, value);
+    else this.#put(collection, name, this.#bounded(value, name));
+  }
+
+  #put(collection: WafCollection, name: string, value: string): void {
+    if (this.#waiting === undefined) this.#try(collection, name, value);
+    else this.#waiting.push(collection, name, value);
+  }
+
+  /** A long text, such as a page of a wiki, cut where lines end. */
+  #putPieces(collection: WafCollection, name: string, value: string): void {
+    const { maxValueLength } = this.bounds;
+    let start = 0;
+    while (value.length - start > maxValueLength) {
+      const end = value.lastIndexOf("\n", start + maxValueLength - 1) + 1;
+      if (end - start <= PIECE_OVERLAP) break;
+      this.#put(collection, name, value.slice(start, end));
+      start = end - PIECE_OVERLAP;
+    }
+    // One line that is too long, if it is.
+    this.#put(collection, name, this.#bounded(start === 0 ? value : value.slice(start), name));
   }
 
   scanned(collection: WafCollection, text: ScannedText): void {

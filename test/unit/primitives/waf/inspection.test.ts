@@ -173,6 +173,27 @@ describe("an inspection", () => {
     expect(rulesOf(form(`${attack};cat /etc/passwd}`))).toContain("rce-unix");
   });
 
+  it("takes a long text in pieces that end where lines do, and finds what stands between two of them", () => {
+    const form = (text: string): readonly string[] => {
+      const inspection = begin();
+      inspection.inspectContent(
+        Buffer.from(`text=${encodeURIComponent(text)}`),
+        "application/x-www-form-urlencoded",
+      );
+      return rulesOf(inspection);
+    };
+    const page = "It's a line of a page; it goes on -- and on.\n".repeat(3000);
+    expect(page.length).toBeGreaterThan(2 * 65_536);
+    expect(form(page)).toEqual([]);
+    // The first piece ends within the attack.
+    const before = page.slice(0, page.lastIndexOf("\n", 65_500));
+    const filler = "x".repeat(65_536 - before.length - 12);
+    expect(form(`${before}${filler}\n<script\n>alert(1)</script>\n${page}`)).toContain(
+      "xss-markup",
+    );
+    expect(form("a ".repeat(40_000))).toEqual(["anomaly-value-too-long"]);
+  });
+
   it("shows rules of users the whole text of such a parameter", () => {
     const engine = createWafEngine({
       rules: [
