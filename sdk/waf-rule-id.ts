@@ -21,6 +21,7 @@ export type WafRuleId =
   | "traversal-dots"
   | "rce-unix"
   | "rce-windows"
+  | "rce-parameter"
   | "rce-separator"
   | "rce-substitution"
   | "rce-words"

@@ -23,6 +23,7 @@ const RULE_IDS: Readonly<Record<WafRuleId, true>> = {
   "traversal-dots": true,
   "rce-unix": true,
   "rce-windows": true,
+  "rce-parameter": true,
   "rce-separator": true,
   "rce-substitution": true,
   "rce-words": true,

@@ -2,7 +2,7 @@ import { BRACKET, DASH, EQUAL, PAREN, QUESTION, SLASH, SPACE, STAR } from "../de
 import { detectShell } from "../detect/shell.ts";
 import { REVERSE_WORDS } from "../detect/shell-signs.ts";
 import { detectWindowsShell, WINDOWS_URL_WORDS, WINDOWS_WORDS } from "../detect/windows-shell.ts";
-import type { Rule } from "../rule.ts";
+import type { Rule, WafVariable } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
 const TAGS = ["rce", "attack-rce"];
@@ -38,6 +38,19 @@ export const COMMAND_RULES: readonly Rule[] = [
       pairs: [[SPACE, DASH | EQUAL | PAREN | SLASH]],
       urlGroups: WINDOWS_URL_WORDS,
     },
+  },
+  {
+    id: "rce-parameter",
+    message: "A parameter named as a command, set to one that tells about the machine",
+    tags: TAGS,
+    variables: ["cmd", "command", "exec", "execute", "shell", "run"].map(
+      (name): WafVariable => `ARGS:${name}`,
+    ),
+    transformations: [["urlDecodeDeep", "trim"]],
+    operator: {
+      rx: /^(?:whoami|uname|ifconfig|ipconfig|netstat|systeminfo|printenv|tasklist|lsb_release)(?:\.exe)?$/i,
+    },
+    needs: { minLength: 5 },
   },
   {
     id: "rce-separator",

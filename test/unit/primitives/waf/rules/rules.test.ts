@@ -28,6 +28,12 @@ const ENGINE = createWafEngine({
 
 const HEAD = { method: "GET", protocol: "HTTP/1.1", rawSearch: "" };
 
+function queryMatches(rawSearch: string): readonly string[] {
+  return ENGINE.inspect({ ...HEAD, rawPath: "/", rawSearch, fields: [] }).matches.map(
+    ({ rule }) => rule.id,
+  );
+}
+
 function headMatches(rawPath: string, fields: readonly string[]): readonly string[] {
   return ENGINE.inspect({ ...HEAD, rawPath, fields }).matches.map(({ rule }) => rule.id);
 }
@@ -72,6 +78,13 @@ describe("rules", () => {
     "/blog/mysql:/x",
   ])("let %s pass as a path", (path) => {
     expect(headMatches(path, [])).not.toContain("restricted-path");
+  });
+
+  it("take a lone command for one where the parameter is named so", () => {
+    expect(queryMatches("?cmd=whoami")).toContain("rce-parameter");
+    expect(queryMatches("?exec=UNAME%20")).toContain("rce-parameter");
+    expect(queryMatches("?q=whoami")).not.toContain("rce-parameter");
+    expect(queryMatches("?cmd=ls")).not.toContain("rce-parameter");
   });
 
   it("look for paths in fields as well", () => {
