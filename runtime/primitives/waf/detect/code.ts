@@ -48,7 +48,7 @@ const NODE =
 const PROTOTYPE =
   /(?:^|[[."'{&?,\s])__proto__(?:$|[\].[":={\s])|\bconstructor\s?(?:\]\s?\[|\.|\[)\s?["']?prototype\b|\bprototype\s?\]\s?\[|\bconstructor["']\s?:\s?\{\s?["']prototype\b/;
 const PYTHON =
-  /\b__import__\s?\(|\bos\.(?:system|popen\d?|exec[lv]p?e?|spawn\w{0,4}|environ|listdir|getcwd)\s?[([.]|\bsubprocess\.(?:Popen|call|run|check_output|getoutput|check_call)|\bcommands\.getoutput\s?\(|\bpty\.spawn\s?\(|__(?:builtins|subclasses|globals|class|mro|bases|reduce|code)__|\bsocket\.(?:socket|gethostbyname)\s?\(|!!?(?:python|ruby|javax?|perl|js|com\.|org\.|sun\.)[/.:]\w|!!?\w{0,20}\/(?:object|function|module|name|hash|regexp)\b|\bc(?:os|posix|nt|subprocess|__builtin__)\n(?:system|popen|Popen|eval|exec)|\bimport\s(?:os|subprocess|pty|socket|commands)\s{0,2};|\bexec\s?\(\s?["'](?:import|print)|\bcompile\s?\(\s?["']|\bopen\s?\(\s?["']\/(?:etc|proc|flag|tmp|var|home|root)|\btime\.sleep\s?\(\s?\d{1,3}\s?\)\s?(?:$|["'+#])|\bpickle\.loads\b/;
+  /\b__import__\s?\(|\bos\.(?:system|popen\d?|exec[lv]p?e?|spawn\w{0,4}|environ|listdir|getcwd)\s?[([.]|\bsubprocess\.(?:Popen|call|run|check_output|getoutput|check_call)|\bcommands\.getoutput\s?\(|\bpty\.spawn\s?\(|__(?:builtins|subclasses|globals|class(?!__\.__name__\b(?!\.))|mro|bases|reduce|code)__|\bsocket\.(?:socket|gethostbyname)\s?\(|!!?(?:python|ruby|javax?|perl|js|com\.|org\.|sun\.)[/.:]\w|!!?\w{0,20}\/(?:object|function|module|name|hash|regexp)\b|\bc(?:os|posix|nt|subprocess|__builtin__)\n(?:system|popen|Popen|eval|exec)|\bimport\s(?:os|subprocess|pty|socket|commands)\s{0,2};|\bexec\s?\(\s?["'](?:import|print)|\bcompile\s?\(\s?["']|\bopen\s?\(\s?["']\/(?:etc|proc|flag|tmp|var|home|root)|\btime\.sleep\s?\(\s?\d{1,3}\s?\)\s?(?:$|["'+#])|\bpickle\.loads\b/;
 const RUBY =
   /\bProcess\s?\.\s?(?:spawn|exec|fork|clock_gettime|kill)\b|\bKernel\s?\.\s?(?:exec|system|open|eval|fork|spawn)|\bIO\s?\.\s?(?:popen|sysopen|read)|\bOpen3\.|%x\s?[({[!|]|\b(?:os\.execute|io\.popen|loadstring)\s?\(|\bFile\.(?:open|read)\s?\(\s?["']\/|\bDir\.(?:entries|glob)\s?\(\s?["']|\bsystem\s?\(\s?["']|`\s?#\{|\bsend\s?\(\s?:|\.(?:instance_eval|class_eval|constantize)\b|\bERB\.new\b|\.const_get\s?\(\s?["':]|\$\{@?(?:print|system|exec|eval|phpinfo)\s?\(|\bqx\s?[({/]|\bperl\s{1,4}(?:-[\w:]{1,40}\s{1,4}){0,3}-e|\bopen\s?\(\s?["']\|/;
 const DOTNET = [
@@ -399,7 +399,18 @@ function nameStart(value: string, from: number): number {
   return at;
 }
 
+// A line of source below where it stands: File "/app/main.py", line 10, in main
+function isTraced(value: string, at: number): boolean {
+  const start = value.lastIndexOf("\n", at);
+  if (start < 0) return false;
+  const above = value.slice(Math.max(0, start - 300), start);
+  return /^\s{0,8}File "[^"\n]{1,200}", line \d{1,6}\b/.test(
+    above.slice(above.lastIndexOf("\n") + 1),
+  );
+}
+
 function inProse(value: string, found: Finding): boolean {
+  if (isTraced(value, found.start)) return true;
   const open = value.indexOf("(", found.start);
   if (open >= 0 && open <= found.end && isNamedCall(value, nameStart(value, found.start), open))
     return true;
@@ -418,6 +429,8 @@ function inProse(value: string, found: Finding): boolean {
     return false;
   const before = value.slice(Math.max(0, found.start - 16), found.start);
   const after = value.slice(found.end, found.end + 12);
+  // "process.env is undefined"
+  if (found.start === 0 && /^\s(?:is|was|does|has|isn't|doesn't)\s[a-z]/.test(after)) return true;
   return (
     /[a-z,]\s["'`(]?$/i.test(before) && /^["'`)]?(?:[.,!?:]?\s{1,2}[a-z]|[.,!?:]?$)/i.test(after)
   );

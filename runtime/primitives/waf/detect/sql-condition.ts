@@ -180,6 +180,17 @@ export function afterLogic(index: number): string | undefined {
       return "condition-subquery";
     }
   }
+  // 1&&ascii(substr(user(),1,1))>0
+  if (
+    operandIsSql &&
+    kind === OPEN &&
+    before === NUMBER &&
+    kindAt(index - 2) === EDGE &&
+    touches(index - 1) &&
+    touches(index) &&
+    kindAt(after) === COMPARE
+  )
+    return "numeric-condition";
   if (operandIsSql && kind === SELECT && worded) return "condition-subquery";
   if (before === NUMBER || before === CLOSE) {
     if (

@@ -160,6 +160,13 @@ function mixedCase(index: number): boolean {
   return rest !== rest.toLowerCase() && text !== text.toUpperCase();
 }
 
+// "SELECT count(*) is slow": a sentence about it
+function isSubject(open: number): boolean {
+  let at = open + 1;
+  while (at < open + 4 && kindAt(at) !== CLOSE) at++;
+  return kindAt(at) === CLOSE && wordAt(at + 1) === "is" && kindAt(at + 2) === WORD;
+}
+
 export function select(index: number): string | undefined {
   const before = kindAt(index - 1);
   const next = kindAt(index + 1);
@@ -204,7 +211,9 @@ export function select(index: number): string | undefined {
     const name = wordAt(afterName - 1);
     if (
       ATTACK_FUNCTIONS.has(name) ||
-      (COMMON_FUNCTIONS.has(name) && (touches(afterName - 1) || name === "sleep"))
+      (COMMON_FUNCTIONS.has(name) &&
+        (touches(afterName - 1) || name === "sleep") &&
+        !isSubject(afterName))
     )
       return "select-call";
   }

@@ -5,6 +5,8 @@ import { detectCode } from "../../../../../runtime/primitives/waf/detect/code.ts
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "File \"a\"; os.system('ls')",
+  "''.__class__.__mro__",
   "\\begin{document}\\input{/etc/passwd}",
   "['sh','-c','ls'].execute()",
   '"ls".execute().text',
@@ -25,6 +27,9 @@ const ATTACKS = [
   "\\input{/etc/passwd}",
 ];
 const HONEST = [
+  '  File "/a/b.py", line 4, in c\n    os.system("ls")',
+  "self.__class__.__name__",
+  "process.env is empty",
   "java.lang.E: x\n\tat java.base/java.lang.Thread.run(Thread.java:83)",
   "\\begin{document}\\input{chapters/two}",
   "tasks.execute(plan)",

@@ -5,6 +5,7 @@ import { detectSql } from "../../../../../runtime/primitives/waf/detect/sql.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "2&&ascii(substr(user(),2,1))>3",
   "4 div 2 and 3",
   "4 rlike '^[2-6]' or 2",
   "2 or b'1'=1",
@@ -97,6 +98,7 @@ const ATTACKS = [
   "password::int",
 ];
 const HONEST = [
+  "SELECT max(x) is slow, why?",
   '(updated > 2020-02-03) AND (state = "done")',
   "kind IN ('a','b') AND owner = 'joe'",
   "((x=3 OR y=4) AND z=5)",
