@@ -293,6 +293,8 @@ function createLookup(
       lengths: new Set(names.map((name) => name.length)),
     });
   }
+  /** Names are the client's, but there are only so many sets of probes that rules tell apart by them. */
+  const sets = new Map<string, ProbeSet>();
   const probesFor: RuleSet["probesFor"] = (collection, name) => {
     const known = kept.get(collection);
     if (known === undefined) return wholes.get(collection);
@@ -301,14 +303,18 @@ function createLookup(
     const keeps = known.size < MAX_KEPT_NAMES && name.length <= MAX_KEPT_NAME;
     const lower = name.toLowerCase();
     const whole = wholes.get(collection) as ProbeSet;
-    const asked = whole.probes.filter(
-      (probe) => (probe.name === undefined || probe.name === lower) && !probe.except.has(lower),
-    );
+    const asked: Probe[] = [];
+    let key: string = collection;
+    whole.probes.forEach((probe, at) => {
+      if (probe.except.has(lower) || (probe.name !== undefined && probe.name !== lower)) return;
+      asked.push(probe);
+      key += ` ${at}`;
+    });
     if (asked.length === whole.probes.length) probes = whole;
-    else if (asked.length > 0)
-      probes =
-        known.get(lower) ??
-        new ProbeSet(asked, keeps && REPEATED.has(collection) ? clean : undefined);
+    else if (asked.length > 0) {
+      probes = sets.get(key) ?? new ProbeSet(asked, REPEATED.has(collection) ? clean : undefined);
+      sets.set(key, probes);
+    }
     if (keeps) {
       known.set(detached(name), probes);
       if (lower !== name) known.set(detached(lower), probes);
