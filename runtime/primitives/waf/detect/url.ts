@@ -80,6 +80,16 @@ export function detectServerSideRequest(value: string): Finding | undefined {
     !/(?:http|ftp|ws|gopher|dict|ldap)s?:/i.test(value)
   )
     return localName(value);
+  // http://127.0.0.1\@x: browsers take the mark for a slash, others for a part of a user's name
+  const found =
+    localHost(value, mayBeNamed) ??
+    (value.includes("\\") && value.includes("@")
+      ? localHost(value.replaceAll("\\", "/"), mayBeNamed)
+      : undefined);
+  return found ?? localName(value);
+}
+
+function localHost(value: string, mayBeNamed: boolean): Finding | undefined {
   AUTHORITY.lastIndex = 0;
   for (
     let match = AUTHORITY.exec(value), tries = 0;
@@ -97,7 +107,7 @@ export function detectServerSideRequest(value: string): Finding | undefined {
       return { sign, start: match.index, end: match.index + match[0].length };
     if (match[0].length === 0) AUTHORITY.lastIndex++;
   }
-  return localName(value);
+  return undefined;
 }
 
 // "The app at http://localhost shows 404": what fetches a URL gets a URL, no sentence

@@ -11,6 +11,8 @@ const ATTACKS = [
   "http://169.254.169.254/latest/meta-data/",
   "http://2130706433/",
   "http://0x7f.1/",
+  "http://127.0.0.1:80\\@x.example",
+  "http://x.example\\@127.0.0.1/",
   "http://0x0000042.0x00000066.0x7.0x93/",
   "http://[::1]/",
   "gopher://x:1/_a",
