@@ -417,6 +417,9 @@ function inProse(value: string, found: Finding): boolean {
   const text = value.slice(found.start, found.end);
   // "instead of the global [`a1b2c3`](https://…": a name, and a link behind it
   if (/\s\[`$/.test(text) && isMarkdownLink(value, found.end)) return true;
+  // "extensions that require [jQuery](https://…": a word, and a link behind it
+  if (/\s\[$/.test(text) && /^[^\]\n]{1,80}\][([:]/.test(value.slice(found.end, found.end + 96)))
+    return true;
   // "on failed spawn (Ada Lovelace)": a word, and a remark behind it
   if (
     /^\W?[a-z]{3,12}\s\([A-Z]?$/.test(text) &&

@@ -63,7 +63,29 @@ export function detectNosql(value: string): Finding | undefined {
   const mayBeCode =
     (literalGroups(value) & NOSQL_WORDS) !== 0 ||
     ((classes & PIPE) !== 0 && (value.includes("||") || value.includes("&&")));
-  return mayBeCode ? sign(value, NOSQL_CODE, "code") : undefined;
+  const code = mayBeCode ? sign(value, NOSQL_CODE, "code") : undefined;
+  return code === undefined || isProgram(value, code) ? undefined : code;
+}
+
+// A line of a script or of C, whose loops and members are no condition of a document store
+function isProgram(value: string, { start, end }: Finding): boolean {
+  const text = value.slice(start, end);
+  if (/^while/i.test(text)) {
+    const isEnd =
+      /\}\s{0,4}$/.test(value.slice(Math.max(0, start - 6), start)) && value.includes("do");
+    return (
+      isEnd ||
+      (/^\s{0,4}\{\s{0,4}\n/.test(value.slice(end, end + 12)) && value.includes("\n", end + 12))
+    );
+  }
+  return (
+    text.startsWith("this.") &&
+    (/\b(?:if|while|for)\s{0,2}\([^'"]{0,60}$/.test(value.slice(Math.max(0, start - 70), start)) ||
+      /\b(?:const|let|var)\s\w{1,40}\s=\s[^'"]{0,60}$/.test(
+        value.slice(Math.max(0, start - 110), start),
+      )) &&
+    !/['"]\s{0,2}(?:\|\||&&)/.test(value)
+  );
 }
 
 const LDAP =

@@ -137,7 +137,13 @@ function condition(value: string): Finding | undefined {
   if (found === undefined || value.length > 400) return undefined;
   const text = value.slice(found.start, found.end);
   // if (count == 0) …: C and its kin; for cmd.exe the bracket would belong to the text
-  if (/^[^(]*\bif\s{0,16}\([^()]*={2,3}[^()=]*\)/i.test(value.slice(found.start, found.end + 80)))
+  const bracket = value.indexOf("(", found.start);
+  const inside = bracket < 0 ? "" : value.slice(bracket, bracket + 160);
+  if (
+    /\bif\s{0,16}$/i.test(value.slice(Math.max(0, bracket - 24), bracket)) &&
+    (/^\([^()=]{0,80}={2,3}[^()=]{0,80}\)/.test(inside) ||
+      /^\(\w{1,40}\([^()]{0,60}\)\s?={2,3}/.test(inside))
+  )
     return undefined;
   return /={2,3}/.test(text) &&
     /:\s{0,4}(?:\n|$)|\belif\b|\bthen\b|[;{]\s{0,4}$|&&|\|\|/.test(value) &&
