@@ -106,9 +106,28 @@ export function afterLogic(index: number): string | undefined {
       if (cutOff(after) && textAt(index).length > 1 && before !== QUOTE_MARK)
         return "numeric-condition";
       if (comparison(after) && kindAt(after) !== COMPARE) return "numeric-condition";
+      // 1 or 1 like 1
+      if (
+        before === NUMBER &&
+        kindAt(index - 2) === EDGE &&
+        /^(?:r?like|glob)$/.test(wordAt(after)) &&
+        kindAt(after + 1) === NUMBER &&
+        (kindAt(after + 2) === EDGE || cutOff(after + 2))
+      )
+        return "numeric-condition";
     }
   } else if (kindAt(brackets) === QUOTE_MARK) {
     const after = operand(brackets);
+    // 1 or 'x'=concat('x')
+    if (
+      after > 0 &&
+      !operandIsOpen &&
+      (before === NUMBER || before === CLOSE) &&
+      textAt(after) === "=" &&
+      kindAt(after + 1) === WORD &&
+      worldlyCall(after + 1)
+    )
+      return "numeric-condition";
     if (
       after > 0 &&
       !operandIsOpen &&

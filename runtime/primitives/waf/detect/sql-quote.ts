@@ -220,7 +220,14 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
     (kindAt(after + 1) === NUMBER || wordAt(after + 1) === "by")
   )
     return "quote-condition";
-  if (left === QUOTE_MARK && open && worded && !isOpening(index) && tokens.count - after <= 1) {
+  if (
+    left === QUOTE_MARK &&
+    open &&
+    (worded ||
+      (kindAt(index - 1) === NUMBER && kindAt(index - 2) === EDGE && touches(index - 1))) &&
+    !isOpening(index) &&
+    tokens.count - after <= 1
+  ) {
     // ' or 'a : the application's own quote will close it
     const rest = tokens.value.slice(tokens.end[next]!);
     return rest.length <= 3 && !/[a-z]{2}/i.test(rest) ? "quote-condition" : undefined;

@@ -152,9 +152,9 @@ function isSlash(code: number): boolean {
 const REMOTE_FILE =
   /^\s{0,4}(?:(?:https?|ftps?|file)(?::\/\/[^\s?#]{0,400})?\?{1,2}\s{0,4}$|(?:https?|ftps?):\/\/[^\s/?#]{1,200}\/[^\s?#]{0,400}\.(?:php\d?|phtml|inc|cgi|asp)(?:\?{1,2}(?:cmd=.{0,80})?|%00.{0,40})\s{0,4}$|(?:https?|ftps?):\/\/(?:\d{1,3}\.){3}\d{1,3}\/?\S{0,400}\.(?:php\d?|txt|inc|jpe?g|gif|sh|pl|py|exe|jsp)\b|(?:https?|ftps?):\/\/\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,8}\]?[/:]|ftps?:\/\/(?:\d{1,3}\.){3}\d{1,3})/i;
 // Without a mark that cuts off what the application appends, the URL of a page of any site written in PHP is none to
-// wonder at; that of a shell, of a part of a page or in a hidden folder is.
+// wonder at; that of a shell, of a part of a page, in a hidden folder or on an FTP server is.
 const REMOTE_SCRIPT =
-  /^\s{0,4}(?:https?|ftps?):\/\/[^\s/?#]{1,200}\/(?:[^\s?#]{0,400}\.(?:phtml|inc)|(?:[^\s?#]{0,200}[/_-])?(?:c99|r57|b374k|wso|web-?shell|backdoor|shell|cmd)[\w.-]{0,16}\.(?:php\d?|cgi|asp)|(?:[^\s?#]{0,200}\/)?\.(?!well-known)\w[^\s?#]{0,200}\.(?:php\d?|cgi|asp))\s{0,4}$/i;
+  /^\s{0,4}(?:https?|ftps?):\/\/[^\s/?#]{1,200}\/(?:[^\s?#]{0,400}\.(?:phtml|inc)|(?:[^\s?#]{0,200}[/_-])?(?:c99|r57|b374k|wso|web-?shell|backdoor|shell|cmd)[\w.-]{0,16}\.(?:php\d?|cgi|asp)|(?:[^\s?#]{0,200}\/)?\.(?!well-known)\w[^\s?#]{0,200}\.(?:php\d?|cgi|asp))\s{0,4}$|^\s{0,4}ftps?:\/\/[^\s/?#]{1,200}\/[^\s?#]{0,400}\.(?:php\d?|cgi|asp)\s{0,4}$/i;
 export const SCRIPT_ENDS = literalGroup([".php", ".phtml", ".inc", ".cgi", ".asp"]);
 
 /** The URL of a script, or of a file whose name the application is to end. */

@@ -5,6 +5,7 @@ import { detectCode } from "../../../../../runtime/primitives/waf/detect/code.ts
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "Marshal.load(x)",
   "File \"a\"; os.system('ls')",
   "''.__class__.__mro__",
   "\\begin{document}\\input{/etc/passwd}",
@@ -27,6 +28,7 @@ const ATTACKS = [
   "\\input{/etc/passwd}",
 ];
 const HONEST = [
+  "Marshal loads the list",
   '  File "/a/b.py", line 4, in c\n    os.system("ls")',
   "self.__class__.__name__",
   "process.env is empty",

@@ -5,6 +5,9 @@ import { detectSql } from "../../../../../runtime/primitives/waf/detect/sql.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "2' && '3",
+  "2 or 3 like 3",
+  "4 or 'y'=concat('y')",
   "2&&ascii(substr(user(),2,1))>3",
   "4 div 2 and 3",
   "4 rlike '^[2-6]' or 2",
@@ -98,6 +101,8 @@ const ATTACKS = [
   "password::int",
 ];
 const HONEST = [
+  "1 or 2 like 5 of these",
+  "5' || 6'",
   "SELECT max(x) is slow, why?",
   '(updated > 2020-02-03) AND (state = "done")',
   "kind IN ('a','b') AND owner = 'joe'",
