@@ -1,6 +1,7 @@
 /** Ids of the rules that come with Gatewright: the table in docs/waf.md says what each means. */
 export type WafRuleId =
   | "sqli-structure"
+  | "sqli-json"
   | "sqli-statement"
   | "sqli-quote-operator"
   | "sqli-comment"

@@ -3,6 +3,7 @@ import type { WafRuleId, WafTag } from "@gatewright/sdk";
 /** What exclusions can name, for "did you mean". The types see to it that none is missing; a test compares with the rules. */
 const RULE_IDS: Readonly<Record<WafRuleId, true>> = {
   "sqli-structure": true,
+  "sqli-json": true,
   "sqli-statement": true,
   "sqli-quote-operator": true,
   "sqli-comment": true,

@@ -23,4 +23,4 @@ export const RULES: readonly Rule[] = [
   ...CLIENT_RULES,
   ...SESSION_RULES,
   ...LEAK_RULES,
-].map((rule) => ({ ...rule, inParts: true }));
+].map((rule) => ({ inParts: true, ...rule }));

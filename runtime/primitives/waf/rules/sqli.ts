@@ -1,5 +1,6 @@
 import { QUOTE } from "../detect/characters.ts";
 import { detectSql, LOGIC_WORDS, MARKS, SQL_WORDS } from "../detect/sql.ts";
+import { detectSqlInJson } from "../detect/sql-json.ts";
 import type { Rule } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, QUIET_FIELDS } from "./places.ts";
 
@@ -20,6 +21,16 @@ export const SQLI_RULES: readonly Rule[] = [
       groups: SQL_WORDS | LOGIC_WORDS,
       urlGroups: SQL_WORDS | LOGIC_WORDS,
     },
+  },
+  {
+    id: "sqli-json",
+    message: "SQL injection: JSON whose strings go on with a query",
+    tags: TAGS,
+    variables: ["ARGS", "REQUEST_COOKIES"],
+    transformations: ["urlDecodeDeep", "utf8toUnicode"],
+    operator: { detect: detectSqlInJson },
+    needs: { characters: "'", minLength: 6 },
+    inParts: false,
   },
   {
     id: "sqli-statement",
