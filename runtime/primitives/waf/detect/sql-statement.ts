@@ -340,8 +340,14 @@ function statementRichness(index: number, distance: number): number {
   return signs;
 }
 
+// "&mdash; Select &mdash;": the end of a character reference
+const REFERENCE =
+  /&(?:nbsp|amp|lt|gt|quot|apos|[lrb]?[sd]quo|[mn]dash|hellip|bull|middot|euro|laquo|raquo|szlig|[a-z](?:acute|grave|uml|circ|tilde|cedil))$/i;
+
 /** After ";": another statement. */
 export function stacked(index: number): string | undefined {
+  const semicolon = tokens.start[index]!;
+  if (REFERENCE.test(tokens.value.slice(Math.max(0, semicolon - 8), semicolon))) return undefined;
   let at = index + 1;
   while (
     at < index + 12 &&

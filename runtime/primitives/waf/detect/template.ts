@@ -131,7 +131,7 @@ function expressionSign(inner: string, open: string, closed: boolean): string | 
   if (inner.length === 0) return undefined;
   if (DUNDER.test(inner)) return "dunder";
   // {{#expr: 1 + 2}}, {{#if: …}}: functions of a wiki's parser
-  if (open === "{{" && /^#[a-z]{2,20}:/.test(inner)) return undefined;
+  if (open === "{{" && /^(?:#[a-z]{2,20}|[A-Z]{3,12}):/.test(inner)) return undefined;
   const lookup = open === "${" && /^(?:jndi|(?:\$\{|\w{1,12}:)[^}]{0,200}:)/i.test(inner);
   if (
     lookup &&
