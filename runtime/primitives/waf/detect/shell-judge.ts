@@ -170,7 +170,7 @@ function isTextFilter(value: string, at: number, name: string): boolean {
 
 /** What such a tool is asked for, without code to evaluate. */
 const TOOL =
-  /^(?:(?:npm|yarn|pnpm)\s(?:run|ci|install|test|start|build|publish|link|add|audit)\b|npx\s\w|git\s(?:add|commit|push|pull|status|tag|checkout|switch|fetch|merge|rebase|log|diff)\b|docker\s(?:compose|build|push|pull|up)\b|make\s?[\w-]{0,20}\s{0,2}(?:$|[\n;&`"])|cargo\s\w|mvn\s\w|gradle\s\w)/;
+  /^(?:(?:npm|yarn|pnpm)\s(?:run|ci|install|test|start|build|publish|link|add|audit)\b|npx\s\w|git\s(?:add|commit|push|pull|status|tag|checkout|switch|fetch|merge|rebase|log|diff)\b|docker\s(?:compose|build|push|pull|up)\b|make\s?[\w-]{0,20}\s{0,2}(?:$|[\n;&`"])|cargo\s\w|mvn\s\w|gradle\s\w|python3?\s(?:manage\.py\s\w|-m\s(?:venv|pip|pytest|build)\b)|pip3?\sinstall\s-r\s|bundle\s(?:install|exec)\b|composer\s(?:install|update)\b|php\sartisan\s\w)/;
 
 // A line of a text: the rest of a sentence that was wrapped, code inside Markdown's fences, a developer's tool behind
 // a colon, or a quotation.

@@ -171,6 +171,7 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
       return "quote-concatenation";
     }
   }
+  if (isQuotedWord(index, at)) return undefined;
   while (next < at + 12 && (kindAt(next) === LOGIC || kindAt(next) === NOT)) next++;
   // ' or $$a$$=$$a$$: PostgreSQL's other quotes
   if (odd && textAt(next) === "$" && textAt(next + 1) === "$" && touches(next))
@@ -241,6 +242,19 @@ function quoteLogic(index: number, at: number, odd: boolean): string | undefined
   if (left === NUMBER && worded && kindAt(after) === EDGE && kindAt(index - 1) !== NUMBER)
     return "quote-condition";
   return undefined;
+}
+
+// "or" vs "and" in English: a word in quotation marks, and nothing that is compared or cut off
+function isQuotedWord(index: number, at: number): boolean {
+  if (!touches(index) || !touches(at) || kindAt(at + 1) !== QUOTE_MARK) return false;
+  if (touches(at + 1) || kindAt(at + 2) !== WORD || tokens.more) return false;
+  let marks = 0;
+  for (let token = 0; token < tokens.count; token++) {
+    const kind = kindAt(token);
+    if (kind === COMPARE || kind === COMMENT || kind === OPEN) return false;
+    if (kind === QUOTE_MARK) marks++;
+  }
+  return marks % 2 === 0;
 }
 
 // ', 'b', null) -- : the rest of the application's VALUES

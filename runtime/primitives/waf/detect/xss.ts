@@ -239,7 +239,7 @@ function isPlainMeta(tag: Tag): boolean {
 }
 
 const LOADS = /^(?:src|data|code|codebase|classid|archive|type|object|.{0,12}href)$/;
-const PROSE_BEHIND = /^>(?:[\s"'`)]{1,4}[a-z]{2,16}[,.:!?]{0,3}){3}/i;
+const PROSE_BEHIND = /^>(?:[\s"'`)]{1,4}[a-z]{2,16}[,.:!?]{0,3}){2}/i;
 
 /** Elements that do nothing: without a source, a sentence about `<script>`. */
 function isIdle(name: string, tag: Tag, value: string): boolean {

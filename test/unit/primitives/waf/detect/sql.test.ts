@@ -5,6 +5,7 @@ import { detectSql } from "../../../../../runtime/primitives/waf/detect/sql.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  '"or"2"="2',
   "2' && '3",
   "2 or 3 like 3",
   "4 or 'y'=concat('y')",
@@ -101,6 +102,7 @@ const ATTACKS = [
   "password::int",
 ];
 const HONEST = [
+  '"or" vs "and" in German',
   "1 or 2 like 5 of these",
   "5' || 6'",
   "SELECT max(x) is slow, why?",

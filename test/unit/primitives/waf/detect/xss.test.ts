@@ -5,6 +5,7 @@ import { detectXss } from "../../../../../runtime/primitives/waf/detect/xss.ts";
 import { scaled } from "../../../../helpers/scale.ts";
 
 const ATTACKS = [
+  "<script>alert;a",
   "<meta http-equiv=content-type content='text/html; charset=utf-7'>",
   "<embed type=x src=//a.example>",
   "<script>x=1",
@@ -39,6 +40,7 @@ const ATTACKS = [
   "-moz-binding:url(http://x.example/k#k)",
 ];
 const HONEST = [
+  "<script> element usage",
   '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">',
   '<embed alt="A boat" embedtype="image" id="7"/>',
   "Is <script> not allowed here?",
