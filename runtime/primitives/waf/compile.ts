@@ -49,6 +49,8 @@ export class ProbeSet {
   readonly wholeProbes: readonly Probe[];
   /** Absent for names that are not kept. */
   readonly clean: CleanTable | undefined;
+  /** The same of values that are JSON, by their parts. */
+  readonly cleanParts: CleanTable | undefined;
   /** Most values hold what others held, too: the answers of {@link asking}, by a hash of the classes. */
   #keys: Int32Array | undefined;
   #answers: (readonly Probe[])[] = [];
@@ -61,6 +63,7 @@ export class ProbeSet {
     this.urlProbes = probes.filter(({ urlGroups }) => urlGroups === undefined);
     this.wholeProbes = probes.filter(({ rule }) => (rule.rule as Rule).inParts !== true);
     this.clean = clean?.table();
+    this.cleanParts = clean?.table();
   }
 
   /** What has to look at a value of these classes, in which nothing is encoded and which has no word of any group. */

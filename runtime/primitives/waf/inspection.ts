@@ -1,5 +1,5 @@
 import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
-import { isBase64, isNoBase64, mayBeBase64 } from "./base64.ts";
+import { isNoBase64, mayBeBase64 } from "./base64.ts";
 import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";
 import type { KnownFields, Probe, ProbeSet, RuleSet } from "./compile.ts";
 import { characterClasses, literalGroups, noteScan } from "./detect/characters.ts";
@@ -245,7 +245,8 @@ export class Inspection implements ValueSink {
       this.#try("ANOMALIES", "too-many-values", collection);
       return;
     }
-    if (this.#counts !== undefined) this.#count(collection, name);
+    // What is inside a value is no other value of that name.
+    if (this.#counts !== undefined && this.#nesting === 0) this.#count(collection, name);
     if (mayBeNestedJson(collection, value) && this.#tryParts(collection, name, value)) return;
     if (value.length > this.bounds.maxValueLength) this.#putPieces(collection, name, value);
     else this.#put(collection, name, this.#bounded(value, name));
@@ -307,16 +308,28 @@ export class Inspection implements ValueSink {
   /** A value that is JSON: its parts, and the whole for the rules that want it. */
   #tryParts(collection: WafCollection, name: string, value: string): boolean {
     if (this.#nesting === MAX_NESTING) return false;
+    const set = this.#ruleSet.probesFor(collection, name);
+    const clean = this.#nesting === 0 ? this.#cleanParts(set, value) : undefined;
+    const known = clean === undefined ? NEW : this.#known(clean, value);
+    if (known >= 0) return true;
+    const seen = this.#values;
     this.#nesting += 1;
     const isJson = readNestedJson(collection, name, value, this);
     this.#nesting -= 1;
     if (!isJson) return false;
-    const own = this.#ruleSet.probesFor(collection, name)?.wholeProbes;
+    const own = set?.wholeProbes;
     if (own !== undefined && own.length > 0) {
       const whole = value.slice(0, this.bounds.maxValueLength);
       this.#tryProbes(own, collection, name, whole, isDecoded(whole, characterClasses(whole)));
     }
+    if (known === UNKNOWN) this.#note(clean, value, seen);
     return true;
+  }
+
+  /** Absent where the parts wait to be looked at, or are needed one by one. */
+  #cleanParts(set: ProbeSet | undefined, value: string): CleanTable | undefined {
+    const isAtOnce = this.#waiting === undefined && this.#counts === undefined;
+    return isAtOnce && value.length <= MAX_KNOWN_LENGTH ? set?.cleanParts : undefined;
   }
 
   /** A picture in base64 is no text; all else that is too long for the rules is not let pass unseen. */
@@ -351,13 +364,10 @@ export class Inspection implements ValueSink {
       if ((groups & set.groups) === 0) probes = set.asking(classes);
       if (isPlainUrl(value, classes) && (groups & set.urlGroups) === 0) probes = set.urlProbes;
       if (probes.length === 0) return;
-    } else if (
-      set.classes !== EVERY &&
-      (classes & set.classes) === 0 &&
-      (groups & set.groups) === 0 &&
-      !isBase64(value, classes)
-    ) {
-      return;
+    } else {
+      this.#variants.begin(value, classes, groups, false);
+      probes = this.#askingEncoded(set, classes);
+      if (probes.length === 0) return;
     }
     const clean = value.length <= MAX_KNOWN_LENGTH ? set.clean : undefined;
     const known = clean === undefined ? NEW : clean.get(value);
@@ -368,6 +378,13 @@ export class Inspection implements ValueSink {
     if (this.#isHit) return;
     this.#isHit = hadHit;
     if (known === UNKNOWN) clean?.add(value, 1);
+  }
+
+  /** What has to look at a value in which something is encoded: by what it holds, and by what may come out of it. */
+  #askingEncoded(set: ProbeSet, classes: number): readonly Probe[] {
+    const { reachedClasses, reachedGroups } = this.#variants;
+    const isOpen = reachedClasses === EVERY || (reachedGroups & set.groups) !== 0;
+    return isOpen ? set.probes : set.asking(classes | reachedClasses);
   }
 
   /** `isPlain`: nothing is encoded in the value. */

@@ -38,7 +38,6 @@ export class Variants {
   readonly #groups: number[] = [];
   #count = 0;
   #value = 0;
-  /** What a decoded form may hold at most, if that is known. */
   #reachedClasses = EVERY;
   #reachedGroups = EVERY;
   #isBase64 = false;
@@ -58,8 +57,9 @@ export class Variants {
     this.#asked = new Float64Array(chainSets.length);
   }
 
-  /** `isPlain`: nothing is encoded in it, as `isDecoded` tells. */
+  /** `isPlain`: nothing is encoded in it, as `isDecoded` tells. Does nothing where it has begun with the same. */
   begin(value: string, classes: number, groups: number, isPlain: boolean): void {
+    if (this.#count > 0 && value === this.#texts[0] && isPlain === this.#isPlain) return;
     this.#texts[0] = value;
     this.#classes[0] = classes;
     this.#groups[0] = groups;
@@ -71,6 +71,16 @@ export class Variants {
     const decoded = this.#isPlain ? 0 : decodedClasses(value, classes);
     this.#reachedClasses = decoded === EVERY ? EVERY : (classes & ~PERCENT) | decoded;
     this.#reachedGroups = decoded === EVERY ? EVERY : groups | groupsWithin(decoded);
+  }
+
+  /** Classes that a decoded form may hold at most; {@link EVERY} if that is not known. */
+  get reachedClasses(): number {
+    return this.#isBase64 ? EVERY : this.#reachedClasses;
+  }
+
+  /** The same of groups of words. */
+  get reachedGroups(): number {
+    return this.#isBase64 ? EVERY : this.#reachedGroups;
   }
 
   /** Numbers of the different texts that a set of chains gives, but for those of which it is known that the filter stops them. */

@@ -11,11 +11,10 @@ const KEYS: Partial<Readonly<Record<WafCollection, WafCollection>>> = {
 
 /** Whether it is worth being read: it has the brackets of JSON around it and a string inside. */
 export function mayBeNestedJson(collection: WafCollection, value: string): boolean {
-  const { length } = value;
-  if (length < 4) return false;
+  // The last character of it is two further on in ASCII.
   const first = value.charCodeAt(0);
-  const last = value.charCodeAt(length - 1);
-  if (!(first === 0x7b && last === 0x7d) && !(first === 0x5b && last === 0x5d)) return false;
+  if (first !== 0x7b && first !== 0x5b) return false;
+  if (value.length < 4 || value.charCodeAt(value.length - 1) !== first + 2) return false;
   return KEYS[collection] !== undefined && value.includes('"');
 }
 

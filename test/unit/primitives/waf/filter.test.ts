@@ -143,7 +143,7 @@ function withoutAssertions({ source, flags }: WafPattern): RegExp {
   return new RegExp(plain, flags.replaceAll(/[gyi]/g, ""));
 }
 
-describe("filters before rules", () => {
+describe("filters before rules", { timeout: scaled(60_000, 600_000) }, () => {
   beforeAll(() => assumeGroups(0));
   afterAll(() => assumeGroups(0));
 

@@ -194,6 +194,34 @@ describe("an inspection", () => {
     expect(form("a ".repeat(40_000))).toEqual(["anomaly-value-too-long"]);
   });
 
+  it("finds in JSON of a cookie what is there, however often others came before, and counts it as one value", () => {
+    const engine = createWafEngine({
+      rules: [
+        ...RULES,
+        { id: "own", message: "Two", variables: ["&REQUEST_COOKIES:c"], operator: { gt: 1 } },
+      ],
+      paranoia: 1,
+      exclude: [],
+      bounds: { maxValues: 1000, maxDepth: 64, maxValueLength: 65_536 },
+    });
+    const plain = createWafEngine({
+      rules: RULES,
+      paranoia: 1,
+      exclude: [],
+      bounds: { maxValues: 1000, maxDepth: 64, maxValueLength: 65_536 },
+    });
+    const asked = (cookie: unknown, from = plain): readonly string[] => {
+      const field = `c=${encodeURIComponent(JSON.stringify(cookie))}`;
+      const head = { method: "GET", protocol: "HTTP/1.1", rawPath: "/", rawSearch: "" };
+      return rulesOf(from.inspect({ ...head, fields: ["Cookie", `${field}; n=${Math.random()}`] }));
+    };
+    for (let time = 0; time < 4; time++) {
+      expect(asked({ a: true, b: ["one", "two"] })).toEqual([]);
+      expect(asked({ a: true, b: ["one", "x;cat /etc/passwd"] })).toContain("rce-unix");
+      expect(asked({ a: true, b: ["one", "two"] }, engine)).toEqual([]);
+    }
+  });
+
   it("shows rules of users the whole text of such a parameter", () => {
     const engine = createWafEngine({
       rules: [
