@@ -65,6 +65,7 @@ export const CODE_RULES: readonly Rule[] = [
   },
   {
     id: "template-expression",
+    inParts: false,
     message: "An expression for a template engine, an expression language or Log4j",
     tags: ["template", "attack-injection-generic"],
     variables: INPUT_AND_FIELDS,
