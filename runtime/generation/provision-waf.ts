@@ -2,7 +2,8 @@ import type { ResolvedConfig } from "../config/resolved-config.ts";
 import type { ResolvedWaf } from "../config/normalize-waf.ts";
 import { WafCounters, type WafParts, type WafPlan } from "../pipeline/waf-plan.ts";
 import { ANOMALY_RULES } from "../primitives/waf/anomaly-rules.ts";
-import { createWafEngine } from "../primitives/waf/engine.ts";
+import { compileRules, type RuleSet } from "../primitives/waf/compile.ts";
+import { engineOf } from "../primitives/waf/engine.ts";
 import { RULES } from "../primitives/waf/rules/rules.ts";
 import type { InspectBounds } from "../primitives/waf/values.ts";
 import type { ResourceRegistry } from "./resources.ts";
@@ -21,7 +22,10 @@ export interface ProvisionedWaf {
 const MAX_SHOWN_RULES = 100;
 const BOUNDS: InspectBounds = { maxValues: 100_000, maxDepth: 64, maxValueLength: 65_536 };
 
-/** Rules are compiled once for each set of options; counts outlive generations. */
+/**
+ * Rules are compiled once for each set of options. Our own are the same for all generations, with what is known of values in
+ * which nothing was found; counts outlive generations, too.
+ */
 export function acquireWaf(config: ResolvedConfig, resources: ResourceRegistry): ProvisionedWaf {
   const isOn = (waf: ResolvedWaf | undefined): boolean => waf !== undefined && waf.mode !== "off";
   if (!isOn(config.waf) && !config.routes.some(({ waf }) => isOn(waf))) {
@@ -33,19 +37,31 @@ export function acquireWaf(config: ResolvedConfig, resources: ResourceRegistry):
     () => new WafCounters(),
     () => {},
   );
+  const keys = [key];
+  const rulesOf = (waf: ResolvedWaf): RuleSet => {
+    const { paranoia, rules } = waf;
+    const compile = (): RuleSet => compileRules([...ANOMALY_RULES, ...RULES, ...rules], paranoia);
+    if (rules.length > 0) return compile();
+    const ownKey = JSON.stringify(["waf-rules", paranoia]);
+    keys.push(ownKey);
+    return resources.acquire(ownKey, compile, () => {});
+  };
   const plans = new Map<ResolvedWaf, WafPlan>();
   const planFor = (waf: ResolvedWaf | undefined): WafPlan | undefined => {
     if (waf === undefined || waf.mode === "off") return undefined;
     let plan = plans.get(waf);
     if (plan === undefined) {
-      plan = createPlan(waf, waf.mode, counters);
+      plan = createPlan(waf, waf.mode, rulesOf(waf), counters);
       plans.set(waf, plan);
     }
     return plan;
   };
+  const global = planFor(config.waf);
+  // All of them now: what is taken later could not be given back.
+  for (const { waf } of config.routes) planFor(waf);
   return {
-    parts: { global: planFor(config.waf) },
-    keys: [key],
+    parts: { global },
+    keys,
     status: () => statusOf(counters),
     ofRoute: (own) => (own === config.waf ? {} : { waf: planFor(own) ?? null }),
   };
@@ -59,14 +75,14 @@ function statusOf({ inspected, flagged, refused, byRule }: WafCounters): WafStat
   return { inspected, flagged, refused, rules };
 }
 
-function createPlan(waf: ResolvedWaf, mode: "flag" | "block", counters: WafCounters): WafPlan {
+function createPlan(
+  waf: ResolvedWaf,
+  mode: "flag" | "block",
+  ruleSet: RuleSet,
+  counters: WafCounters,
+): WafPlan {
   return {
-    engine: createWafEngine({
-      rules: [...ANOMALY_RULES, ...RULES, ...waf.rules],
-      paranoia: waf.paranoia,
-      exclude: waf.exclude,
-      bounds: BOUNDS,
-    }),
+    engine: engineOf(ruleSet, waf.exclude, BOUNDS),
     mode,
     threshold: waf.threshold,
     maxInspectBytes: waf.maxInspectBytes,

@@ -1,5 +1,9 @@
 /** Text that makes careless patterns and readers start over at each character. */
 export const UNITS: readonly string[] = [
+  // Each of these has been slow once: something was looked for backwards from every place.
+  "a*/(",
+  "| a | id '",
+  "for %a in ('a0;|",
   ...Array.from("'\"`(<>[{|&;/\\.:=#@$%-+* \n\0a1_,!~?\u00e9"),
   "../",
   "/*",

@@ -78,7 +78,8 @@ export class ProbeSet {
     if (this.#keys === undefined) {
       // No value has these classes.
       this.#keys = new Int32Array(ANSWERS).fill(-1);
-      this.#answers = Array.from({ length: ANSWERS }, () => []);
+      this.#answers = [];
+      this.#answers.length = ANSWERS;
     }
     const answer = this.probes.filter(
       ({ filter, decodesOnly, changedBy }) =>
@@ -90,7 +91,8 @@ export class ProbeSet {
   }
 }
 
-const ANSWER_BITS = 9;
+/** A set for each of many names, in each generation that a stream keeps alive: not more than pays. */
+const ANSWER_BITS = 6;
 const ANSWERS = 1 << ANSWER_BITS;
 
 export interface CompiledRule {

@@ -11,7 +11,7 @@ export interface EngineOptions {
   readonly bounds: InspectBounds;
 }
 
-/** Rules, compiled once for a generation. Detects; what follows from a score is not its business. */
+/** Rules at work. Detects; what follows from a score is not its business. */
 export interface WafEngine {
   /** One for each request: looks at the head at once, at the content when it is there. */
   inspect(head: RequestHead): Inspection;
@@ -19,16 +19,24 @@ export interface WafEngine {
   inspectResponse(path: string, response: ResponseBeginning): Inspection;
 }
 
-export function createWafEngine(options: EngineOptions): WafEngine {
-  const ruleSet: RuleSet = compileRules(options.rules, options.paranoia);
+export function createWafEngine({ rules, paranoia, exclude, bounds }: EngineOptions): WafEngine {
+  return engineOf(compileRules(rules, paranoia), exclude, bounds);
+}
+
+/** Engines may share their rules, and with them what is known of values in which nothing was found. */
+export function engineOf(
+  ruleSet: RuleSet,
+  exclude: readonly Exclusion[],
+  bounds: InspectBounds,
+): WafEngine {
   return {
     inspect(head) {
-      const inspection = new Inspection(ruleSet, options.exclude, options.bounds, head.rawPath);
+      const inspection = new Inspection(ruleSet, exclude, bounds, head.rawPath);
       inspection.inspectHead(head);
       return inspection;
     },
     inspectResponse(path, response) {
-      const inspection = new Inspection(ruleSet, options.exclude, options.bounds, path);
+      const inspection = new Inspection(ruleSet, exclude, bounds, path);
       inspection.inspectResponse(response);
       return inspection;
     },

@@ -40,6 +40,21 @@ describe("the WAF of a generation", () => {
     expect(alone.ofRoutes[1]?.waf?.mode).toBe("block");
   });
 
+  it("takes its own rules from one place for all generations and routes, and gives them back", async () => {
+    const resources = createResourceRegistry(collectLog().log);
+    const first = acquire(config({}, { mode: "flag" }, { paranoia: 2 }), resources);
+    const second = acquire(config({ threshold: 9 }), resources);
+    // Counters, rules of both levels.
+    expect(resources.size).toBe(3);
+    for (const key of first.keys) await resources.release(key);
+    expect(resources.size).toBe(2);
+    const own = { id: "own-x", message: "Own", variables: ["ARGS"], operator: { contains: "x" } };
+    const third = acquire(config({ rules: [own as never] }), resources);
+    expect(resources.size).toBe(2);
+    for (const key of [...second.keys, ...third.keys]) await resources.release(key);
+    expect(resources.size).toBe(0);
+  });
+
   it("counts over generations, by rule, within bounds", () => {
     const resources = createResourceRegistry(collectLog().log);
     const first = acquire(config({}), resources);

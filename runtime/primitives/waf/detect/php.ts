@@ -164,9 +164,10 @@ function namedCall(value: string): Finding | undefined {
     while (end > 0 && at - end < 8 && isSpaceCode(value.charCodeAt(end - 1))) end--;
     let gap = at - end;
     if (end > 3 && value.charCodeAt(end - 1) === 0x2f && value.charCodeAt(end - 2) === 0x2a) {
-      const open = value.lastIndexOf("/*", end - 3);
-      if (open > 0 && end - open < 80) {
-        end = open;
+      const from = Math.max(1, end - 79);
+      const open = value.slice(from, end - 1).lastIndexOf("/*");
+      if (open >= 0) {
+        end = from + open;
         gap = 0;
         while (end > 0 && at - end < 90 && isSpaceCode(value.charCodeAt(end - 1))) end--;
       }

@@ -142,11 +142,16 @@ function isRuntime(value: string, at: number, name: string): boolean {
   );
 }
 
+const LONGEST_ROW = 500;
+
 // "| env | url | who |": a row of a table
 function isTableRow(value: string, at: number): boolean {
-  const from = value.lastIndexOf("\n", at - 1) + 1;
-  const end = value.indexOf("\n", at);
-  const line = value.slice(from, end < 0 ? value.length : end).trim();
+  // A longer line is asked about at each of its bars.
+  const start = Math.max(0, at - LONGEST_ROW);
+  const from = value.slice(start, at).lastIndexOf("\n");
+  const end = value.slice(at, at + LONGEST_ROW).indexOf("\n");
+  if ((from < 0 && start > 0) || (end < 0 && value.length > at + LONGEST_ROW)) return false;
+  const line = value.slice(start + from + 1, end < 0 ? value.length : at + end).trim();
   return line.startsWith("| ") && line.endsWith(" |") && line.slice(2, -2).includes(" | ");
 }
 

@@ -1,4 +1,4 @@
-import { DOTS, literalGroup, PERCENT, WIDE } from "../detect/characters.ts";
+import { BACKSLASH, CONTROL, DOTS, literalGroup, PERCENT, WIDE } from "../detect/characters.ts";
 import { detectFileAccess, detectTraversal, FILE_URL_WORDS, HIDDEN_DOTS } from "../detect/path.ts";
 import type { Rule, WafVariable } from "../rule.ts";
 import { DECODED, INPUT, INPUT_AND_FIELDS, SILENT_FIELDS } from "./places.ts";
@@ -35,7 +35,11 @@ export const FILE_RULES: readonly Rule[] = [
     except: SILENT_FIELDS,
     transformations: [[], ...DECODED],
     operator: { detect: detectTraversal },
-    needs: { minLength: 3, classes: DOTS | PERCENT | WIDE, groups: HIDDEN_DOTS },
+    needs: {
+      minLength: 3,
+      classes: DOTS | PERCENT | WIDE | BACKSLASH | CONTROL,
+      groups: HIDDEN_DOTS,
+    },
   },
   {
     id: "lfi-file",
