@@ -111,7 +111,9 @@ describe("SIGTERM (PUB-49)", () => {
         });
         const broken: string[] = [];
         let whole = 0;
-        const load = async (): Promise<void> => {
+        // A connection that the proxy has not even accepted yet is the kernel's, which resets it.
+        const served = Array.from({ length: 20 }, () => Promise.withResolvers<void>());
+        const load = async ({ resolve }: PromiseWithResolvers<void>): Promise<void> => {
           const client = await connectRaw(proxy.port);
           for (;;) {
             await client.send(GET);
@@ -120,6 +122,7 @@ describe("SIGTERM (PUB-49)", () => {
               if (response.content.length !== 100_000)
                 broken.push(`${response.content.length} bytes`);
               whole += 1;
+              resolve();
               if (fieldOf(response, "connection") === "close") break;
             } catch (error) {
               const { message } = error as Error;
@@ -130,8 +133,9 @@ describe("SIGTERM (PUB-49)", () => {
           }
           client.end();
         };
-        const clients = Array.from({ length: 20 }, load);
-        await delay(300);
+        const clients = served.map(load);
+        await Promise.all(served.map(({ promise }) => promise));
+        await delay(100);
         proxy.started.command.child.kill("SIGTERM");
         await Promise.all(clients);
         expect((await proxy.started.command.exit()).code).toBe(0);
