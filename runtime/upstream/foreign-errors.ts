@@ -1,4 +1,4 @@
-import { isProxyError, ProxyError, type ErrorCode } from "../errors.ts";
+import { isProxyError, ProxyError, toProxyError, type ErrorCode } from "../errors.ts";
 
 /** How far a request had come when it failed. */
 export type FailureStage = "connect" | "head" | "content";
@@ -12,6 +12,11 @@ export function fromForeignError(error: unknown, stage: FailureStage): ProxyErro
   const code = errorCode(error);
   const mapped = stage === "connect" ? connectCode(code) : exchangeCode(error, code);
   return new ProxyError(mapped, { cause: error, message: describe(error, code) });
+}
+
+/** A receiver must not throw; if it does, the request fails and the pool does not. */
+export function receiverFault(error: unknown): ProxyError {
+  return toProxyError(error, "PROXY_INTERNAL", "a response receiver threw");
 }
 
 /** The connection broke without a word: closed or reset, not a timeout and not an answer that makes no sense. */

@@ -15,6 +15,7 @@ import { Deadline, type DeadlineWheel } from "../clock.ts";
 import { isProxyError, ProxyError, toProxyError } from "../errors.ts";
 import type { ContentSink, ContentSource } from "../http/content.ts";
 import { fieldValue, type RawFields, type ReadonlyRawFields } from "../http/raw-fields.ts";
+import { receiverFault } from "./foreign-errors.ts";
 import type { Http2Connection } from "./http2-connection.ts";
 import { codeName, fromStreamFailure, wasNotProcessed } from "./http2-errors.ts";
 import { http2RequestHead, http2ResponseFields, http2Trailers } from "./http2-head.ts";
@@ -488,9 +489,4 @@ function malformed(what: string): ProxyError {
 /** RFC 6455 §4.2.2. */
 function acceptKey(key: string): string {
   return createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-}
-
-/** A receiver must not throw; if it does, the request fails and the pool does not. */
-function receiverFault(error: unknown): ProxyError {
-  return toProxyError(error, "PROXY_INTERNAL", "a response receiver threw");
 }

@@ -13,14 +13,14 @@ import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 
 import type { Deadline } from "../clock.ts";
-import { ProxyError, toProxyError } from "../errors.ts";
+import { ProxyError } from "../errors.ts";
 import { responseFraming } from "../http/framing.ts";
 import type { RawFields } from "../http/raw-fields.ts";
 import { hasNoContent } from "../http/status.ts";
 import type { Connection, ConnectionUser } from "./connection.ts";
 import type { ConnectionPool, PooledCall } from "./connection-pool.ts";
 import { ContentBridge, type UploadObserver } from "./content-bridge.ts";
-import { fromForeignError, isConnectionLoss } from "./foreign-errors.ts";
+import { fromForeignError, isConnectionLoss, receiverFault } from "./foreign-errors.ts";
 import { idleError, mayBeQuiet, Silence } from "./idle-limit.ts";
 import { toRawFields } from "./raw-head.ts";
 import { requestHeaders } from "./request-headers.ts";
@@ -465,9 +465,4 @@ const ABORTED = new Error("the request was given up");
 
 function deliverFailure(call: NetworkCall, error: ProxyError): void {
   call.deliver(error);
-}
-
-/** A receiver must not throw; if it does, the request fails and the pool does not. */
-function receiverFault(error: unknown): ProxyError {
-  return toProxyError(error, "PROXY_INTERNAL", "a response receiver threw");
 }

@@ -1,3 +1,5 @@
+// Over 400 lines: values are counted, remembered and judged in one place, and apart nobody could check that what is
+// skipped was looked at before.
 import { isNamed, type ReadonlyRawFields } from "../../http/raw-fields.ts";
 import { isNoBase64, mayBeBase64 } from "./base64.ts";
 import { NEW, UNKNOWN, type CleanTable } from "./clean-values.ts";

@@ -1,3 +1,4 @@
+// Over 400 lines: one production for each platform, over the same signs.
 import {
   BACKSLASH,
   BRACE,

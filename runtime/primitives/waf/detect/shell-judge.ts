@@ -1,3 +1,4 @@
+// Over 400 lines: each judgement spares what another one stops, and they are read together.
 import { isDigitCode, isSpaceCode } from "./characters.ts";
 import { countWords } from "./prose.ts";
 import {

@@ -1,8 +1,8 @@
 import type { Finding } from "./finding.ts";
 import { askTokens } from "./sql.ts";
 
-/** Single quotes that are asked: a text that has more is no attempt at one query. */
-const MAX_QUOTES = 16;
+/** Single quotes that are asked, of each run the last: two in a row stand for one, and nothing ends there. */
+const MAX_QUOTES = 64;
 /** A comment behind the quote: what follows it says nothing. */
 const CUT_OFF = /^'\s{0,8}(?:--|#)/;
 /** What a query has in place of a string, for the detector. */
@@ -16,20 +16,25 @@ const LITERAL = " 0 ";
 export function detectSqlInJson(value: string): Finding | undefined {
   const first = value.charCodeAt(0);
   if (first !== 0x5b && first !== 0x7b) return undefined;
-  let quote = value.indexOf("'");
+  let quote = runEnd(value, value.indexOf("'"));
   for (let count = 0; quote !== -1 && count < MAX_QUOTES; count++) {
     const text = withLiterals(value, quote);
     const part = text.indexOf(LITERAL);
     if (part === -1) return undefined;
-    const found = askTokens(text);
+    const found = CUT_OFF.test(text) ? undefined : askTokens(text);
     // From this quote on, and with the help of a string that is one for the query alone.
-    const isOwn = CUT_OFF.test(text) || askTokens(text.slice(0, part)) !== undefined;
-    if (found?.start === 0 && !isOwn) {
+    if (found?.start === 0 && askTokens(text.slice(0, part)) === undefined) {
       return { ...found, start: quote, end: value.length };
     }
-    quote = value.indexOf("'", quote + 1);
+    quote = runEnd(value, value.indexOf("'", quote + 1));
   }
   return undefined;
+}
+
+function runEnd(value: string, quote: number): number {
+  let end = quote;
+  while (end !== -1 && value.charCodeAt(end + 1) === 0x27) end++;
+  return end;
 }
 
 /**

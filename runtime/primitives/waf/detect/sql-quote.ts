@@ -1,3 +1,4 @@
+// Over 400 lines: the productions behind a quote call one another.
 import { isSpaceCode } from "./characters.ts";
 import {
   commentCuts,

@@ -1,3 +1,4 @@
+// Over 400 lines: the productions of statements call one another.
 // UNION, SELECT and statements behind a semicolon or on their own.
 import {
   comparison,

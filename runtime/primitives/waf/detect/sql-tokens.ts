@@ -1,3 +1,4 @@
+// Over 400 lines: one scanner with the kinds that it tells apart.
 import { isDigitCode, isLetterCode, isSpaceCode, isWordCode } from "./characters.ts";
 import {
   ARITHMETIC,

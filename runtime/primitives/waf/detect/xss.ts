@@ -1,3 +1,4 @@
+// Over 400 lines: one walk over tags and what may run in each of them.
 import {
   AT,
   BACKSLASH,

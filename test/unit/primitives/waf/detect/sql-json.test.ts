@@ -9,6 +9,8 @@ describe("SQL in JSON as it stands", () => {
     `{"' or ":"=","-- ":"x"}`,
     `["x'or(","=",")or'"]`,
     `["') or (","=","') -- "]`,
+    `["${"''".repeat(40)}' or ","=","-- "]`,
+    `["${"''a".repeat(40)}' or ","=","-- "]`,
   ])("is found where the strings between its parts are the query's: %s", (value) => {
     expect(detectSqlInJson(value)).toBeDefined();
   });
